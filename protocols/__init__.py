@@ -1,0 +1,76 @@
+"""Protocols: from predictions and ground truth, or from a network alone, to values.
+
+This file is data: it imports neither torch nor numpy, so that `bench list` answers at once.
+The module of a protocol is imported when it runs.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to score. Raise `version` whenever the same input may give another number."""
+
+    name: str
+    version: int
+    module: str  # its `score` (needs predictions) or `measure` (needs a network) yields values
+    needs: str  # "predictions" or "network"
+    datasets: tuple[str, ...]  # that have the ground truth it needs; empty if it needs none
+    headline: tuple[str, str]  # (metric, part) that ranks a leaderboard
+    higher_is_better: bool
+    summary: str
+    conventions: dict[str, str] = field(default_factory=dict)  # shown in every table head
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number that a protocol found; `low` and `high` bound its 95 % interval."""
+
+    metric: str
+    part: str
+    value: float
+    unit: str
+    n: int  # what was counted: joints, people, images, seeds
+    low: float | None = None
+    high: float | None = None
+
+
+POSE_DATASETS = ("mannequin", "mpii", "lsp", "lspet", "coco")
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="mpii-pckh",
+            version=1,
+            module="protocols.mpii_pckh",
+            needs="predictions",
+            datasets=("mannequin", "mpii"),
+            headline=("PCKh@0.5", "mean"),
+            higher_is_better=True,
+            summary="share of joints within half a head size of the truth",
+            conventions={
+                "distance": "<= threshold x head size",
+                "head size": "0.6 x diagonal of the head box",
+                "joints": "14: all annotated, occluded ones included; no pelvis, no thorax",
+                "mean": "pooled over joints",
+            },
+        ),
+        Protocol(
+            name="lsp-pck",
+            version=1,
+            module="protocols.lsp_pck",
+            needs="predictions",
+            datasets=("mannequin", "lsp", "lspet"),
+            headline=("PCK@0.2", "mean"),
+            higher_is_better=True,
+            summary="share of joints within a fifth of the torso length of the truth",
+            conventions={
+                "distance": "<= threshold x torso length",
+                "torso": "left shoulder to right hip",
+                "joints": "14, occluded ones included",
+                "names": "person-centric",
+            },
+        ),
+    )
+}

@@ -1,0 +1,17 @@
+"""What all tests share: where real annotations lie, and one torch thread a process."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real annotations, images and prediction files; skips where it is absent."""
+    folder = Path(os.environ.get("REPOSE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder.name}/; set REPOSE_REAL_DATA to run this test")
+    return folder

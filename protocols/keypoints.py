@@ -56,7 +56,12 @@ MPII = Skeleton(
         "pelvis", "thorax", "upper_neck", "head_top",
         "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
     ),
-    limbs=(*_ARMS_AND_LEGS, ("pelvis", "right_hip"), ("pelvis", "left_hip"), ("pelvis", "thorax"), ("thorax", "right_shoulder"), ("thorax", "left_shoulder"), ("thorax", "upper_neck"), ("upper_neck", "head_top")),
+    limbs=(
+        *_ARMS_AND_LEGS,
+        ("pelvis", "right_hip"), ("pelvis", "left_hip"), ("pelvis", "thorax"),
+        ("thorax", "right_shoulder"), ("thorax", "left_shoulder"),
+        ("thorax", "upper_neck"), ("upper_neck", "head_top"),
+    ),
     parts=(("head", ("head_top",)), *_PARTS),
 )  # fmt: skip
 
@@ -68,7 +73,11 @@ LSP = Skeleton(
         "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
         "upper_neck", "head_top",
     ),
-    limbs=(*_ARMS_AND_LEGS, ("right_shoulder", "right_hip"), ("left_shoulder", "left_hip"), ("right_hip", "left_hip"), ("upper_neck", "right_shoulder"), ("upper_neck", "left_shoulder"), ("upper_neck", "head_top")),
+    limbs=(
+        *_ARMS_AND_LEGS,
+        ("right_shoulder", "right_hip"), ("left_shoulder", "left_hip"), ("right_hip", "left_hip"),
+        ("upper_neck", "right_shoulder"), ("upper_neck", "left_shoulder"), ("upper_neck", "head_top"),
+    ),
     parts=(("head", ("upper_neck", "head_top")), *_PARTS),
 )  # fmt: skip
 
@@ -80,7 +89,12 @@ COCO = Skeleton(
         "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
         "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
     ),
-    limbs=(*_ARMS_AND_LEGS, ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"), ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear")),
+    limbs=(
+        *_ARMS_AND_LEGS,
+        ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
+        ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"),
+        ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
+    ),
     parts=(("head", ("nose", "left_eye", "right_eye", "left_ear", "right_ear")), *_PARTS),
     sigmas=(
         0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062,

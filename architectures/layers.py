@@ -1,0 +1,150 @@
+"""What two or more papers share: scaled widths, the pre-activation residual unit, the hourglass, stacks of it.
+
+Shapes stand at the ends of lines: N images, F features, K joints, h x w pixels of the tensor at hand.
+"""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from architectures import ArchitectureError
+
+
+def channels(count: int, width: float, multiple: int = 2) -> int:
+    """`count` channels of the paper times `width`; refused unless a positive multiple of `multiple` comes out."""
+    scaled = count * width
+    if scaled <= 0 or scaled % multiple:
+        raise ArchitectureError(
+            f"width={width:g} turns {count} channels into {scaled:g}; allowed are widths that give "
+            f"a positive multiple of {multiple}, for instance {multiple * max(1, count // multiple // 4) / count:g}."
+        )
+    return int(scaled)
+
+
+def norm_relu(features: int) -> nn.Sequential:
+    """The pre-activation: BN, ReLU."""
+    return nn.Sequential(nn.BatchNorm2d(features), nn.ReLU())
+
+
+def conv_norm_relu(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
+    """Convolution with bias that keeps the size at stride 1, BN, ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Residual(nn.Module):
+    """Pre-activation bottleneck with biases and nothing after the addition (Newell 2016, pose-hg-train).
+
+    The skip is the identity, or a bare 1x1 convolution where the channels change, unless `skip` is given.
+    Without `preactivate` the branch starts at its first convolution (Yang 2017, first unit of the stem).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        middle: int | None = None,
+        preactivate: bool = True,
+        skip: nn.Module | None = None,
+    ):
+        super().__init__()
+        middle = middle or outputs // 2
+        if skip is None:
+            skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+        self.skip = skip
+        self.preactivation = norm_relu(inputs) if preactivate else nn.Identity()
+        self.reduce = nn.Conv2d(inputs, middle, 1)
+        self.convolve = nn.Sequential(norm_relu(middle), nn.Conv2d(middle, middle, 3, padding=1))
+        self.expand = nn.Sequential(norm_relu(middle), nn.Conv2d(middle, outputs, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = self.reduce(self.preactivation(x))  # N x middle x h x w
+        branch = self.convolve(branch)  # N x middle x h x w
+        return self.skip(x) + self.expand(branch)  # N x outputs x h x w
+
+
+class Hourglass(nn.Module):
+    """Down `depth` halvings and up again, with a side branch kept at every resolution (Newell 2016, figure 3).
+
+    `unit(place, level)` builds what stands at each place: "side", "down", "bottom" or "up". The level runs from
+    `depth` at the resolution of the input to 1, the last one before the bottom; "down", "bottom" and "up" of a
+    level work at half its resolution.
+    """
+
+    def __init__(self, unit: Callable[[str, int], nn.Module], depth: int = 4):
+        super().__init__()
+        levels = range(depth, 0, -1)
+        self.side = nn.ModuleList(unit("side", level) for level in levels)
+        self.down = nn.ModuleList(unit("down", level) for level in levels)
+        self.bottom = unit("bottom", 1)
+        self.up = nn.ModuleList(unit("up", level) for level in levels)
+
+    def forward(self, x: Tensor, carried: Sequence[Tensor] = ()) -> tuple[list[Tensor], list[Tensor]]:
+        """The entry of every level and the merge that leaves it, both finest first: N x F x h/2^i x w/2^i.
+
+        `carried`, one tensor a level, is added to the entries (Li 2019, cross-stage aggregation).
+        """
+        entries, sides = [], []
+        for i, (side, down) in enumerate(zip(self.side, self.down, strict=True)):
+            if carried:
+                x = x + carried[i]
+            entries.append(x)  # N x F x h/2^i x w/2^i
+            sides.append(side(x))
+            x = down(functional.max_pool2d(x, 2))  # N x F x h/2^(i+1) x w/2^(i+1)
+        x = self.bottom(x)
+        merges = []
+        for side, up in zip(reversed(sides), reversed(self.up), strict=True):
+            x = side + functional.interpolate(up(x), scale_factor=2.0, mode="nearest")
+            merges.append(x)
+        return entries, merges[::-1]
+
+
+def newell_stem(first: int, *units: nn.Module) -> nn.Sequential:
+    """Images to features at a quarter of their size; `first` channels enter the first of the units."""
+    return nn.Sequential(
+        nn.Conv2d(3, first, 7, stride=2, padding=3),  # N x 64 x h/2 x w/2
+        norm_relu(first),
+        units[0],  # N x 128 x h/2 x w/2
+        nn.MaxPool2d(2),  # N x 128 x h/4 x w/4
+        *units[1:],  # N x F x h/4 x w/4
+    )
+
+
+class Stack(nn.Module):
+    """One hourglass with its head, its heatmaps, and what goes back into the input of the next one."""
+
+    def __init__(self, hourglass: Hourglass, head: nn.Module, features: int, joints: int, last: bool):
+        super().__init__()
+        self.hourglass = hourglass
+        self.head = head
+        self.score = nn.Conv2d(features, joints, 1)
+        self.features_back = None if last else nn.Conv2d(features, features, 1)
+        self.heatmaps_back = None if last else nn.Conv2d(joints, features, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Heatmaps, N x K x h x w, and the input of the next stack, N x F x h x w (None after the last)."""
+        _, merges = self.hourglass(x)
+        features = self.head(merges[0])  # N x F x h x w
+        heatmaps = self.score(features)  # N x K x h x w
+        if self.features_back is None:
+            return heatmaps, None
+        return heatmaps, x + self.features_back(features) + self.heatmaps_back(heatmaps)
+
+
+class StackedNetwork(nn.Module):
+    """A stem and stacks in a row, each supervised; a stack maps its input to (heatmaps, input of the next)."""
+
+    def __init__(self, stem: nn.Module, stacks: Sequence[nn.Module]):
+        super().__init__()
+        self.stem = stem
+        self.stacks = nn.ModuleList(stacks)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        x = self.stem(images)  # N x F x h/4 x w/4
+        outputs = []
+        for stack in self.stacks:
+            heatmaps, x = stack(x)  # N x K x h/4 x w/4
+            outputs.append(heatmaps)
+        return tuple(outputs)

@@ -1,0 +1,95 @@
+"""The places mannequins stand in: walls, floors, furniture, foliage, poles, bodiless limbs."""
+
+import cv2
+import numpy as np
+
+from protocols.datasets.mannequin_body import turn  # noqa: F401
+
+
+def colour(rng: np.random.Generator) -> np.ndarray:
+    """A random colour, RGB 0..255, float32: greys and full colours alike."""
+    value, grey = 40.0 + 200.0 * rng.random(), 0.15 + 0.85 * rng.random()
+    rgb = rng.random(3)
+    rgb = rgb / rgb.max()
+    return (value * (grey + (1.0 - grey) * rgb)).astype(np.float32)
+
+
+def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A background, `size` x `size` x 3 float32, 0..255."""
+    image = _backdrop(rng, size)
+    for draw in rng.choice(_THINGS, size=int(rng.integers(6, 18))):
+        draw(image, rng)
+    for cells, amount in ((6, 50.0), (48, 34.0)):
+        image += _noise(rng, cells, size) * np.float32(amount * rng.random())
+    return image
+
+
+def _noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
+    """Smooth noise, -1..1, with `cells` grains across the frame."""
+    grains = rng.random((cells, cells), np.float32) * 2 - 1
+    return cv2.resize(grains, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
+
+
+def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Wall and floor with a slanting edge between, each with its own gradient."""
+    corners = np.array([colour(rng) for _ in range(2)])
+    wall = np.linspace(corners[0], 0.6 * corners[0] + 0.4 * corners[1], size, dtype=np.float32)
+    image = np.repeat(wall[:, None], size, axis=1)
+    left, right = (size * (0.45 + 0.45 * rng.random(2))).tolist()
+    floor = np.array([(0, left), (size, right), (size, size), (0, size)])
+    cv2.fillPoly(image, [floor.astype(np.int32)], (0.7 * colour(rng)).tolist())
+    return image
+
+
+def _rectangle(image: np.ndarray, rng: np.random.Generator) -> None:
+    size = len(image)
+    centre, side = size * rng.random(2), size * (0.06 + 0.34 * rng.random(2))
+    box = ((centre[0], centre[1]), (side[0], side[1]), 16.0 * (rng.random() - 0.5))
+    corners = cv2.boxPoints(box).astype(np.int32)
+    tint = colour(rng)
+    cv2.fillConvexPoly(image, corners, tint.tolist(), cv2.LINE_AA)
+    cv2.polylines(image, [corners], True, (0.5 * tint).tolist(), max(1, size // 128), cv2.LINE_AA)
+
+
+def _pole(image: np.ndarray, rng: np.random.Generator) -> None:
+    """A tapered bar with a lit side, at any angle: a pole, a branch, a limb."""
+    size = len(image)
+    start, angle = size * rng.random(2), 2 * np.pi * rng.random()
+    end = start + size * (0.12 + 0.5 * rng.random()) * np.array((np.cos(angle), np.sin(angle)))
+    width, tint = size * (0.015 + 0.045 * rng.random()), colour(rng)
+    a, b = (tuple(int(v) for v in p) for p in (start, end))
+    for share, light in ((1.0, 0.6), (0.7, 0.85), (0.35, 1.0)):
+        cv2.line(image, a, b, (light * tint).tolist(), max(1, int(width * share)), cv2.LINE_AA)
+
+
+def _blob(image: np.ndarray, rng: np.random.Generator) -> None:
+    """A lit round thing: a ball, a lamp, a shrub."""
+    size = len(image)
+    centre, axes = size * rng.random(2), size * (0.02 + 0.11 * rng.random(2))
+    tint, turned = colour(rng), 180.0 * rng.random()
+    for share, light in ((1.0, 0.6), (0.75, 0.8), (0.45, 1.0)):
+        middle = tuple(int(v) for v in centre - (1 - share) * 0.3 * axes)
+        cv2.ellipse(image, middle, tuple(int(share * v) + 1 for v in axes), turned, 0, 360, (light * tint).tolist(), -1)
+
+
+def _foliage(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Many small discs in shades of one colour around a place."""
+    size, tint = len(image), colour(rng)
+    centres = (size * rng.random(2) + size * 0.09 * rng.standard_normal((14, 2))).astype(np.int32)
+    for (x, y), shade in zip(centres.tolist(), (0.5 + 0.6 * rng.random(14)).tolist(), strict=True):
+        cv2.circle(image, (x, y), max(1, size // 40), (shade * tint).tolist(), -1)
+
+
+def _grid(image: np.ndarray, rng: np.random.Generator) -> None:
+    """A fence, shelves, a window: parallel bars in a box."""
+    size, tint = len(image), colour(rng).tolist()
+    x, y = (size * (rng.random(2) - 0.2)).astype(int).tolist()
+    width, height = (size * (0.15 + 0.4 * rng.random(2))).astype(int).tolist()
+    thickness, bars = max(1, size // int(rng.integers(48, 128))), int(rng.integers(3, 8))
+    for i in range(bars):
+        at = x + i * width // bars
+        cv2.line(image, (at, y), (at, y + height), tint, thickness)
+    cv2.line(image, (x, y), (x + width, y), tint, thickness)
+
+
+_THINGS = (_rectangle, _rectangle, _pole, _pole, _blob, _foliage, _grid)

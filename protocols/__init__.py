@@ -72,5 +72,22 @@ PROTOCOLS = {
                 "names": "person-centric",
             },
         ),
+        Protocol(
+            name="complexity",
+            version=1,
+            module="protocols.complexity",
+            needs="network",
+            datasets=(),
+            headline=("macs", "all"),
+            higher_is_better=False,
+            summary="parameters, multiply-accumulates and activation memory for one image",
+            conventions={
+                "parameters": "trainable: weights, biases, batch-norm scale and shift",
+                "macs": "convolutions and linear layers of the whole graph, group-aware; nothing else",
+                "macs_inference": "the same, of what the last output needs",
+                "giga_published": "by the rule that the paper itself counted with, named in the unit",
+                "activation_bytes": "float32, one image, beyond weights and input",
+            },
+        ),
     )
 }

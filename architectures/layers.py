@@ -33,6 +33,11 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) 
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
+def total(tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors of one shape."""
+    return sum(tensors[1:], start=tensors[0])
+
+
 class Residual(nn.Module):
     """Pre-activation bottleneck with biases and nothing after the addition (Newell 2016, pose-hg-train).
 
@@ -138,6 +143,8 @@ class StackedNetwork(nn.Module):
 
     def __init__(self, stem: nn.Module, stacks: Sequence[nn.Module]):
         super().__init__()
+        if not stacks:
+            raise ArchitectureError("A stacked network has 1 stack or more.")
         self.stem = stem
         self.stacks = nn.ModuleList(stacks)
 

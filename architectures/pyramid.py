@@ -17,6 +17,7 @@ from architectures.layers import (
     conv_norm_relu,
     newell_stem,
     norm_relu,
+    total,
 )
 
 UNITS = ("residual", "prm-a", "prm-b", "prm-bstar", "prm-c", "prm-d")
@@ -63,11 +64,6 @@ class Levels(nn.Module):
             x = convolve(x)  # N x D x floor(h s) x floor(w s)
             levels.append(functional.interpolate(x, size=size, mode="bilinear", align_corners=True))
         return levels
-
-
-def total(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of tensors of one shape."""
-    return sum(tensors[1:], start=tensors[0])
 
 
 class PyramidResidual(nn.Module):

@@ -1,0 +1,208 @@
+"""Multi-stage convolution machine (Nie et al. 2019), and its modules put into a 3-stage CPM one by one.
+
+The paper draws the modules and gives no widths; its tables are images. What is fixed here by no text: the widths, the
+3x3 kernel of the first convolution, the ratio 16 of the gates, dropout's place, and where the pilot's gates stand.
+Outputs are belief maps at 1/8 of the image: one a joint, and the background as the last channel.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from architectures import ArchitectureError
+from architectures.cpm import CPM, centre_map, conv, he
+from architectures.layers import channels
+
+
+def convolution_machine(
+    *,
+    joints: int = 14,
+    width: float = 1.0,
+    stages: int = 4,
+    first: int = 32,
+    kernel: int = 3,
+    squeeze: int = 32,
+    expand: int = 64,
+    fuse: int = 128,
+    dilate: int = 64,
+) -> "ConvolutionMachine":
+    """Nie's network on images N x 3 x H x W, H and W multiples of 8; stages give N x (joints + 1) x H/8 x W/8.
+
+    first, kernel: channels and kernel of the first convolution; squeeze, expand: channels of the fire modules;
+    fuse: channels of the two convolutions of a stage; dilate: channels of each dilated convolution.
+    """
+    if stages < 1:
+        raise ArchitectureError(f"The convolution machine has 1 stage or more, not {stages}.")
+    if kernel % 2 == 0:
+        raise ArchitectureError(f"The kernel of the first convolution is odd, not {kernel}.")
+    scaled = [channels(count, width) for count in (first, squeeze, expand, fuse, dilate)]
+    return ConvolutionMachine(joints + 1, stages, kernel, *scaled)
+
+
+class ConvolutionMachine(nn.Module):
+    """PRE-STAGE and STAGEs (figure 1): each stage reads F_l, F_h and the maps before."""
+
+    background = True
+
+    def __init__(self, maps, stages, kernel, first, squeeze, expand, fuse, dilate):
+        super().__init__()
+        self.conv1 = nn.Sequential(*conv(3, first, kernel))
+        self.pyramid = nn.Sequential(*(PyramidStacking(first * count) for count in (1, 2, 4)))
+        self.big_gate = Gate(first)
+        self.stages = nn.ModuleList(
+            Stage(8 * first + (maps if index else 0), first, maps, squeeze, expand, fuse, dilate)
+            for index in range(stages)
+        )
+        self.apply(he)  # CPM's Gaussians of 0.01 would fade to nothing over so many 1x1 and 3x3 convolutions
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        low = self.conv1(images)  # F_l, N x 32 x h x w
+        high = self.pyramid(low)  # F_h, N x 256 x h/8 x w/8
+        low = self.big_gate(F.avg_pool2d(low, 8))  # N x 32 x h/8 x w/8; a gate and an average commute
+        outputs = []
+        for stage in self.stages:
+            outputs.append(stage(torch.cat([high, *outputs[-1:]], 1), low))
+        return tuple(outputs)
+
+
+class Stage(nn.Module):
+    """Four fire modules, two convolutions and the dilation module; gates bring earlier features in (figure 3)."""
+
+    def __init__(self, inputs, low, maps, squeeze, expand, fuse, dilate):
+        super().__init__()
+        fire = 4 * expand
+        self.fires = nn.Sequential(
+            DoubleFire(inputs, squeeze, expand), DoubleFire(fire, squeeze, expand), DoubleFire(fire, squeeze, expand)
+        )
+        self.gate = Gate(inputs)
+        self.last_fire = DoubleFire(fire + inputs, squeeze, expand)
+        self.fuse = nn.Sequential(*conv(fire + low, fuse, 3), nn.Dropout(0.5), *conv(fuse, fuse, 3))
+        self.dilation = Dilation(fuse, dilate, maps)
+
+    def forward(self, x: Tensor, low: Tensor) -> Tensor:
+        y = torch.cat([self.fires(x), self.gate(x)], 1)  # N x (256 + 256 or 271) x h/8 x w/8
+        y = torch.cat([self.last_fire(y), low], 1)  # N x (256 + 32) x h/8 x w/8
+        return self.dilation(self.fuse(y))  # N x 15 x h/8 x w/8
+
+
+class PyramidStacking(nn.Module):
+    """Pool and strided convolution side by side: half the size, twice the channels (figure 2c)."""
+
+    def __init__(self, inputs: int):
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        self.conv = nn.Sequential(nn.Conv2d(inputs, inputs, 3, stride=2, padding=1), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.pool(x), self.conv(x)], 1)  # N x 2c x h/2 x w/2
+
+
+class Gate(nn.Module):
+    """Squeeze and excitation: each channel times a weight that the means of all channels decide."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        hidden = max(features // 16, 4)
+        self.weigh = nn.Sequential(
+            nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, features), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weigh(x.mean((2, 3)))[:, :, None, None]  # as x
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: 1x1 to few channels, then 1x1 and 3x3 side by side."""
+
+    def __init__(self, inputs: int, squeeze: int, expand: int):
+        super().__init__()
+        self.squeeze = nn.Sequential(*conv(inputs, squeeze, 1))
+        self.expand1 = nn.Sequential(*conv(squeeze, expand, 1))
+        self.expand3 = nn.Sequential(*conv(squeeze, expand, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x)  # N x s x h x w
+        return torch.cat([self.expand1(x), self.expand3(x)], 1)  # N x 2e x h x w
+
+
+class DoubleFire(nn.Module):
+    """A fire module that goes on through a second one and, by a bypass, beside it (figure 4)."""
+
+    def __init__(self, inputs: int, squeeze: int, expand: int):
+        super().__init__()
+        self.first = Fire(inputs, squeeze, expand)
+        self.second = Fire(2 * expand, squeeze, expand)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)  # N x 2e x h x w
+        return torch.cat([x, self.second(x)], 1)  # N x 4e x h x w
+
+
+class Dilation(nn.Module):
+    """Four 3x3 convolutions of dilation 1 to 4 beside their input, then 1x1 to the maps (figure 5)."""
+
+    def __init__(self, inputs: int, outputs: int, maps: int):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True))
+            for rate in (1, 2, 3, 4)
+        )
+        self.score = nn.Conv2d(inputs + 4 * outputs, maps, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.score(torch.cat([x, *(branch(x) for branch in self.branches)], 1))  # N x 15 x h x w
+
+
+def pilot(
+    *, joints: int = 14, width: float = 1.0, squeeze: bool = False, dilate: bool = False, gates: bool = False
+) -> CPM:
+    """CPM with 3 stages and, by choice, three changes (Nie 2019, section 4.4, Tables 2 and 3).
+
+    squeeze (SQ): a fire module instead of the last 11x11 convolution of stages 2 and 3.
+    dilate (PD): the dilation module instead of the last convolution of every stage.
+    gates (Gate): a small gate on the input of every stage and a big one on the first features of both trunks; what
+        they let through joins the stage before its 1x1 convolutions.
+    """
+    maps, c32, c64, c128, c512 = joints + 1, *(channels(count, width) for count in (32, 64, 128, 512))
+    network = GatedCPM(maps, width) if gates else CPM(maps, width, stages=3)
+    if squeeze:
+        for body in network.bodies:
+            body[4] = Fire(c128, c32, c64).apply(he)  # the ReLU behind it changes nothing
+    if dilate:
+        for head, features in zip((network.first_head, *network.heads), (c512, c128, c128), strict=True):
+            head[-1] = Dilation(features, c32, maps).apply(he)
+    return network
+
+
+class GatedCPM(CPM):
+    """CPM with 3 stages and five gates: three small, two big, since it has two trunks."""
+
+    def __init__(self, maps: int, width: float):
+        super().__init__(maps, width, stages=3)
+        c32, c128, c512 = channels(32, width), channels(128, width), channels(512, width)
+        entry = c32 + maps + 1
+        self.big_gates = nn.ModuleList((Gate(c128), Gate(c128)))
+        self.gates = nn.ModuleList((Gate(c128), Gate(entry), Gate(entry)))
+        self.first_head[0] = nn.Conv2d(c512 + 2 * c128, c512, 1)
+        for head in self.heads:
+            head[0] = nn.Conv2d(c128 + entry + c128, c128, 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        early, features = self._look(images, self.first_trunk, self.big_gates[0])
+        x = torch.cat([self.first_body(features), self.gates[0](features), early], 1)  # N x (512 + 128 + 128) ...
+        outputs = [self.first_head(x)]  # N x 15 x h/8 x w/8
+        early, features = self._look(images, self.trunk, self.big_gates[1])
+        centre = centre_map(images)  # N x 1 x h/8 x w/8
+        for reduce, body, head, gate in zip(self.reduce, self.bodies, self.heads, self.gates[1:], strict=True):
+            x = torch.cat([reduce(features), outputs[-1], centre], 1)  # N x (32 + 15 + 1) x h/8 x w/8
+            x = torch.cat([body(x), gate(x), early], 1)  # N x (128 + 48 + 128) x h/8 x w/8
+            outputs.append(head(x))
+        return tuple(outputs)
+
+    @staticmethod
+    def _look(images: Tensor, trunk: nn.Sequential, gate: Gate) -> tuple[Tensor, Tensor]:
+        """The gated first features and the last ones of a trunk, both N x 128 x h/8 x w/8."""
+        early = trunk[:2](images)  # N x 128 x h x w
+        return gate(F.avg_pool2d(early, 8)), trunk[2:](early)

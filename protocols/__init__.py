@@ -89,5 +89,22 @@ PROTOCOLS = {
                 "activation_bytes": "float32, one image, beyond weights and input",
             },
         ),
+        Protocol(
+            name="init-variance",
+            version=1,
+            module="protocols.init_variance",
+            needs="network",
+            datasets=(),
+            headline=("variance", "max"),
+            higher_is_better=False,
+            summary="response variances of a fresh network at every addition, with theory beside them",
+            conventions={
+                "input": "N(0, 1)",
+                "batch normalisation": "scale 1, shift 0, statistics of the batch",
+                "variance": "over all elements of a response",
+                "rho": "Var(sum) / sum of the addends' variances",
+                "interval": "Student t over seeds",
+            },
+        ),
     )
 }

@@ -46,7 +46,7 @@ class Operation:
     groups: int = 1  # convolutions
     bias: bool = False
     window: int = 0  # pixels under one window, pooling
-    observed: Any = None  # what `watch` returned
+    observed: Any = None  # what `watch` kept
 
     @property
     def elements(self) -> int:
@@ -112,11 +112,18 @@ def _adds(operation: Operation) -> bool:
     return operation.operator == "add" and len(operation.inputs) == 2
 
 
-def trace(network: nn.Module, images: torch.Tensor, watch: Callable[..., Any] | None = None) -> Graph:
+Watch = Callable[[str, tuple, Callable[[], Any]], tuple[Any, Any]]
+
+
+def _keep_nothing(name: str, args: tuple, run: Callable[[], Any]) -> tuple[Any, None]:
+    return run(), None
+
+
+def trace(network: nn.Module, images: torch.Tensor, watch: Watch = _keep_nothing) -> Graph:
     """Run `network` on `images` (N x 3 x H x W) without gradients, in its present mode, and return the graph.
 
     With images on the meta device the weights are replaced by their shapes for the call, wherever they lie.
-    `watch(name, args, result)`, called right after each operator, may return what shall be kept of it.
+    `watch(name, args, run)` may look at values: it runs the operator by `run()` and returns (result, observed).
     DataError if an operator is met whose cost is not known.
     """
     tracer = _Tracer(images, watch)
@@ -138,7 +145,7 @@ def trace(network: nn.Module, images: torch.Tensor, watch: Callable[..., Any] | 
 class _Tracer(TorchDispatchMode):
     """Sees every operator. Results are known by their storage, so views and in-place writes need no rules."""
 
-    def __init__(self, images: torch.Tensor, watch: Callable[..., Any] | None):
+    def __init__(self, images: torch.Tensor, watch: Watch):
         super().__init__()
         self.watch = watch
         self.operations = [Operation("input", "", 0, (), tuple(images.shape), 0)]
@@ -171,12 +178,16 @@ class _Tracer(TorchDispatchMode):
                 handle.remove()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not func.is_view:
-            self._record(func, args, kwargs or {}, result)
+        kwargs = kwargs or {}
+        if func.is_view:
+            return func(*args, **kwargs)
+        name = func.overloadpacket.__name__
+        name = name.rstrip("_") if torch.Tag.inplace in func.tags else name
+        result, observed = self.watch(name, args, lambda: func(*args, **kwargs))
+        self._record(func, name, args, kwargs, result, observed)
         return result
 
-    def _record(self, func: Any, args: tuple, kwargs: dict, result: Any) -> None:
+    def _record(self, func: Any, name: str, args: tuple, kwargs: dict, result: Any, observed: Any) -> None:
         made = [_storage(tensor) for tensor in _tensors(result)]
         if not made:
             return
@@ -184,8 +195,6 @@ class _Tracer(TorchDispatchMode):
         inputs = tuple(producer for producer in read if producer is not None)
         if not inputs and func.overloadpacket not in flop_registry:  # weights and constants
             return
-        name = func.overloadpacket.__name__
-        name = name.rstrip("_") if torch.Tag.inplace in func.tags else name
         fresh = {ref: tensor.untyped_storage().nbytes() for ref, tensor in zip(made, _tensors(result), strict=True)}
         fresh = {ref: size for ref, size in fresh.items() if ref not in self.producers}
         module, call = self.modules[-1] if self.modules else ("", 0)
@@ -197,7 +206,7 @@ class _Tracer(TorchDispatchMode):
                 inputs=inputs,
                 shape=tuple(_tensors(result)[0].shape),
                 bytes=sum(fresh.values()),
-                observed=self.watch(name, args, result) if self.watch else None,
+                observed=observed,
                 **_cost(func, name, args, kwargs, result),
             )
         )

@@ -1,0 +1,79 @@
+"""What theory says of response variances at initialization, in closed form (Yang et al. 2017, section 4).
+
+Responses count as zero-mean Gaussian, weights and addends as independent; `gain` is fan-in x Var[weight].
+"""
+
+import math
+
+from protocols.counting import Addition, Graph
+
+RELU_SQUARE = 1 / 2  # E[relu(z)^2], z ~ N(0, 1)
+RELU_VARIANCE = 1 / 2 - 1 / (2 * math.pi)
+
+
+def increment(gain: float) -> float:
+    """Variance that a residual branch adds: its last convolution reads ReLU of batch-normalised responses."""
+    return gain * RELU_SQUARE
+
+
+def accumulated(start: float, step: float, units: int) -> float:
+    """Variance after `units` identity units, each of which adds `step`: it grows by addition."""
+    return start + units * step
+
+
+def reset(branch: float, skip: float) -> float:
+    """Variance behind a unit whose shortcut is BN-ReLU-convolution: the depth before it is forgotten."""
+    return branch + skip
+
+
+def doubling(variance: float, step: float, *, same_input: bool) -> float:
+    """Var(sum) / mean Var of two summed identity units; on one input their identities correlate fully."""
+    return 2 + (2 * variance / (variance + step) if same_input else 0)
+
+
+def branch_product(branches: int, layers: int) -> float:
+    """Growth over linear layers y = W (x_1 + ... + x_C) whose initialization does not know C: C a layer."""
+    return float(branches**layers)
+
+
+def relu_branch_growth(branches: int, *, aware: bool) -> float:
+    """Growth a layer when the summed inputs are ReLU responses, whose means add up although W is fresh.
+
+    `aware`: the weights were drawn for `branches` addends (equation 10), and growth remains all the same.
+    """
+    growth = branches + branches * (branches - 1) / math.pi
+    return growth / branches if aware else growth
+
+
+def pyramid_sum(levels: int, *, shared: bool) -> float:
+    """Var(sum) / mean Var of pyramid levels: with a shared kernel the levels are almost the same response."""
+    return float(levels**2 if shared else levels)
+
+
+def expected(graph: Graph, additions: list[Addition]) -> dict[int, float]:
+    """Operation of each addition -> its variance by theory, for a graph observed by `protocols.init_variance`.
+
+    Batch normalisation resets to 1, a convolution gives gain x E[input^2], an addition the sum of its addends.
+    An addend that no closed form reaches, behind a max pooling for instance, enters with its measured variance.
+    """
+    variances: dict[int, float] = {0: 1.0}
+    squares: dict[int, float] = {0: 1.0}  # E[response^2]; only a ReLU makes it differ from the variance
+    summed = {addition.operation: addition for addition in additions}
+    for index, operation in enumerate(graph.operations[1:], start=1):
+        source = operation.inputs[0] if operation.inputs else None
+        if operation.operator.endswith("batch_norm"):
+            variances[index] = squares[index] = 1.0
+        elif operation.operator == "convolution" and source in squares:
+            gain, bias = operation.observed
+            variances[index] = squares[index] = gain * squares[source] + bias
+        elif operation.operator == "relu" and source in variances:
+            variances[index] = RELU_VARIANCE * variances[source]
+            squares[index] = RELU_SQUARE * variances[source]
+        elif operation.operator == "upsample_nearest2d" and source in variances:
+            variances[index], squares[index] = variances[source], squares[source]
+        elif index in summed:
+            variances[index] = squares[index] = sum(
+                variances.get(graph.operations[at].inputs[place], graph.operations[at].observed[1][place])
+                for at, place in summed[index].addends
+            )
+    return {index: variances[index] for index in summed}

@@ -1,0 +1,199 @@
+"""Response variances against the closed forms of theory and the sheet's measured tables."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from architectures import create
+from architectures.layers import Residual, norm_relu
+from protocols import init_theory
+from protocols.errors import DataError
+from protocols.init_variance import measure
+
+# Last convolution of Residual(256, 256) is 1x1, 128 -> 256: the increment n_i Var[w] / 2 by hand (sheet, item 1).
+INCREMENT = {"torch": 1 / 6, "xavier": 1 / 3, "msr": 1.0, "branch-aware": 2 / 3}
+
+
+def draw(network, name="msr"):
+    """Zero-mean weights with the variance that the sheet's section 3.1 gives; biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            fan_out = fan_in * module.out_channels / module.in_channels
+            variance = {
+                "torch": 1 / (3 * fan_in),
+                "xavier": 2 / (fan_in + fan_out),
+                "msr": 2 / fan_in,
+                "branch-aware": 4 / (fan_in + fan_out),
+            }[name]
+            nn.init.normal_(module.weight, std=math.sqrt(variance))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def values(network, name="msr", seeds=(0,), size=(32, 32), **options):
+    found = measure(network, size, initialize=partial(draw, name=name), seeds=seeds, **options)
+    return {(value.metric, value.part): value for value in found}
+
+
+class Chain(nn.Module):
+    """Units on a wide input that stays N(0, 1): 3 image channels repeated would correlate, so they are mixed."""
+
+    def __init__(self, *units):
+        super().__init__()
+        self.mix = nn.Conv2d(3, 256, 5, padding=2, bias=False)
+        self.norm = nn.BatchNorm2d(256, affine=False)
+        self.units = nn.ModuleList(units)
+
+    def forward(self, images):
+        x = self.norm(self.mix(images))
+        for unit in self.units:
+            x = unit(x)
+        return x
+
+
+@pytest.mark.parametrize("name", INCREMENT)
+def test_identity_units_accumulate(name):
+    found = values(Chain(*(Residual(256, 256) for _ in range(6))), name, batch=4)
+    assert init_theory.increment(128 * INCREMENT[name] / 64) == pytest.approx(INCREMENT[name])
+    for k in range(6):
+        closed = init_theory.accumulated(1.0, INCREMENT[name], k + 1)
+        assert found["variance", f"units.{k}"].value == pytest.approx(closed, rel=0.12)
+        assert found["variance_theory", f"units.{k}"].value == pytest.approx(closed, rel=0.03)
+
+
+@pytest.mark.parametrize("name", INCREMENT)
+def test_a_convolved_shortcut_resets(name):
+    skip_increment = {"torch": 1 / 6, "xavier": 1 / 2, "msr": 1.0, "branch-aware": 1.0}[name]
+    units = [Residual(256, 256) for _ in range(3)]
+    reset = Residual(256, 256, skip=nn.Sequential(norm_relu(256), nn.Conv2d(256, 256, 1)))
+    found = values(Chain(*units, reset), name, batch=4)
+    closed = init_theory.reset(INCREMENT[name], skip_increment)
+    assert found["variance", "units.3"].value == pytest.approx(closed, rel=0.1)
+    assert found["variance_theory", "units.3"].value == pytest.approx(closed, rel=0.03)
+
+
+@pytest.mark.parametrize("same_input", [False, True])
+def test_summed_identity_units_double(same_input):
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = Chain(Residual(256, 256)), Chain(Residual(256, 256))
+
+        def forward(self, images):
+            left, right = images.chunk(2)
+            x = self.left.norm(self.left.mix(left))
+            y = x if same_input else self.right.norm(self.right.mix(right))
+            return self.left.units[0](x) + self.right.units[0](y)
+
+    found = values(Pair(), batch=8)
+    addends = [found["addend_variance", f"top level / {i}"].value for i in (1, 2)]
+    closed = init_theory.doubling(1.0, INCREMENT["msr"], same_input=same_input)
+    assert closed == (3.0 if same_input else 2.0)
+    assert found["variance", "top level"].value / np.mean(addends) == pytest.approx(closed, rel=0.05)
+    assert found["rho", "top level"].value == pytest.approx(closed / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("branches", [2, 4])
+def test_product_of_branches_is_linear_only(branches):
+    generator = torch.Generator().manual_seed(0)
+    width, layers = 512, 3
+
+    def layer(inputs, variance):
+        weight = torch.randn(width, width, generator=generator) * math.sqrt(variance / width)
+        return weight @ inputs
+
+    inputs = torch.randn(branches, layers, width, 4096, generator=generator)
+    linear = sum(inputs[:, 0])  # responses of equal variance, independent of each other, summed before each layer
+    ratio = layer(linear, 1.0).var() / inputs[0, 0].var()
+    assert ratio == pytest.approx(init_theory.branch_product(branches, 1), rel=0.1)
+    assert init_theory.branch_product(branches, layers) == branches**layers
+    summed = sum(inputs[:, 1].relu())
+    plain = layer(summed, 2.0).square().mean()
+    assert plain == pytest.approx(branches + branches * (branches - 1) / math.pi, rel=0.2)
+    assert plain == pytest.approx(init_theory.relu_branch_growth(branches, aware=False), rel=0.2)
+    aware = layer(summed, 2.0 / branches).square().mean()
+    assert aware == pytest.approx(init_theory.relu_branch_growth(branches, aware=True), rel=0.2)
+
+
+@pytest.mark.parametrize(("unit", "shared"), [("prm-b", False), ("prm-bstar", True)])
+def test_pyramid_sum(unit, shared):
+    """Levels with kernels of their own add like strangers, those of a shared kernel like one response."""
+    found = values(create("prm-baseline-2", unit=unit, stacks=1), size=(64, 64))
+    pyramids = [part.removesuffix(" / 4") for metric, part in found if metric == "addend_variance" and "/ 4" in part]
+    assert len(pyramids) == 3 + 7  # stem and one hourglass
+    ratios = [4 * found["rho", part].value for part in pyramids]  # Var(sum) / mean Var(level)
+    assert init_theory.pyramid_sum(4, shared=shared) == (16 if shared else 4)
+    assert np.mean(ratios) == pytest.approx(init_theory.pyramid_sum(4, shared=shared), rel=0.12)
+
+
+def test_addends_are_seen_before_an_addition_in_place():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Conv2d(3, 3, 1, bias=False)
+
+        def forward(self, images):
+            x = self.scale(images)
+            y = x * 3
+            x += y
+            return x
+
+    def unit(network):
+        with torch.no_grad():
+            network.scale.weight.copy_(torch.eye(3)[..., None, None])
+
+    found = {(v.metric, v.part): v.value for v in measure(InPlace(), (64, 64), initialize=unit, seeds=(0,))}
+    assert found["addend_variance", "top level / 1"] == pytest.approx(1, rel=0.05)
+    assert found["addend_variance", "top level / 2"] == pytest.approx(9, rel=0.05)
+    assert found["rho", "top level"] == pytest.approx(16 / 10, rel=1e-5)
+
+
+def test_seeds_give_student_intervals():
+    network = create("hourglass-1", width=0.125)
+    one = [values(network, seeds=(seed,), size=(64, 64)) for seed in (3, 4, 5)]
+    three = values(network, seeds=(3, 4, 5), size=(64, 64))["rho", "mean"]
+    each = [found["rho", "mean"].value for found in one]
+    half = 4.302652729911275 * np.std(each, ddof=1) / math.sqrt(3)  # t(0.975, 2 degrees of freedom)
+    assert (three.value, three.n) == (pytest.approx(np.mean(each)), 3)
+    assert (three.low, three.high) == (pytest.approx(np.mean(each) - half), pytest.approx(np.mean(each) + half))
+    assert one[0]["rho", "mean"].low is None
+
+
+def test_the_network_stays_as_it_was():
+    network = create("hourglass-1", width=0.125)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    values(network, size=(64, 64))
+    assert network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_refusals():
+    with torch.device("meta"):
+        network = create("hourglass-1", width=0.125)
+    with pytest.raises(DataError, match="no weights"):
+        values(network)
+    with pytest.raises(DataError, match="adds no two responses"):
+        values(nn.Sequential(nn.Conv2d(3, 3, 1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", [False, True])
+def test_hourglass_merges_grow_without_variance_control(control):
+    """Sheet, section 3.7, item 4: two stacks, batch 2, 128x128 noise."""
+    found = values(create("prm-baseline-2", variance_control=control), "torch", size=(128, 128))
+    for stack in range(2):
+        probes = [f"stacks.{stack}.hourglass #{n}" for n in (1, 2, 3, 4)]
+        merges = [found["variance", probe].value for probe in probes]
+        ratios = [found["rho", probe].value for probe in probes]
+        if control:
+            assert max(merges) / min(merges) < 2
+            assert all(abs(rho - 1) < 0.1 for rho in ratios)
+        else:
+            assert merges == sorted(merges)
+            assert merges[3] / merges[0] > 2.5
+            assert min(ratios) > 1.1

@@ -22,6 +22,7 @@ class PyramidBranch(nn.Module):
         self.reduce = nn.Sequential(conv(inputs, narrow, 1, stride), norm_relu(narrow))
         self.levels = Levels(narrow, scales=4, bias=False)
         self.expand = nn.Sequential(norm_relu(narrow), conv(narrow, outputs, 1))
+        self.expand[-1].branches_in = 4  # as in the pose networks
 
     def forward(self, x: Tensor) -> Tensor:
         return self.expand(total(self.levels([self.reduce(x)])))

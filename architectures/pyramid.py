@@ -100,6 +100,8 @@ class PyramidResidual(nn.Module):
         self.join = (lambda levels: torch.cat(levels, 1)) if variant == "c" else total
         joined = narrow * scales if variant == "c" else narrow
         self.widen = nn.Sequential(norm_relu(joined), nn.Conv2d(joined, middle, 1))
+        if variant != "c":
+            self.widen[-1].branches_in = scales  # the one tag for the initialization in the authors' code
         self.expand = nn.Sequential(norm_relu(middle), nn.Conv2d(middle, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:

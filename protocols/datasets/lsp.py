@@ -1,0 +1,109 @@
+"""Leeds Sports Pose (Johnson and Everingham, BMVC 2010): 2,000 images, 14 joints, the first 1,000 to train on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from protocols.arrays import load
+from protocols.datasets import images
+from protocols.errors import DataError
+from protocols.keypoints import LSP
+from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
+
+SPLITS = {"train": slice(0, 1000), "test": slice(1000, 2000)}
+CONVENTIONS = {"person-centric": "joints", "observer-centric": "oc_joints"}  # -> variable of the file
+
+
+def people(split: str, data: Path, convention: str = "person-centric") -> People:
+    """The 1,000 people of a split, from data/lsp/joints_pc_oc.mat or joints.mat.
+
+    `observer-centric` names left and right as an onlooker does; its split is called
+    "test (observer-centric)", so that the two never meet in one table. Centre and scale follow the
+    suite's rule, image centre and max(height, width) / 200, and are NaN where an image is absent.
+    Raises DataError for an unknown split or convention, an absent file, or one of another layout.
+    """
+    for word, given, known in (("split", split, SPLITS), ("convention", convention, CONVENTIONS)):
+        if given not in known:
+            raise DataError(f"lsp has no {word} {given!r}.", expected=f"One of: {', '.join(known)}.")
+    path = annotation_file(data / "lsp", ("joints_pc_oc.mat", "joints.mat"))
+    joints = joint_array(path, CONVENTIONS[convention], count=2000)[SPLITS[split]]
+    names = images.find(data / "lsp/images", [f"im{i + 1:04d}" for i in range(*SPLITS[split].indices(2000))])
+    visibility = np.where(joints[..., 2] == 1, OCCLUDED, VISIBLE).astype(np.uint8)  # LSP: 1 means occluded
+    named = split if convention == "person-centric" else f"{split} ({convention})"
+    return assemble("lsp", named, data / "lsp/images", names, joints[..., :2], visibility, {"convention": convention})
+
+
+def annotation_file(folder: Path, names: tuple[str, ...]) -> Path:
+    """The first of the files that is there."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(
+        what=f"{folder.name}: the annotation was not found.",
+        expected=f"{' or '.join(names)} in {folder}.",
+        cause="The dataset has to be fetched from its authors: the Leeds Sports Pose pages.",
+        next_step="Put the file there, or name the folder that holds it with --data DIR.",
+    )
+
+
+def joint_array(path: Path, variable: str, count: int) -> np.ndarray:
+    """N x 14 x 3 float64 from 3 x 14 x N (LSP) or 14 x 3 x N (LSPET)."""
+    arrays = load(path)
+    if variable not in arrays:
+        raise DataError(
+            what=f"{path.name} has no variable {variable}.",
+            expected=f"{variable}, 3 x 14 x {count} numbers; found {', '.join(arrays) or 'none'}.",
+            cause="An annotation file without that convention.",
+            next_step="Use joints_pc_oc.mat, which holds both conventions, or score person-centric.",
+        )
+    joints = arrays[variable]
+    orders = {(3, 14, count): (2, 1, 0), (14, 3, count): (2, 0, 1)}
+    if joints.shape not in orders:
+        raise DataError(
+            what=f"{path.name}: {variable} has the shape {'x'.join(map(str, joints.shape))}.",
+            expected=f"3x14x{count} or 14x3x{count}.",
+            cause="Another dataset's file, a part of it, or axes in another order.",
+            next_step="Use the file as the authors publish it.",
+        )
+    joints = joints.transpose(orders[joints.shape]).astype(np.float64)
+    if not np.isfinite(joints).all():
+        row, joint, _ = map(int, np.argwhere(~np.isfinite(joints))[0])
+        raise DataError(f"{path.name}: {variable} of image {row + 1}, {LSP.joints[joint]} is not finite.")
+    return joints
+
+
+def assemble(
+    dataset: str,
+    split: str,
+    folder: Path,
+    names: tuple[str, ...],
+    keypoints: np.ndarray,
+    visibility: np.ndarray,
+    notes: dict[str, int | str],
+) -> People:
+    """People with one person an image, placed by the image's size."""
+    size = images.sizes(folder, names)
+    absent = int(np.isnan(size[:, 0]).sum())
+    keypoints = np.where(visibility[..., None] > ABSENT, keypoints, 0.0)
+    return People(
+        dataset=dataset,
+        split=split,
+        skeleton=LSP,
+        images=tuple(f"images/{name}" for name in names),
+        keypoints=keypoints,
+        visibility=visibility,
+        centre=(size + 1) / 2,  # of pixels counted from 1
+        scale=size.max(axis=1) / 200,
+        head_size=None,
+        origin=1,
+        fingerprint=images.fingerprint((), keypoints, visibility),
+        read_image=images.reader(folder, names),
+        notes=notes
+        | {
+            "people": len(names),
+            "joints": int((visibility > ABSENT).sum()),
+            "missing": int((visibility == ABSENT).sum()),
+            "occluded": int((visibility == OCCLUDED).sum()),
+            "images absent": absent,
+        },
+    )

@@ -1,0 +1,27 @@
+"""Leeds Sports Pose Extended (Johnson and Everingham, CVPR 2011): 10,000 images, labels by the crowd, no test split."""
+
+from pathlib import Path
+
+import numpy as np
+
+from protocols.datasets import images
+from protocols.datasets.lsp import annotation_file, assemble, joint_array
+from protocols.errors import DataError
+from protocols.people import ABSENT, VISIBLE, People
+
+SPLITS = {"train": slice(0, 9000), "holdout": slice(9000, 10000)}  # the hold-out is this suite's, not the authors'
+
+
+def people(split: str, data: Path) -> People:
+    """The people of a split, from data/lspet/joints.mat; images are jpg or webp.
+
+    Unlike LSP, flag 1 means annotated; coordinates with flag 0 lie outside the image and are
+    never used. Centre and scale as in lsp.people. Raises DataError as lsp.people does.
+    """
+    if split not in SPLITS:
+        raise DataError(f"lspet has no split {split!r}.", expected=f"One of: {', '.join(SPLITS)}.")
+    path = annotation_file(data / "lspet", ("joints.mat",))
+    joints = joint_array(path, "joints", count=10000)[SPLITS[split]]
+    names = images.find(data / "lspet/images", [f"im{i + 1:05d}" for i in range(*SPLITS[split].indices(10000))])
+    visibility = np.where(joints[..., 2] == 1, VISIBLE, ABSENT).astype(np.uint8)
+    return assemble("lspet", split, data / "lspet/images", names, joints[..., :2], visibility, {})

@@ -1,0 +1,215 @@
+"""The files that hold MPII annotation, each as one `Annotation`: h5, gt_valid.mat, JSON, the official mat."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from protocols.arrays import load
+from protocols.errors import DataError
+from protocols.keypoints import MPII
+
+HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
+
+# Names in files -> ours. Newell spells thorax `thrx`.
+SHORT_NAMES = dict(
+    zip(
+        "rank rkne rhip lhip lkne lank pelv thor neck head rwri relb rsho lsho lelb lwri".split(),
+        MPII.joints,
+        strict=True,
+    )
+) | {"thrx": "thorax"}
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a file says about N people; None where it says nothing. Pixels count from 1."""
+
+    file: str
+    keypoints: np.ndarray  # N x 16 x 2 float64
+    annotated: np.ndarray  # N x 16 bool
+    visible: np.ndarray | None = None  # N x 16 bool
+    images: tuple[str, ...] | None = None
+    centre: np.ndarray | None = None  # N x 2, raw: as objpos in the release
+    scale: np.ndarray | None = None  # N, raw: person height / 200
+    head_size: np.ndarray | None = None  # N, pixels
+
+
+def ground_truth_mat(path: Path) -> Annotation:
+    """gt_valid.mat of HRNet: dataset_joints, jnt_missing 16xN, pos_gt_src 16x2xN, headboxes_src 2x2xN."""
+    arrays = _required(path, "dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
+    names, missing, positions, boxes = arrays
+    people = positions.shape[-1]
+    _shape(path, "pos_gt_src", positions, (16, 2, people))
+    _shape(path, "jnt_missing", missing, (16, people))
+    _shape(path, "headboxes_src", boxes, (2, 2, people))
+    order = joint_columns(path, [str(name) for name in names.ravel()])
+    return Annotation(
+        file=path.name,
+        keypoints=positions.astype(np.float64).transpose(2, 0, 1)[:, order],
+        annotated=missing.T[:, order] == 0,
+        head_size=np.linalg.norm(boxes[1] - boxes[0], axis=0) * HEAD_SCALE,
+    )
+
+
+def joint_columns(path: Path, names: list[str]) -> list[int]:
+    """For each MPII joint, its column in a file that names its columns; all 16 must be there once."""
+    known = [SHORT_NAMES.get(name.strip().lower(), name.strip()) for name in names]
+    if sorted(known) != sorted(MPII.joints):
+        raise DataError(
+            what=f"{path.name} names the joints {', '.join(names)}.",
+            expected=f"Each of {', '.join(list(SHORT_NAMES)[:16])} once.",
+            cause="Another skeleton, or a name that is missing or doubled.",
+        )
+    return [known.index(joint) for joint in MPII.joints]
+
+
+def newell_h5(path: Path) -> Annotation:
+    """valid.h5 and train.h5 of Newell et al.: part, visible, centre, scale, normalize; names inside or beside it.
+
+    The demo's files store the centre 15 x scale lower and the scale times 1.25; the training
+    repository's are raw. Raw centres are whole pixels in y as well, which tells the two apart.
+    """
+    part, visible, centre, scale, head_size = _required(path, "part", "visible", "center", "scale", "normalize")
+    people = len(part)
+    _shape(path, "part", part, (people, 16, 2))
+    _shape(path, "visible", visible, (people, 16))
+    _shape(path, "center", centre, (people, 2))
+    adjusted = bool((np.abs(centre[:, 1] - np.rint(centre[:, 1])) > 1e-6).any())
+    if adjusted:
+        scale = scale / 1.25
+        # objpos is whole pixels in the release, so rounding undoes the addition exactly.
+        centre = np.stack([centre[:, 0], np.rint(centre[:, 1] - 15 * scale)], axis=1)
+    return Annotation(
+        file=path.name,
+        keypoints=part.astype(np.float64),
+        annotated=(part != 0).any(axis=-1),
+        visible=visible > 0,
+        images=_image_names(path, people),
+        centre=centre,
+        scale=scale,
+        head_size=head_size.astype(np.float64),
+    )
+
+
+def _image_names(path: Path, people: int) -> tuple[str, ...]:
+    """`imgname` as bytes or as rows of character codes, or the text file beside it, a name a line."""
+    names = load(path).get("imgname")
+    if names is None:
+        beside = path.with_name(path.stem + "_images.txt")
+        lines = beside.read_text(encoding="utf-8").split() if beside.is_file() else []
+    elif names.ndim == 2:
+        lines = ["".join(chr(int(code)) for code in row if code > 0) for row in names]
+    else:
+        lines = [name.decode() for name in names]
+    if len(lines) not in (0, people):
+        raise DataError(f"{path.name} has {people} people but {len(lines)} image names.")
+    return tuple(lines) or ("",) * people
+
+
+def json_records(path: Path, validation: bool) -> Annotation:
+    """HRNet's {image, center, scale, joints, joints_vis}, or pytorch-pose's {img_paths, joint_self, objpos, ...}.
+
+    `joints_vis` says annotated, not visible. pytorch-pose keeps both splits in one file.
+    """
+    records = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
+        raise DataError(f"{path.name} is not a list of people.", expected="HRNet's or pytorch-pose's annotation.")
+    if "joint_self" in records[0]:
+        records = [record for record in records if bool(record["isValidation"]) == validation]
+        joints = _column(path, records, "joint_self", (16, 3))
+        annotated = (joints[..., :2] != 0).any(axis=-1)
+        names, centre, scale = "img_paths", "objpos", "scale_provided"
+    else:
+        joints = _column(path, records, "joints", (16, 2))
+        annotated = _column(path, records, "joints_vis", (16,)) > 0
+        names, centre, scale = "image", "center", "scale"
+    return Annotation(
+        file=path.name,
+        keypoints=joints[..., :2],
+        annotated=annotated,
+        visible=joints[..., 2] > 0 if joints.shape[-1] == 3 else None,
+        images=tuple(str(record[names]) for record in records),
+        centre=_column(path, records, centre, (2,)),
+        scale=_column(path, records, scale, ()),
+    )
+
+
+def _column(path: Path, records: list[dict[str, Any]], key: str, shape: tuple[int, ...]) -> np.ndarray:
+    rows = []
+    for row, record in enumerate(records):
+        value = np.array(record.get(key, ()), dtype=np.float64) if _numeric(record.get(key)) else np.empty(0)
+        if value.shape != shape:
+            raise DataError(
+                what=f"{path.name}: record {row} has no {key} of {' x '.join(map(str, shape)) or 'one'} numbers.",
+                expected="The same keys and lengths in every record.",
+                cause="A test annotation without joints, another skeleton, or a damaged file.",
+            )
+        rows.append(value)
+    return np.stack(rows) if rows else np.empty((0, *shape))
+
+
+def _numeric(value: Any) -> bool:
+    try:
+        np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return value is not None
+
+
+def official_mat(path: Path) -> Annotation:
+    """mpii_human_pose_v1_u12_1.mat: all people of training images with joints, scale and position.
+
+    Points come in any order and are placed by id; `is_visible` may be a number, text or empty.
+    """
+    release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
+    rows = [
+        (image.image.name, *person)
+        for image, training in zip(release.annolist, np.atleast_1d(release.img_train), strict=True)
+        if training
+        for person in map(_official_person, np.atleast_1d(image.annorect))
+        if person is not None
+    ]
+    images, keypoints, annotated, visible, centre, scale, head_size = zip(*rows, strict=True)
+    return Annotation(
+        path.name, *map(np.array, (keypoints, annotated, visible)), images, *map(np.array, (centre, scale, head_size))
+    )
+
+
+def _official_person(person: Any) -> tuple | None:
+    """Keypoints, annotated, visible, centre, scale, head size; None for people without one of them."""
+    points = getattr(getattr(person, "annopoints", None), "point", None)
+    position, scale = getattr(person, "objpos", None), getattr(person, "scale", None)
+    if points is None or not hasattr(position, "x") or np.size(scale) != 1:
+        return None
+    keypoints, annotated, visible = np.zeros((16, 2)), np.zeros(16, bool), np.zeros(16, bool)
+    for point in np.atleast_1d(points):
+        keypoints[point.id] = point.x, point.y
+        annotated[point.id] = True
+        visible[point.id] = str(getattr(point, "is_visible", "")) != "0"  # empty on neck and head: visible
+    corners = np.array([[person.x1, person.y1], [person.x2, person.y2]], dtype=np.float64)
+    head_size = float(np.linalg.norm(corners[1] - corners[0])) * HEAD_SCALE
+    return keypoints, annotated, visible, (float(position.x), float(position.y)), float(scale), head_size
+
+
+def _required(path: Path, *names: str) -> list[np.ndarray]:
+    arrays = load(path)
+    if absent := [name for name in names if name not in arrays]:
+        raise DataError(
+            what=f"{path.name} has no {' and no '.join(absent)}.",
+            expected=f"The variables {', '.join(names)}; found {', '.join(arrays) or 'none'}.",
+            cause="A file of another format under this name.",
+        )
+    return [arrays[name] for name in names]
+
+
+def _shape(path: Path, name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
+    if array.shape != expected:
+        raise DataError(
+            what=f"{path.name}: {name} has the shape {'x'.join(map(str, array.shape))}.",
+            expected=f"{'x'.join(map(str, expected))}.",
+            cause="Axes in another order, or arrays of different people.",
+        )

@@ -1,0 +1,183 @@
+"""Prediction files: h5, mat, npz, npy and json, turned into the people's order, joints and frame.
+
+Nothing is guessed: a file whose axes, joints or rows can be read in two ways is refused.
+COCO keypoint results are read by coco_results.
+"""
+
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from protocols.arrays import load
+from protocols.datasets.mpii_files import SHORT_NAMES
+from protocols.errors import DataError
+from protocols.people import People, Predictions
+
+# Names under which coordinates are stored, in files of: this suite; hourglass, HRNet and MSPN; CPM; Tompson et al.
+NAMES = ("keypoints", "preds", "prediction_all", "pos_pred_src", "predictions", "pred", "")
+JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints")
+
+
+def read(path: Path, people: People) -> Predictions:
+    """Predicted keypoints for these people, N x J x 2 float64 in their frame.
+
+    An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. Any other name may
+    have any order of axes that fits in one way only. A file may name its joints (`dataset_joints`,
+    `joints`), its rows (`ids`: numbers from 0, or image names where these are unique) and its
+    frame (`origin`: 0 or 1); otherwise rows and joints are the people's, and so is the frame.
+    Raises DataError, naming file and place, for whatever cannot be read in exactly one way.
+    """
+    arrays = load(path)
+    name, array = _coordinates(path, arrays)
+    joints = _joint_names(arrays, array)
+    fixed = name in ("keypoints", "") and path.suffix != ".mat"
+    array = _axes(path, name, array, _rows(arrays, people), len(joints or people.skeleton.joints), fixed)
+    array = _numbers(path, name, array, people)
+    array = _columns(path, array, joints, people)
+    array = _order(path, array, arrays.get("ids"), people)
+    keypoints, notes = _frame(path, array[..., :2], arrays.get("origin"), people)
+    scores = array[..., 2] if array.shape[-1] == 3 else None
+    return Predictions(keypoints, scores, source=path.name, notes={"people": len(array), "array": name} | notes)
+
+
+def _coordinates(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """The one array that holds the coordinates: by its name, or because no other has three axes."""
+    named = [name for name in NAMES if name in arrays]
+    candidates = named or [name for name, array in arrays.items() if array.ndim == 3 and array.dtype.kind in "fiu"]
+    if len(candidates) != 1:
+        raise DataError(
+            what=f"{path.name}: {'no array' if not candidates else 'more than one array'} could be the predictions.",
+            expected=f"One array called {', '.join(filter(None, NAMES))}; found {', '.join(arrays) or 'none'}.",
+            cause="An annotation file, or several sets of predictions in one file.",
+            next_step="Store them alone: numpy.savez(path, keypoints=array), people x joints x 2.",
+        )
+    return candidates[0], arrays[candidates[0]]
+
+
+def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] | None:
+    """The file's own names of its columns, in our words; None if it has none that fit an axis."""
+    for key in JOINT_NAMES:
+        names = arrays.get(key)
+        if names is not None and names.dtype.kind in "US" and names.size in array.shape:
+            texts = [str(n.decode() if isinstance(n, bytes) else n).strip() for n in names.ravel().tolist()]
+            return [SHORT_NAMES.get(text.lower(), text) for text in texts]
+    return None
+
+
+def _rows(arrays: dict[str, np.ndarray], people: People) -> int:
+    return arrays["ids"].size if "ids" in arrays else len(people)
+
+
+def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool) -> np.ndarray:
+    """People x joints x 2 or 3, if the axes fit in exactly one way."""
+    wanted = ((rows, joints, 2), (rows, joints, 3))
+    fits = {order for order in permutations(range(array.ndim)) if tuple(array.shape[i] for i in order) in wanted}
+    if fixed:
+        fits &= {tuple(range(array.ndim))}
+    if len(fits) == 1:
+        return array.transpose(fits.pop())
+    shape = "x".join(map(str, array.shape))
+    if fits:
+        raise DataError(
+            what=f"{path.name}: {name or 'the array'} has the shape {shape}, which fits in {len(fits)} ways.",
+            expected=f"Axes that only fit {rows} people x {joints} joints x 2 in one order.",
+            cause="As many people as joints or coordinates.",
+            next_step="Store it as numpy.savez(path, keypoints=array): there the order is people, joints, x and y.",
+        )
+    raise DataError(
+        what=f"{path.name}: {name or 'the array'} has the shape {shape}.",
+        expected=f"{rows}x{joints}x2 (people, joints, x and y), or x3 with a score.",
+        cause=_why_shape(array.shape, rows, joints, fixed),
+        next_step="Choose the dataset and split the file was made for, or add ids for its rows.",
+    )
+
+
+def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> str:
+    if len(shape) == 4:
+        return "Heatmaps instead of coordinates."
+    if len(shape) != 3:
+        return "Coordinates of a person in one row, or a single person."
+    if fixed and sorted(shape) in (sorted((rows, joints, 2)), sorted((rows, joints, 3))):
+        return "Axes in another order than people, joints, x and y."
+    if rows in shape:
+        return f"Another set of joints: the people have {joints}."
+    return f"Predictions for another split, or a part of it: there are {rows} people."
+
+
+def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.ndarray:
+    """Finite float64; integers too short for the images' coordinates are refused, they have wrapped or clipped."""
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{path.name}: {name or 'the array'} holds {array.dtype}.", expected="Real numbers.")
+    far = people.keypoints[people.annotated].max(initial=0)
+    if array.dtype.kind in "iu" and np.iinfo(array.dtype).max < far:
+        raise DataError(
+            what=f"{path.name}: {name} is stored as {array.dtype}, which ends at {np.iinfo(array.dtype).max}.",
+            expected=f"Numbers up to {far:.0f}, where the truth lies.",
+            cause="Coordinates that were clipped or wrapped around when they were saved.",
+            next_step="Save them as float32 or float64.",
+        )
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        row, joint, axis = map(int, np.argwhere(~np.isfinite(array))[0])
+        raise DataError(
+            what=f"{path.name}: {int((~np.isfinite(array)).sum())} numbers are not finite, the first at person {row}, "
+            f"joint {joint}, {('x', 'y', 'score')[axis]} (all counted from 0).",
+            expected="A finite position for every joint.",
+            cause="Joints without a detection, or a network that diverged.",
+            next_step="Predict every joint; a position far away counts as a miss.",
+        )
+    return array
+
+
+def _columns(path: Path, array: np.ndarray, joints: list[str] | None, people: People) -> np.ndarray:
+    """Columns in the skeleton's order. Only pelvis and thorax, which no protocol counts, may be absent: NaN."""
+    if joints is None or joints == list(people.skeleton.joints):
+        return array
+    doubled = {joint for joint in joints if joints.count(joint) > 1}
+    absent = set(people.skeleton.joints) - set(joints) - {"pelvis", "thorax"}
+    if doubled or absent:
+        raise DataError(
+            what=f"{path.name}: joint names are {'doubled' if doubled else 'missing'}: "
+            f"{', '.join(sorted(doubled or absent))}.",
+            expected=f"Each of {', '.join(people.skeleton.joints)} once; found {', '.join(joints)}.",
+            cause="Another skeleton, or names in another spelling.",
+            next_step="Rename the joints in the file.",
+        )
+    columns = np.full((len(array), len(people.skeleton), array.shape[2]), np.nan)
+    for column, joint in enumerate(people.skeleton.joints):
+        if joint in joints:
+            columns[:, column] = array[:, joints.index(joint)]
+    return columns
+
+
+def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People) -> np.ndarray:
+    """Rows in the people's order, by number or by image name."""
+    if ids is None:
+        return array
+    if ids.dtype.kind in "US":
+        known = {name.rpartition("/")[2]: row for row, name in enumerate(people.images)}
+        texts = [str(i.decode() if isinstance(i, bytes) else i).rpartition("/")[2] for i in ids.ravel().tolist()]
+        rows = [known.get(text, -1) for text in texts] if len(known) == len(people) else []
+    else:
+        rows = [int(i) if i == int(i) else -1 for i in ids.ravel().tolist()]
+    if sorted(rows) != list(range(len(people))):
+        raise DataError(
+            what=f"{path.name}: its {ids.size} ids are not those of the {len(people)} people, each once.",
+            expected="Row numbers from 0, or image names where every image has one person.",
+            cause="Predictions for another split or a part of it, ids from 1, or an id twice.",
+            next_step="Write ids = 0, 1, 2, ... in the order of the annotation.",
+        )
+    return array[np.argsort(rows)]
+
+
+def _frame(
+    path: Path, keypoints: np.ndarray, origin: np.ndarray | None, people: People
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Coordinates counted from the people's origin; the file's own is taken at its word."""
+    if origin is None:
+        return keypoints, {"frame": f"not stated, taken as counted from {people.origin} like the annotation"}
+    if np.size(origin) != 1 or np.ravel(origin)[0] not in (0, 1):
+        raise DataError(f"{path.name}: origin is {origin}.", expected="0 or 1: the centre of the first pixel.")
+    given = int(np.ravel(origin)[0])
+    return keypoints + (people.origin - given), {"frame": f"counted from {given}"}

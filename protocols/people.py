@@ -1,11 +1,15 @@
 """Ground truth and predictions as arrays: what readers return and protocols take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from protocols.keypoints import Skeleton
+
+if TYPE_CHECKING:
+    from protocols.coco_annotations import GroundTruth
 
 ABSENT, OCCLUDED, VISIBLE = 0, 1, 2  # COCO's codes, used for every dataset
 
@@ -34,10 +38,24 @@ class People:
     boxes: np.ndarray | None = None  # N x 4 float64: x, y, width, height
     areas: np.ndarray | None = None  # N float64, square pixels
     image_ids: np.ndarray | None = None  # N int64, COCO only
+    annotation_ids: np.ndarray | None = None  # N int64, COCO's ground-truth boxes only
+    box_scores: np.ndarray | None = None  # N float64, detected boxes only
+    ground_truth: "GroundTruth | None" = None  # COCO: every annotation, those that OKS ignores included
     notes: dict[str, int | str] = field(default_factory=dict)  # what the reader counted: people, joints, missing
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def first(self, count: int) -> "People":
+        """The first `count` people."""
+        arrays = (
+            "images", "keypoints", "visibility", "centre", "scale", "head_size", "boxes", "areas", "image_ids",
+            "annotation_ids", "box_scores",
+        )  # fmt: skip
+        cut = {name: value[:count] for name in arrays if (value := getattr(self, name)) is not None}
+        if self.ground_truth is not None:
+            cut["ground_truth"] = self.ground_truth.on(self.image_ids[:count])
+        return replace(self, **cut, fingerprint=f"{self.fingerprint} first {count}")
 
     @property
     def annotated(self) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""A cell: one architecture under one protocol on one dataset with one recipe, seed and options.
+
+Its key hashes the inputs that decide its numbers. The inputs are plain nested data: those of a training
+lie inside those of a prediction, which lie inside those of a cell, so that comparing two trees says why a
+cell is stale and which step it needs.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import architectures
+from bench import recipe as recipes
+from bench.store import file_digest
+from protocols import PROTOCOLS, Protocol
+from protocols.datasets import DATASETS
+from protocols.keypoints import SKELETONS
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to measure; nothing here says whether it has been."""
+
+    architecture: str
+    protocol: str
+    dataset: str = ""  # "" for protocols that look at a network alone
+    split: str = ""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    recipe: str = ""  # "" for the one of the architecture's paper
+    budget: str = "full"
+    seed: int = 0
+    weights: str = ""  # a released checkpoint instead of a training of our own
+    limit: int = 0  # score only so many people; 0 for all
+    options: dict[str, Any] = field(default_factory=dict)  # of the protocol
+
+    @property
+    def row(self) -> architectures.Architecture:
+        """The catalogue row, with the joints of the dataset where they are others than the row's."""
+        row = architectures.describe(self.architecture, **self.overrides)
+        if not self.dataset or row.skeleton == self.skeleton:
+            return row
+        joints = len(SKELETONS[self.skeleton])
+        return replace(row, skeleton=self.skeleton, options={**row.options, "joints": joints})
+
+    @property
+    def skeleton(self) -> str:
+        """The joints that are trained and predicted: the row's where the dataset has them."""
+        offered = DATASETS[self.dataset].skeletons
+        wanted = "coco" if self.protocol == "coco-ap" else architectures.describe(self.architecture).skeleton
+        return wanted if wanted in offered else offered[0]
+
+    @property
+    def rules(self) -> Protocol:
+        return PROTOCOLS[self.protocol]
+
+    @property
+    def recipe_name(self) -> str:
+        return self.recipe or self.row.recipe
+
+    @property
+    def label(self) -> str:
+        """One line for people: who under what, on what."""
+        where = f" on {self.dataset}/{self.split}" if self.dataset else ""
+        return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}"
+
+    @property
+    def identity(self) -> tuple:
+        """What stays when a version or a recipe changes: the same place in every table."""
+        return (self.row.name, self.protocol, self.dataset, self.split, self.seed, self.budget, self.weights)
+
+
+def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
+    """What decides the network: builder, options and input; for an outside file also its content."""
+    inputs = {"builder": row.builder, "options": row.options, "input": list(row.input)}
+    path = row.builder.rpartition(":")[0]
+    return {**inputs, "file": file_digest(Path(path))} if path.endswith(".py") else inputs
+
+
+def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+    """What decides the weights."""
+    return {
+        "architecture": architecture_inputs(cell.row),
+        "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
+        "trained on": train_fingerprint,
+        "seed": cell.seed,
+    }
+
+
+def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+    """The training, or the released file in its stead."""
+    if cell.weights:
+        return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
+    return training_inputs(cell, train_fingerprint)
+
+
+def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> dict[str, Any]:
+    """What decides the predictions."""
+    loaded = recipes.load(cell.recipe_name)
+    inputs = {
+        "weights": weights_inputs(cell, train_fingerprint),
+        "people": fingerprint,
+        "testing": {name: getattr(loaded.testing, name) for name in loaded.testing.__struct_fields__},
+        "limit": cell.limit,
+    }
+    cover = cell.options.get("cover_seed") if cell.protocol == "occluded-limb" else None
+    return inputs if cover is None else {**inputs, "cover seed": cover}
+
+
+def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
+    """What decides the numbers of a cell."""
+    inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": cell.options}
+    if cell.rules.needs == "predictions":
+        return {**inputs, "predictions": prediction_inputs(cell, train_fingerprint, fingerprint)}
+    return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:
+    """Where two trees of inputs differ: "predictions.weights.recipe.training.steps 600 -> 900"."""
+    found = []
+    for key in sorted(set(old) | set(new)):
+        here = f"{place}.{key}" if place else key
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, here)
+        elif before != after:
+            found.append(f"{here} {_short(before)} -> {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 20 else text[:12] + "…"

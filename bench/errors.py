@@ -1,0 +1,53 @@
+"""Errors as sentences, and the exit codes: one meaning each."""
+
+from architectures import ArchitectureError
+from protocols.errors import DataError
+
+FINE, REGRESSED, USAGE, CELL_FAILED, NOTHING, DATA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+
+class Problem(Exception):
+    """Something the user can mend: what happened, what was expected, why, and what to do next."""
+
+    def __init__(self, what: str, expected: str = "", cause: str = "", next_step: str = "", code: int = USAGE):
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.cause = cause
+        self.next_step = next_step
+        self.code = code
+
+
+EXPECTED = (Problem, DataError, ArchitectureError, OSError)
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that an error ends a command with."""
+    if isinstance(error, Problem):
+        return error.code
+    return {DataError: DATA, ArchitectureError: USAGE}.get(type(error), CELL_FAILED)
+
+
+def explain(error: BaseException) -> str:
+    """An error as a few lines: the sentence, then what was expected, the cause and the next step."""
+    if isinstance(error, OSError):
+        return _explain_os(error)
+    lines = [str(error) or type(error).__name__]
+    for label, field in (("expected", "expected"), ("why", "cause"), ("do", "next_step")):
+        if text := getattr(error, field, ""):
+            lines.append(f"  {label:<9} {text}")
+    if not isinstance(error, EXPECTED):
+        lines[0] = f"{type(error).__name__}: {lines[0]}"
+    return "\n".join(lines)
+
+
+def _explain_os(error: OSError) -> str:
+    """What the operating system refused, with the file and the likely remedy."""
+    remedies = {
+        28: "free some space, or give another place with --store DIR",
+        30: "the disk is read-only; give another place with --store DIR",
+        13: "this user may not write there; give another place with --store DIR",
+    }
+    what = f"{error.filename or 'a file'}: {error.strerror or error}"
+    remedy = remedies.get(error.errno or 0)
+    return f"{what}\n  do        {remedy}, then repeat the command: finished work is kept" if remedy else what

@@ -1,0 +1,127 @@
+"""matrix.toml: which cells there are. Every `[[cells]]` table is a product of its lists."""
+
+import fnmatch
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import architectures
+from bench.cell import Cell
+from bench.errors import NOTHING, Problem
+from protocols import PROTOCOLS
+from protocols.datasets import DATASETS
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[cells]]` table."""
+
+    architectures: tuple[str, ...]
+    protocols: tuple[str, ...]
+    datasets: tuple[str, ...] = ("mannequin",)  # name or name/split; skipped where a protocol needs none
+    seeds: tuple[int, ...] = (0,)
+    set: dict[str, Any] = {}  # options of the architectures
+    recipe: str = ""
+    budget: str = "full"
+    weights: str = ""
+    limit: int = 0
+    options: dict[str, Any] = {}  # of the protocols
+
+
+class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    cells: tuple[Block, ...]
+
+
+def load(path: Path) -> list[Cell]:
+    """The cells of a matrix file, each once, in the order of the file."""
+    if not path.is_file():
+        raise Problem(
+            f"{path}: there is no such matrix.",
+            next_step="run from the repository's folder, or name one with --matrix FILE",
+        )
+    try:
+        matrix = msgspec.toml.decode(path.read_bytes(), type=Matrix)
+    except msgspec.MsgspecError as error:
+        raise Problem(f"{path}: {error}.", next_step="compare with the matrix.toml of the repository") from error
+    return unique(cell for block in matrix.cells for cell in expand(block))
+
+
+def expand(block: Block) -> list[Cell]:
+    """All cells of a block; a name or a glob that matches nothing is an error."""
+    cells = []
+    names = [
+        name for pattern in block.architectures for name in match(pattern, architectures.catalogue(), "architecture")
+    ]
+    protocols = [name for pattern in block.protocols for name in match(pattern, PROTOCOLS, "protocol")]
+    for protocol, name in itertools.product(protocols, names):
+        if not applies(protocol, name):
+            continue
+        for seed, (dataset, split) in itertools.product(block.seeds, places(protocol, block.datasets)):
+            cells.append(
+                Cell(
+                    architecture=name,
+                    protocol=protocol,
+                    dataset=dataset,
+                    split=split,
+                    overrides=block.set,
+                    recipe=block.recipe,
+                    budget=block.budget,
+                    seed=seed,
+                    weights=block.weights,
+                    limit=block.limit,
+                    options=block.options,
+                )
+            )
+    return cells
+
+
+def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
+    """The names that a shell glob matches; a builder in a file stands for itself."""
+    if kind == "architecture" and ".py:" in pattern:
+        return [architectures.describe(pattern).name]
+    found = fnmatch.filter(known, pattern)
+    if not found and kind == "architecture":
+        architectures.describe(pattern)  # raises, with the nearest names
+    if not found:
+        raise Problem(
+            f"There is no {kind} {pattern!r}.", expected=f"one of {', '.join(known)}, or a glob", code=NOTHING
+        )
+    return found
+
+
+def applies(protocol: str, architecture: str) -> bool:
+    """Whether a protocol can say anything about an architecture: classifiers have no keypoints."""
+    classifies = architectures.describe(architecture).skeleton == "cifar10"
+    return {"cifar10-error": classifies, "complexity": True, "init-variance": True, "speed": True}.get(
+        protocol, not classifies
+    )
+
+
+def places(protocol: str, datasets: Iterable[str]) -> list[tuple[str, str]]:
+    """The (dataset, split) pairs on which a protocol runs; one empty pair if it needs no data."""
+    rules = PROTOCOLS[protocol]
+    if not rules.datasets:
+        return [("", "")]
+    pairs = []
+    for place in datasets:
+        name, _, split = place.partition("/")
+        if name not in DATASETS:
+            raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}")
+        if name in rules.datasets:
+            pairs.append((name, split or DATASETS[name].test))
+    return pairs
+
+
+def unique(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells without repetitions."""
+    seen: dict[tuple, Cell] = {}
+    for cell in cells:
+        seen.setdefault((*cell.identity, cell.recipe, str(cell.options), cell.limit), cell)
+    return list(seen.values())
+
+
+def choose(cells: list[Cell], pattern: str) -> list[Cell]:
+    """The cells whose architecture a shell glob matches; all of them for an empty one."""
+    return [cell for cell in cells if fnmatch.fnmatch(cell.architecture, pattern)] if pattern else cells

@@ -1,0 +1,57 @@
+"""What a run says while it works: bars on a terminal, plain lines elsewhere; always on stderr."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LINE_EVERY = 10.0  # seconds between plain lines of one step
+
+Step = Callable[..., None]  # (done, total, text="")
+
+
+def say(text: str) -> None:
+    """One line for the user."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(label: str) -> Iterator[Step]:
+    """A step under way; call what it yields with (done, total, text)."""
+    if sys.stderr.isatty():
+        with _bar(label) as update:
+            yield update
+    else:
+        with _lines(label) as update:
+            yield update
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Step]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
+        task = progress.add_task(label, total=None, text="")
+        yield lambda done, total, text="": progress.update(task, completed=done, total=total, text=text)
+
+
+@contextmanager
+def _lines(label: str) -> Iterator[Step]:
+    started = said = time.monotonic()
+
+    def update(done: int, total: int, text: str = "") -> None:
+        nonlocal said
+        if time.monotonic() - said >= LINE_EVERY:
+            said = time.monotonic()
+            say(f"{label}  {done}/{total}  {text}".rstrip())
+
+    yield update
+    say(f"{label}  done in {time.monotonic() - started:.1f} s")

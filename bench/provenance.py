@@ -1,0 +1,92 @@
+"""Where a number comes from: command, commit, versions, device, time."""
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("torch", "numpy", "scipy", "opencv-python-headless", "pycocotools", "fvcore", "safetensors")
+
+
+def record(device: str, seconds: dict[str, float]) -> dict[str, Any]:
+    """One row of provenance for a step that ends now; seconds by step, memory in MiB."""
+    return {
+        "command": command(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "commit": commit(),
+        "device": device_name(device),
+        "threads": _threads(),
+        "versions": versions(),
+        "seconds": {step: round(value, 2) for step, value in seconds.items()},
+        "peak_memory_mib": peak_memory(device),
+    }
+
+
+def command() -> str:
+    """The command line, without the folder of the program."""
+    return shlex.join(["bench", *sys.argv[1:]])
+
+
+@cache
+def commit() -> str:
+    """The commit of the repository, with "+" if files differ from it; empty outside one."""
+    folder = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    try:
+        name = git("rev-parse", "--short=12", "HEAD")
+        return name + ("+" if name and git("status", "--porcelain", "--untracked-files=no") else "")
+    except FileNotFoundError:
+        return ""
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that touch the numbers."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def device_name(device: str) -> str:
+    """The name of a processor or accelerator as its maker calls it."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {len(os.sched_getaffinity(0))} cores"
+
+
+def peak_memory(device: str) -> int:
+    """Largest memory so far: of the device if it is an accelerator, else of this process; MiB."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) // 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

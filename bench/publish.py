@@ -1,0 +1,63 @@
+"""What a cell keeps: its measurements, its inputs, where they come from, and what a reader may want to see."""
+
+import json
+from typing import Any
+
+from bench import provenance, score
+from bench.plan import Task
+from bench.predict import archive
+from bench.store import CELLS, WEIGHTS, Store
+from protocols.scores import Scores
+
+
+def publish_cell(
+    task: Task,
+    store: Store,
+    device: str,
+    scores: Scores,
+    seconds: dict[str, float],
+    pictures: bytes = b"",
+    source: str = "measured",
+) -> None:
+    """Write the measurements of a cell and everything a reader may want to see of it."""
+    cell = task.cell
+    name = cell.row.name if source == "measured" else cell.architecture
+    rows = score.rows(scores.values, cell.rules, name, cell.dataset, cell.split, cell.seed, task.key, source)
+    with store.publish(CELLS, task.key) as folder:
+        lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
+        (folder / "measurements.jsonl").write_text(lines)
+        if scores.curve:
+            (folder / "curve.csv").write_text(score.curve_csv(scores))
+        if scores.samples:
+            (folder / "samples.npz").write_bytes(archive(**scores.samples))
+        if pictures:
+            (folder / "gallery.webp").write_bytes(pictures)
+        if task.weights_key and not cell.weights and source == "measured":
+            history = store.folder(WEIGHTS, task.weights_key) / "history.csv"
+            (folder / "history.csv").write_bytes(history.read_bytes())
+        document = describe(task, source, scores.warnings)
+        document |= {"provenance": provenance.record(device, seconds)}
+        (folder / "cell.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def describe(task: Task, source: str, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a cell is, as plain data for the store and the report."""
+    cell = task.cell
+    measured = source == "measured"
+    return {
+        "cell": task.key,
+        "label": cell.label if measured else f"{cell.architecture} × {cell.protocol} on {cell.dataset}/{cell.split}",
+        "architecture": cell.row.name if measured else cell.architecture,
+        "protocol": cell.protocol,
+        "dataset": cell.dataset,
+        "split": cell.split,
+        "seed": cell.seed,
+        "budget": cell.budget,
+        "recipe": cell.recipe_name if measured and cell.dataset else "",
+        "source": source,
+        "limit": cell.limit,
+        "conventions": cell.rules.conventions,
+        "identity": list(cell.identity) if measured else [],
+        "inputs": task.inputs,
+        "warnings": list(warnings),
+    }

@@ -1,0 +1,70 @@
+"""What a report is made of: the finished cells of a store, and the state of those of a matrix."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import architectures
+from bench.plan import FRESH, STALE, Task
+from bench.publish import describe
+from bench.store import CELLS, Store
+from protocols import PROTOCOLS
+from reports.snapshot import Snapshot
+
+
+def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
+    """Everything that the pages show. Of cells that differ only in version or recipe, the newest counts."""
+    documents = {key: store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))}
+    cells = {key: _finished(document, store) for key, document in _newest(documents).items()}
+    for task in tasks:
+        if task.state == FRESH:
+            cells[task.key] = _finished(documents[task.key], store)
+        else:
+            cells[task.key or task.cell.label] = _unfinished(task)
+    ranked = [cell for cell in cells.values() if cell["state"] == FRESH]
+    return Snapshot(
+        measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
+        cells=list(cells.values()),
+        architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
+        protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
+    )
+
+
+def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
+    """Write the site of a store; returns its index page."""
+    from protocols.datasets.mannequin import contact_sheet
+    from reports import site
+
+    return site.build(snapshot(tasks, store), out, contact_sheet())
+
+
+def measurements(store: Store, key: str) -> list[dict[str, Any]]:
+    """The measurement rows of a finished cell."""
+    lines = (store.folder(CELLS, key) / "measurements.jsonl").read_bytes().splitlines()
+    return [msgspec.json.decode(line) for line in lines]
+
+
+def _newest(documents: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of the documents with the same identity, the one measured last; external files all stay."""
+    last: dict[Any, str] = {}
+    for key, document in sorted(documents.items(), key=lambda item: item[1]["provenance"]["date"]):
+        last[tuple(document["identity"]) or key] = key
+    return {key: documents[key] for key in sorted(last.values())}
+
+
+def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:
+    """A cell that is there; stale if its protocol has a newer version."""
+    current = PROTOCOLS[document["protocol"]].version
+    measured = document["inputs"]["version"]
+    why = "" if measured == current else f"protocol version {measured} -> {current}"
+    folder = str(store.folder(CELLS, document["cell"]))
+    return {**document, "state": STALE if why else FRESH, "why": why, "step": "score" if why else "", "folder": folder}
+
+
+def _unfinished(task: Task) -> dict[str, Any]:
+    """A cell of the matrix that is not there, with the reason."""
+    document = describe(task, "measured")
+    return {**document, "state": task.state, "why": task.why, "step": task.step, "provenance": {}, "folder": ""}

@@ -1,0 +1,63 @@
+"""Scoring: predictions or a network under a protocol, and the files that a cell keeps of it."""
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from bench.cell import Cell
+from protocols import PROTOCOLS, Protocol, Value
+from protocols.people import People, Predictions
+from protocols.scores import Scores
+
+# The convention behind the FLOPs that a paper prints; a paper without an entry prints none.
+PRINTED_FLOPS = {"yang2017": "opc", "li2019": "gibi-macs-inference"}
+
+
+def score_predictions(protocol: str, predictions: Predictions, people: People, options: dict[str, Any]) -> Scores:
+    """What a protocol makes of predictions."""
+    return importlib.import_module(PROTOCOLS[protocol].module).score(predictions, people, **options)
+
+
+def measure_network(cell: Cell, network: nn.Module) -> list[Value]:
+    """What a protocol makes of a network alone."""
+    module = importlib.import_module(cell.rules.module)
+    row = cell.row
+    if cell.protocol == "complexity":
+        return list(module.measure(network, row.input, convention=PRINTED_FLOPS.get(row.paper), **cell.options))
+    return list(module.measure(network, row.input, **cell.options))
+
+
+def rows(
+    values: Iterable[Value], rules: Protocol, name: str, dataset: str, split: str, seed: int, key: str, source: str
+) -> list[dict[str, Any]]:
+    """Measurement rows, with the columns of design.md section 4."""
+    return [
+        {
+            "architecture": name,
+            "protocol": rules.name,
+            "protocol_version": rules.version,
+            "dataset": dataset,
+            "split": split,
+            "metric": value.metric,
+            "part": value.part,
+            "value": value.value,
+            "unit": value.unit,
+            "low": value.low,
+            "high": value.high,
+            "n": value.n,
+            "seed": seed,
+            "cell": key,
+            "source": source,
+        }
+        for value in values
+    ]
+
+
+def curve_csv(scores: Scores) -> str:
+    """The curve behind the numbers as CSV: part, threshold, value."""
+    lines = ["part,threshold,value"]
+    for part, values in scores.curve.items():
+        lines += [f"{part},{t:g},{value:.4f}" for t, value in zip(scores.thresholds, values, strict=True)]
+    return "\n".join(lines) + "\n"

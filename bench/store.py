@@ -1,0 +1,143 @@
+"""The store: finished steps as folders named by a content key, published by one rename.
+
+    runs/
+      prepared/KEY/      decoded, pre-cropped people
+      weights/KEY/       a trained network
+      predictions/KEY/   what a network said about a data set
+      cells/KEY/         what a protocol made of it
+      work/KIND-KEY/     the finished part of a step that is under way
+      failed/KEY.json    why a cell could not be finished
+      locks/             who works on what
+
+A folder under its key is whole. Whatever else lies there can be deleted without loss.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
+
+
+def content_key(inputs: dict[str, Any]) -> str:
+    """Twenty hexadecimal digits that stand for everything in `inputs`, whatever its order."""
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file beside its place, flush it, and rename it: readers see the old or the new one."""
+    content = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of finished steps."""
+
+    root: Path
+
+    def folder(self, kind: str, key: str) -> Path:
+        return self.root / kind / key
+
+    def has(self, kind: str, key: str) -> bool:
+        return self.folder(kind, key).is_dir()
+
+    def keys(self, kind: str) -> set[str]:
+        """The keys of everything finished of a kind."""
+        folder = self.root / kind
+        return {entry.name for entry in os.scandir(folder) if entry.name[0] != "."} if folder.is_dir() else set()
+
+    def read(self, kind: str, key: str, name: str) -> Any:
+        """A JSON file of a finished step."""
+        return msgspec.json.decode((self.folder(kind, key) / name).read_bytes())
+
+    def work(self, kind: str, key: str) -> Path:
+        """The folder in which a step keeps its finished part; what an earlier try left is still there."""
+        folder = self.root / "work" / f"{kind}-{key}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def publish(self, kind: str, key: str) -> Iterator[Path]:
+        """A new folder to fill; it appears under its key when the block ends, or not at all."""
+        place = self.folder(kind, key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f".{key}.{uuid.uuid4().hex[:8]}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for path in [*temporary.rglob("*"), temporary]:
+                _flush(path)
+            if not place.exists():
+                temporary.rename(place)
+                _flush(place.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)
+
+    @contextmanager
+    def lock(self, kind: str, key: str, wait: bool) -> Iterator[bool]:
+        """Hold the right to work on a step; yields False if another process has it and `wait` is off.
+
+        The operating system lets go of it when the process ends, however it ends.
+        """
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{kind}-{key}").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def sweep(self, kind: str, key: str) -> None:
+        """Remove what killed processes left of a step; call with its lock held."""
+        for left in (self.root / kind).glob(f".{key}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def note_failure(self, key: str, what: dict[str, Any]) -> None:
+        folder = self.root / "failed"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / f"{key}.json", json.dumps(what, indent=1, sort_keys=True))
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        path = self.root / "failed" / f"{key}.json"
+        return msgspec.json.decode(path.read_bytes()) if path.is_file() else None
+
+    def forget_failure(self, key: str) -> None:
+        (self.root / "failed" / f"{key}.json").unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Make the operating system write a file or the entries of a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -44,7 +44,7 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
         scale=np.array([m.scale for m in mannequins]),
         head_size=np.array([m.head_size for m in mannequins]),
         origin=0,
-        fingerprint=_fingerprint(split, count, skeleton),
+        fingerprint=fingerprint(split, skeleton, count),
         read_image=lambda row: render(mannequins[row]),
         boxes=np.stack([m.box for m in mannequins]),
         areas=np.array([m.area for m in mannequins]),
@@ -58,8 +58,9 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
     )
 
 
-def _fingerprint(split: str, count: int, skeleton: str) -> str:
-    decided_by = ["mannequin", VERSION, split, count, skeleton]
+def fingerprint(split: str, skeleton: str = "mpii", count: int | None = None) -> str:
+    """What changes when, and only when, the annotation of these people changes."""
+    decided_by = ["mannequin", VERSION, split, count or SPLITS[split][1], skeleton]
     return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()[:16]
 
 

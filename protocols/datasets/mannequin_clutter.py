@@ -3,12 +3,10 @@
 import cv2
 import numpy as np
 
-from protocols.datasets.mannequin_body import turn  # noqa: F401
-
 
 def colour(rng: np.random.Generator) -> np.ndarray:
     """A random colour, RGB 0..255, float32: greys and full colours alike."""
-    value, grey = 40.0 + 200.0 * rng.random(), 0.15 + 0.85 * rng.random()
+    value, grey = 45.0 + 205.0 * rng.random(), 0.15 + 0.85 * rng.random()
     rgb = rng.random(3)
     rgb = rgb / rgb.max()
     return (value * (grey + (1.0 - grey) * rgb)).astype(np.float32)
@@ -19,7 +17,7 @@ def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
     image = _backdrop(rng, size)
     for draw in rng.choice(_THINGS, size=int(rng.integers(6, 18))):
         draw(image, rng)
-    for cells, amount in ((6, 50.0), (48, 34.0)):
+    for cells, amount in ((6, 50.0), (64, 30.0)):
         image += _noise(rng, cells, size) * np.float32(amount * rng.random())
     return image
 
@@ -32,9 +30,9 @@ def _noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
 
 def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
     """Wall and floor with a slanting edge between, each with its own gradient."""
-    corners = np.array([colour(rng) for _ in range(2)])
-    wall = np.linspace(corners[0], 0.6 * corners[0] + 0.4 * corners[1], size, dtype=np.float32)
-    image = np.repeat(wall[:, None], size, axis=1)
+    top, base = colour(rng), colour(rng)
+    image = np.empty((size, size, 3), np.float32)
+    image[:] = np.linspace(top, 0.6 * top + 0.4 * base, size, dtype=np.float32)[:, None]
     left, right = (size * (0.45 + 0.45 * rng.random(2))).tolist()
     floor = np.array([(0, left), (size, right), (size, size), (0, size)])
     cv2.fillPoly(image, [floor.astype(np.int32)], (0.7 * colour(rng)).tolist())

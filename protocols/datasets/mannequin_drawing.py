@@ -83,7 +83,7 @@ def dress(rng: np.random.Generator) -> list[Surface]:
         "foot": Surface(shoes, shoes),
         "upper_arm": Surface(shirt, skin, sleeve, patterns[0], periods[0]),
         "forearm": Surface(shirt, skin, sleeve - 1.03, patterns[0], periods[0]),
-        "hair": Surface(hair, hair, 1.0, "stripes", 2.5),
+        "hair": Surface(hair, hair, 1.0, "stripes", 3.5),
         "eye": Surface(np.float32((35, 30, 30)), skin),
         "nose": Surface(skin * np.float32(0.93), skin),
     }
@@ -95,8 +95,23 @@ def dress(rng: np.random.Generator) -> list[Surface]:
 
 
 def draw_body(canvas: Canvas, rng: np.random.Generator, body: Projection) -> None:
+    """A freshly dressed person over their own shadow."""
+    _draw_shadow(canvas.image, body)
     for capsule, flatness, surface in zip(body.capsules.tolist(), body.flatness.tolist(), dress(rng), strict=True):
         draw_capsule(canvas, capsule, flatness, surface)
+
+
+def _draw_shadow(image: np.ndarray, body: Projection) -> None:
+    """A soft dark patch on the ground below the lowest foot or hand."""
+    k = len(image) / FRAME
+    x, y = body.capsules[:, 0].mean() * k, max(body.capsules[:, 1].max(), body.capsules[:, 5].max()) * k
+    width, height = 0.20 * body.height * k, 0.045 * body.height * k
+    left, right = max(0, int(x - width)), min(len(image), int(x + width) + 1)
+    top, bottom = max(0, int(y - height)), min(len(image), int(y + height) + 1)
+    if left < right and top < bottom:
+        across = (np.arange(left, right, dtype=np.float32) - np.float32(x)) / np.float32(width)
+        down = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(y)) / np.float32(height)
+        image[top:bottom, left:right] *= 1.0 - 0.7 * np.maximum(1.0 - across**2 - down**2, 0.0)[..., None]
 
 
 def _draw_obstacle(canvas: Canvas, rng: np.random.Generator, obstacle: np.ndarray) -> None:
@@ -126,7 +141,8 @@ def draw_capsule(canvas: Canvas, capsule: list[float], flatness: float, surface:
     dx, dy = x1 - x0, y1 - y0
     squared = max(dx * dx + dy * dy, 1e-6)
     along = xs * np.float32(dx / squared) + ys * np.float32(dy / squared)
-    np.clip(along, 0.0, 1.0, out=along)
+    np.minimum(along, 1.0, out=along)
+    np.maximum(along, 0.0, out=along)
     radius = r0 + along * np.float32(r1 - r0)
     nx = (xs - along * np.float32(dx)) / radius  # the surface normal, camera axes
     ny = (ys - along * np.float32(dy)) / radius
@@ -134,7 +150,7 @@ def draw_capsule(canvas: Canvas, capsule: list[float], flatness: float, surface:
     nz = np.sqrt(np.maximum(1.0 - off, 0.0))
     depth = z0 + along * np.float32(z1 - z0) - nz * radius * np.float32(flatness)
     front = canvas.depth[top:bottom, left:right]
-    cover = np.clip((1.0 - np.sqrt(off)) * radius + 0.5, 0.0, 1.0)
+    cover = np.minimum(np.maximum((1.0 - np.sqrt(off)) * radius + 0.5, 0.0), 1.0)  # soft at the outline
     cover *= depth < front
     lx, ly, lz = (np.float32(v) for v in canvas.light)
     shade = np.maximum(nx * lx + ny * ly - nz * lz, 0.0) * np.float32(1.0 - canvas.ambient) + np.float32(canvas.ambient)
@@ -166,17 +182,16 @@ def _texture(surface: Surface, along, nx, ny, length: float, radius: float, axis
 def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Exposure, colour cast, fall-off towards one side, sensor noise."""
     size = len(image)
-    gain = 0.75 + 0.45 * rng.random()
-    cast = np.float32(gain * (1.0 + 0.16 * (rng.random(3) - 0.5)))
-    slope = np.linspace(*(1.0 + 0.35 * (rng.random(2) - 0.5)), size, dtype=np.float32)
-    fall_off = slope[:, None] if rng.random() < 0.5 else slope[None]
-    grain = rng.integers(-8, 9, (FRAME, FRAME), np.int8)
+    cast = (0.9 + 0.4 * rng.random()) * (1.0 + 0.16 * (rng.random(3) - 0.5))
+    slope = np.linspace(*(1.0 + 0.35 * (rng.random(2) - 0.5)), size)[:, None] * cast
+    image *= (slope[:, None] if rng.random() < 0.5 else slope[None]).astype(np.float32)
+    grain = np.frombuffer(rng.bytes(FRAME * FRAME), np.int8).reshape(FRAME, FRAME) * np.float32(1 / 16)
     if size != FRAME:
-        grain = cv2.resize(grain.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-    image = image * cast
-    image *= fall_off[..., None]
+        grain = cv2.resize(grain, (size, size), interpolation=cv2.INTER_AREA)
     image += grain[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    np.minimum(image, 255.0, out=image)
+    np.maximum(image, 0.0, out=image)
+    return image.astype(np.uint8)
 
 
 def contact_sheet(count: int = 64, seed: int = 2, columns: int = 8, tile: int = 128) -> np.ndarray:

@@ -1,0 +1,188 @@
+"""Figures: seaborn drawings as inline SVG that follow the light or dark page, each with its data as a table.
+
+matplotlib draws with placeholder colours, which become CSS variables of the page afterwards (with a fallback, so
+that a figure saved alone still has its colours).
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from markupsafe import Markup, escape
+from matplotlib import ticker
+from matplotlib.figure import Figure as Canvas
+
+from reports import formats
+
+# Placeholder -> CSS. The series colours are Paul Tol's "bright" and "muted": told apart without red and green.
+_INK, _FAINT, _GRID = "#010101", "#010102", "#010103"
+_SERIES = ("#0077bb", "#cc3311", "#009988", "#ee7733", "#aa3377", "#33bbee", "#777711", "#555577")
+_CSS = {_INK: "currentColor", _FAINT: "var(--faint, #666666)", _GRID: "var(--line, #dddddd)"} | {
+    colour: f"var(--series-{index}, {colour})" for index, colour in enumerate(_SERIES)
+}
+_DASHES = ("", (4, 1.5), (1.5, 1.5), (6, 1.5, 1.5, 1.5))
+MOST_LINES = len(_SERIES)
+_STYLE = {
+    "axes.edgecolor": _FAINT, "axes.labelcolor": _INK, "axes.titlecolor": _INK, "axes.titlelocation": "left",
+    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.facecolor": "none", "axes.grid": True,
+    "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
+    "figure.facecolor": "none", "font.size": 9, "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"],
+    "grid.color": _GRID, "grid.linewidth": 0.6, "legend.frameon": False, "legend.labelcolor": _INK,
+    "svg.fonttype": "none", "svg.hashsalt": "repose", "text.color": _INK, "text.parse_math": False,
+    "xtick.color": _FAINT, "ytick.color": _FAINT, "xtick.labelcolor": _INK, "ytick.labelcolor": _INK,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing and the numbers it shows."""
+
+    title: str
+    description: str
+    svg: Markup
+    columns: tuple[str, ...]
+    rows: list[tuple]
+
+
+def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequence[str]) -> Figure:
+    """Score against threshold, a panel a part, a line a network.
+
+    lines: label -> part, threshold, value; in the order of the legend, at most MOST_LINES are drawn.
+    """
+    lines = dict(list(lines.items())[:MOST_LINES])
+    table = pd.concat([frame.assign(label=label) for label, frame in lines.items()], ignore_index=True)
+    shown = [part for part in parts if part in set(table["part"])]
+    table["part"] = pd.Categorical(table["part"], categories=shown, ordered=True)
+    across = min(4, len(shown))
+    down = -(-len(shown) // across)
+
+    def draw(canvas: Canvas) -> None:
+        panels = canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+        for panel, part in zip(panels.flat, shown, strict=False):
+            _lines(panel, table[table["part"] == part], "threshold", "value", list(lines), legend=part == shown[0])
+            panel.set(title=part, xlabel="", ylabel="", ylim=(0, 100), xlim=(0, None))
+        for panel in panels.flat[len(shown) :]:
+            panel.set_visible(False)
+        canvas.supxlabel("threshold (head sizes)" if "head" in unit else "threshold", fontsize=9)
+        canvas.supylabel("joints found (%)", fontsize=9)
+        _shared_legend(canvas, panels.flat[0])
+
+    wide = table.pivot_table(index=["part", "threshold"], columns="label", values="value", observed=True)[list(lines)]
+    rows = [(part, f"{at:.2f}", *(formats.number(v, "%") for v in line)) for (part, at), *line in wide.itertuples()]
+    text = f"{title}: share of joints found against the threshold, for {', '.join(shown)}; one line a network."
+    size = (2.3 * across + 0.6, 2.1 * down + 0.5 + 0.22 * -(-len(lines) // 2))
+    return Figure(title, text, _svg(draw, size, title, text), ("part", "threshold", *lines), rows)
+
+
+def cost(title: str, points: list[dict], metric: str) -> Figure:
+    """Score against operations, one point a network with its interval, and the line of those that none dominates.
+
+    points: label, gmacs, value, low, high (None where unknown); higher values are better.
+    """
+    points = sorted(points, key=lambda point: (point["gmacs"], -point["value"], point["label"]))
+    front, best = [], float("-inf")
+    for point in points:
+        if point["value"] > best:
+            front.append(point)
+            best = point["value"]
+
+    def draw(canvas: Canvas) -> None:
+        panel = canvas.subplots()
+        panel.set(xscale="log", xlabel="operations of one forward pass (GMACs)", ylabel=metric)
+        panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
+        panel.plot(*_xy(front), color=_FAINT, linewidth=1, drawstyle="steps-post", zorder=1)
+        for point in points:
+            if point["low"] is not None:
+                panel.vlines(point["gmacs"], point["low"], point["high"], color=_SERIES[0], linewidth=1.5)
+        sns.scatterplot(x=_xy(points)[0], y=_xy(points)[1], ax=panel, color=_SERIES[0], s=42, zorder=3)
+        for point in points if len(points) <= 25 else front:
+            place = (point["gmacs"], point["value"])
+            panel.annotate(point["label"], place, xytext=(6, 5), textcoords="offset points", fontsize=8)
+        panel.margins(x=0.25, y=0.15)
+
+    rows = [
+        (
+            p["label"],
+            f"{p['gmacs']:.4g}",
+            f"{p['value']:.1f}",
+            "" if p["low"] is None else f"{p['low']:.1f}–{p['high']:.1f}",
+        )
+        for p in points
+    ]
+    text = f"{title}: {metric} against operations for {len(points)} networks; the stepped line joins those that no cheaper one reaches."
+    return Figure(title, text, _svg(draw, (7.4, 3.8), title, text), ("network", "GMACs", metric, "interval"), rows)
+
+
+def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
+    """Loss, and the held-out score where it was kept, against optimizer steps, a line a network.
+
+    histories: label -> step, loss and perhaps metric; at most MOST_LINES are drawn.
+    """
+    histories = dict(list(histories.items())[:MOST_LINES])
+    table = pd.concat([frame.assign(label=label) for label, frame in histories.items()], ignore_index=True)
+    names = {"loss": "training loss", "metric": "held-out score (%)"}
+    shown = [column for column in names if column in table and table[column].notna().any()]
+
+    def draw(canvas: Canvas) -> None:
+        panels = canvas.subplots(1, len(shown), sharex=True, squeeze=False).flat
+        for panel, column in zip(panels, shown, strict=True):
+            _lines(panel, table.dropna(subset=[column]), "step", column, list(histories), legend=column == "loss")
+            panel.set(title=names[column], xlabel="", ylabel="", ylim=(0, None))
+        canvas.supxlabel("optimizer steps", fontsize=9)
+        _shared_legend(canvas, panels[0])
+
+    columns = ["label", "step", *shown]
+    rows = [(label, f"{step:.0f}", *(f"{v:.4g}" for v in rest)) for label, step, *rest in table[columns].to_numpy()]
+    text = f"{title}: {' and '.join(names[column] for column in shown)} against steps, one line a network."
+    svg = _svg(draw, (3.9 * max(len(shown), 1.4), 3.1), title, text)
+    return Figure(title, text, svg, ("network", "step", *(names[column] for column in shown)), rows)
+
+
+def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend: bool) -> None:
+    """One line a label; colour and dashes both tell them apart."""
+    colours = dict(zip(labels, _SERIES, strict=False))
+    dashes = {label: _DASHES[index % len(_DASHES)] for index, label in enumerate(labels)}
+    sns.lineplot(
+        table, x=x, y=y, hue="label", style="label", hue_order=labels, style_order=labels, palette=colours,
+        dashes=dashes, estimator=None, errorbar=None, linewidth=1.6, legend="brief" if legend else False, ax=panel,
+    )  # fmt: skip
+
+
+def _shared_legend(canvas: Canvas, panel) -> None:
+    """The legend of one panel, above all of them."""
+    handles, labels = panel.get_legend_handles_labels()
+    panel.get_legend().remove()
+    canvas.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=8.5, handlelength=3)
+
+
+def _xy(points: list[dict]) -> tuple[list[float], list[float]]:
+    return [point["gmacs"] for point in points], [point["value"] for point in points]
+
+
+def _shorter(path: str) -> str:
+    """Path data with a tenth of a point's precision, on one line."""
+    return re.sub(r"(\.\d)\d+", r"\1", " ".join(path.split()))
+
+
+def _svg(draw: Callable[[Canvas], None], size: tuple[float, float], title: str, description: str) -> Markup:
+    """The SVG element of a drawing (size in inches): no date, fixed ids, colours of the page, a name and a text."""
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
+        canvas = Canvas(figsize=size, layout="constrained")
+        draw(canvas)
+        file = io.StringIO()
+        canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # nothing refers to groups, and a page holds several figures
+    svg = re.sub(r' d="([^"]*)"', lambda path: f' d="{_shorter(path[1])}"', svg)
+    svg = re.sub(r"#[0-9a-f]{6}", lambda found: _CSS.get(found[0], found[0]), svg)
+    svg = re.sub(r'xmlns(:xlink)?="[^"]*" ?', "", svg, count=2)
+    name = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+    return Markup(re.sub(r"<svg ([^>]*)>", lambda found: f'<svg role="img" {found[1]}>{name}', svg, count=1))

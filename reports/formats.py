@@ -1,0 +1,77 @@
+"""How numbers, places and times are written on every page."""
+
+import hashlib
+import re
+from typing import Any
+
+STATES = {  # state -> (mark, what the word means)
+    "fresh": ("●", "measured with the code and data of today"),
+    "stale": ("◷", "measured, but something it depends on has changed"),
+    "missing": ("–", "not measured yet"),
+    "failed": ("✕", "was tried and raised an error"),
+    "blocked": ("◌", "cannot run: data or weights are missing"),
+}
+SYNTHETIC = ("mannequin",)
+_COUNTED = ("count", "parameters", "MACs", "bytes", "calls")
+_LARGE = ((1e9, "G"), (1e6, "M"))
+
+
+def dataset(name: str) -> str:
+    """A dataset as pages name it: nobody may take drawn people for photographs."""
+    return f"{name} (synthetic)" if name in SYNTHETIC else name
+
+
+def place(row: dict[str, Any]) -> str:
+    """Dataset and split of a row or a cell, "" for what looks at the network alone."""
+    return ", ".join(part for part in (dataset(row["dataset"]), row["split"]) if part)
+
+
+def number(value: float | None, unit: str) -> str:
+    """A value with the digits its unit deserves: 88.0 (%), 23.72 M (count), 0.746 (share)."""
+    if value is None or value != value:
+        return "–"
+    if unit == "%":
+        return f"{value:.1f}"
+    if unit in _COUNTED:
+        return next((f"{value / size:.2f} {name}" for size, name in _LARGE if abs(value) >= size), f"{value:,.0f}")
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def interval(row: dict[str, Any]) -> str:
+    """The 95 % interval of a row, "" if it has none."""
+    if row["low"] is None or row["high"] is None:
+        return ""
+    return f"{number(row['low'], row['unit'])}–{number(row['high'], row['unit'])}"
+
+
+def printed(value: float, decimals: int) -> str:
+    """A value as a paper prints it, whatever its size."""
+    return f"{value:.{decimals}f}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign, and a true minus."""
+    text = f"{value:+.{decimals}f}"
+    return text.replace("-", "−") if float(text) else f"±{abs(float(text)):.{decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: 4.2 s, 1 min 52 s, 3 h 20 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """ "1 cell", "2 cells"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def slug(name: str) -> str:
+    """A file name for any name: its safe characters, and a hash where some had to go."""
+    safe = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-").lower()[:60]
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

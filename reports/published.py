@@ -1,0 +1,185 @@
+"""The papers' tables as data: `published/*.toml`, one file a paper, read and validated here.
+
+A file holds `key, title, authors, venue, short, summary` and `[[tables]]`. A table is printed once as it stands in
+the paper: `name` ("Table 1", or a word for numbers of the running text), `caption`, `place`, `notes`, its `columns`
+and its `rows`. What it measures is written with the words of a measurement row: `protocol, dataset, split, unit`,
+and in each column `metric` and `part`; a column overrides the table where it differs. Printed value = measured value
+/ `scale`, with `decimals` digits. A column with the dataset "" is a property of the network alone.
+
+A row has `name`, `source` ("own": the authors ran it; "quoted": taken from elsewhere), `values` in the order of the
+columns (nan: not printed), and `architecture`: the row of the catalogue that rebuilds it, "" if none does.
+
+`settings` say how it was tested; a row overrides its table. They are compared, letter by letter, with the settings
+of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"), `scales` (their number), `boxes`
+("ground truth"/"detected"), `training data` (dataset/split, joined by spaces: "mpii/train lspet"), `backbone`, ...
+"unknown" means that the paper does not say. `mean` names the rule the printed mean must follow ("mpii": weighted by
+annotated joints; "lsp": plain). A table that is known to exist, but not its values, has no rows and says why in
+`missing`.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+FOLDER = Path(__file__).with_name("published")
+
+
+class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Unknown or missing keys and wrong types are errors that name the place."""
+
+
+class Column(_Data):
+    name: str
+    metric: str
+    part: str
+    protocol: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    unit: str | None = None
+    scale: float = 1.0
+    decimals: int | None = None
+
+
+class Row(_Data):
+    name: str
+    source: Literal["own", "quoted"]
+    values: tuple[float, ...]
+    architecture: str = ""
+    settings: dict[str, str] = {}
+    note: str = ""
+
+
+class Table(_Data):
+    name: str
+    caption: str
+    place: str
+    protocol: str
+    dataset: str
+    split: str
+    unit: str
+    decimals: int
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...] = ()
+    mean: Literal["mpii", "lsp", ""] = ""
+    settings: dict[str, str] = {}
+    settings_place: str = ""
+    notes: tuple[str, ...] = ()
+    missing: str = ""
+
+
+class Paper(_Data):
+    key: str
+    title: str
+    authors: str
+    venue: str
+    short: str
+    tables: tuple[Table, ...]
+    summary: str = ""
+
+    def value(self, table: str, row: str, column: str) -> float:
+        """The printed number at (table, row, column), in the printed unit; KeyError if there is none."""
+        for item in self.values():
+            if (item.table, item.row, item.column) == (table, row, column):
+                return item.value
+        raise KeyError(f"{self.key} prints no value at {table} / {row} / {column}")
+
+    def values(self) -> Iterator["Value"]:
+        """Every printed number, table by table, row by row."""
+        for table in self.tables:
+            for row in table.rows:
+                for column, value in zip(table.columns, row.values, strict=True):
+                    if not math.isnan(value):
+                        yield _value(self, table, row, column, value)
+
+
+class Value(_Data):
+    """One printed number, in the words of a measurement row."""
+
+    paper: str
+    table: str
+    row: str
+    column: str
+    source: str
+    architecture: str
+    protocol: str
+    dataset: str
+    split: str
+    metric: str
+    part: str
+    value: float
+    unit: str
+    scale: float
+    decimals: int
+    settings: dict[str, str]
+
+
+def _value(paper: Paper, table: Table, row: Row, column: Column, value: float) -> Value:
+    """A printed number with what its column leaves to the table filled in."""
+
+    def either(key: str):
+        own = getattr(column, key)
+        return getattr(table, key) if own is None else own
+
+    dataset = either("dataset")
+    return Value(
+        paper=paper.key,
+        table=table.name,
+        row=row.name,
+        column=column.name,
+        source=row.source,
+        architecture=row.architecture,
+        protocol=either("protocol"),
+        dataset=dataset,
+        split=either("split"),
+        metric=column.metric,
+        part=column.part,
+        value=value,
+        unit=either("unit"),
+        scale=column.scale,
+        decimals=either("decimals"),
+        settings={**table.settings, **row.settings} if dataset else {},
+    )
+
+
+@cache
+def papers(folder: Path = FOLDER) -> dict[str, Paper]:
+    """All papers of a folder, by key, in the order of the keys.
+
+    Raises ValueError, with file and place, for a key that is unknown, missing or of the wrong type, for a row with
+    another number of values than columns, and for names that occur twice.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            paper = msgspec.toml.decode(path.read_bytes(), type=Paper)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        _check(path.name, paper)
+        found[paper.key] = paper
+    return found
+
+
+def _check(file: str, paper: Paper) -> None:
+    """What the types cannot say: as many values as columns, and every place named once."""
+    if file != f"{paper.key}.toml":
+        raise ValueError(f"{file}: the file of {paper.key!r} must be called {paper.key}.toml")
+    _unique(file, "table", [table.name for table in paper.tables])
+    for table in paper.tables:
+        where = f"{file}: {table.name}"
+        _unique(where, "row", [row.name for row in table.rows])
+        _unique(where, "column", [column.name for column in table.columns])
+        if bool(table.rows) == bool(table.missing):
+            raise ValueError(f"{where}: give rows, or say in `missing` why there are none")
+        for row in table.rows:
+            if len(row.values) != len(table.columns):
+                raise ValueError(f"{where}: {row.name} has {len(row.values)} values for {len(table.columns)} columns")
+
+
+def _unique(where: str, what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{where}: the {what} {name!r} occurs twice")

@@ -1,0 +1,143 @@
+"""The static site: a pure function of a snapshot and of the published values.
+
+The whole site is written beside its place and renamed into it, so that nobody ever sees half of one; the same rows
+give the same bytes.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+
+from reports import formats
+from reports.pages import VERDICTS, Page, cell_path, gallery, pages, write_csv
+from reports.published import Paper, papers
+from reports.snapshot import Snapshot
+
+HERE = Path(__file__).parent
+_MARK = '<meta name="generator" content="Repose">'  # how a folder is known to be a site of ours
+_COLUMNS = (
+    "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "value", "unit", "low",
+    "high", "n", "seed", "cell", "source",
+)  # fmt: skip
+_PRINTED = (
+    "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
+    "value", "unit",
+)  # fmt: skip
+
+
+def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | None = None) -> Path:
+    """Write the site to the folder `out`, replacing an older site; returns its index.html.
+
+    contact_sheet: a picture of mannequins, an encoded WebP or H x W x 3 uint8 RGB.
+    Raises FileExistsError if `out` is something else than a site: it is not touched then.
+    """
+    out = out.resolve()
+    _refuse_strangers(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(out)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
+    try:
+        _write(snapshot, papers(), fresh, contact_sheet)
+        fresh.chmod(0o755)  # mkdtemp's folders are private, a site is not
+        _swap(fresh, out)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return out / "index.html"
+
+
+def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet: np.ndarray | bytes | None) -> None:
+    """All files of the site."""
+    shutil.copytree(HERE / "assets", folder / "assets")
+    for name in ("cells", "galleries", "papers", "protocols", "data"):
+        (folder / name).mkdir()
+    picture = ""
+    if sheet is not None:
+        picture = "mannequins.webp"
+        (folder / picture).write_bytes(sheet if isinstance(sheet, bytes) else _webp(sheet))
+    for cell in snapshot.sorted_cells:
+        if source := gallery(cell):
+            shutil.copyfile(source, folder / gallery_path(cell))
+    render = _renderer(snapshot, published)
+    for page in pages(snapshot, published, picture):
+        (folder / page.path).write_text(render(page), encoding="utf-8")
+    rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
+    write_csv(folder / "data" / "measurements.csv", rows, _COLUMNS)
+    printed = [
+        {key: getattr(value, key) for key in _PRINTED} for paper in published.values() for value in paper.values()
+    ]
+    write_csv(folder / "data" / "published.csv", printed, _PRINTED)
+
+
+def gallery_path(cell: dict[str, Any]) -> str:
+    """Where the picture of a cell lies in the site."""
+    return f"galleries/{formats.slug(cell['cell'])}.webp"
+
+
+def _webp(picture: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
+    if not done:
+        raise ValueError(f"a contact sheet of shape {picture.shape} and type {picture.dtype} is not a colour picture")
+    return data.tobytes()
+
+
+def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
+    """Page -> HTML. Every value is escaped; a name that a template does not get is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        name: getattr(formats, name)
+        for name in ("counted", "dataset", "duration", "interval", "number", "place", "printed", "signed", "slug")
+    }
+    environment.globals |= {
+        "STATES": formats.STATES,
+        "VERDICTS": VERDICTS,
+        "cell_path": cell_path,
+        "gallery_path": gallery_path,
+        "all_papers": published,
+        "all_protocols": sorted(snapshot.protocol),
+    }
+
+    def render(page: Page) -> str:
+        root = "../" * page.path.count("/")
+        return environment.get_template(page.template).render(page.context, root=root, path=page.path)
+
+    return render
+
+
+def _refuse_strangers(out: Path) -> None:
+    """A folder that is not an older site may be somebody's work: it is never replaced."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    index = out / "index.html"
+    if not index.is_file() or _MARK not in index.read_text(encoding="utf-8", errors="replace")[:2000]:
+        raise FileExistsError(f"{out.name} exists and is not a site of Repose; choose another folder for the report")
+
+
+def _swap(fresh: Path, out: Path) -> None:
+    """Put a finished site in the place of the old one."""
+    if not out.exists():
+        fresh.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+    out.rename(old / out.name)
+    fresh.rename(out)
+    shutil.rmtree(old)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """What a killed build left beside the site; an hour old, so that a build at work keeps its own."""
+    for folder in out.parent.glob(f".{out.name}-*-*"):
+        if time.time() - folder.stat().st_mtime > 3600:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""What a report is made of: the measurement rows, and what is known of the cells, networks and protocols behind."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+_PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+_PLACE = {part: index for index, part in enumerate(_PARTS)}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
+
+    measurements: rows as `--json` prints them (architecture, protocol, protocol_version, dataset, split, metric,
+        part, value, unit, low, high, n, seed, cell, source).
+    cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
+        budget, conventions, recipe, settings, provenance, folder).
+    architectures, protocols: the fields of the catalogue's rows and of the protocols.
+    """
+
+    measurements: list[dict[str, Any]]
+    cells: list[dict[str, Any]]
+    architectures: list[dict[str, Any]]
+    protocols: list[dict[str, Any]]
+
+    @cached_property
+    def sorted_cells(self) -> list[dict[str, Any]]:
+        """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
+        known = [row["name"] for row in self.architectures]
+        protocols = [row["name"] for row in self.protocols]
+        place = {name: index for index, name in enumerate(known)}
+        turn = {name: index for index, name in enumerate(protocols)}
+
+        def order(cell: dict[str, Any]) -> tuple:
+            family = cell["architecture"].partition("@")[0]
+            return (
+                place.get(family, len(known)),
+                cell["architecture"],
+                turn.get(cell["protocol"], len(protocols)),
+                *(str(cell[key]) for key in ("protocol", "dataset", "split")),
+                cell["seed"] if cell["seed"] is not None else -1,
+                cell["cell"],
+            )
+
+        return sorted(self.cells, key=order)
+
+    @cached_property
+    def cell(self) -> dict[str, dict[str, Any]]:
+        """key -> cell."""
+        return {cell["cell"]: cell for cell in self.sorted_cells}
+
+    @cached_property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
+        found = defaultdict(list)
+        for row in self.measurements:
+            found[row["cell"]].append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: (row["metric"], _PLACE.get(row["part"], len(_PARTS)), row["part"]))
+        return found
+
+    @cached_property
+    def architecture(self) -> dict[str, dict[str, Any]]:
+        """name -> row of the catalogue."""
+        return {row["name"]: row for row in self.architectures}
+
+    @cached_property
+    def protocol(self) -> dict[str, dict[str, Any]]:
+        """name -> protocol."""
+        return {row["name"]: row for row in self.protocols}
+
+    def headline(self, cell: dict[str, Any]) -> dict[str, Any] | None:
+        """The measurement that ranks a cell, None if it has none."""
+        wanted = tuple(self.protocol[cell["protocol"]]["headline"]) if cell["protocol"] in self.protocol else None
+        for row in self.rows.get(cell["cell"], ()):
+            if (row["metric"], row["part"]) == wanted:
+                return row
+        return None

@@ -1,0 +1,176 @@
+"""From rows to the tables of the pages: the matrix of cells, the leaderboards."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reports import formats
+from reports.snapshot import Snapshot
+
+Cell = dict[str, Any]
+Row = dict[str, Any]
+LONGEST = 1000  # entries of one leaderboard; the CSV has all
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Architectures x (protocol, dataset, split), each entry a list of cells (one a seed and budget)."""
+
+    groups: list[tuple[str, int]]  # protocol, number of its columns
+    columns: list[tuple[str, str, str]]
+    lines: list[tuple[str, list[list[tuple[Cell, Row | None]]]]]
+
+
+def matrix(snapshot: Snapshot) -> Matrix:
+    """Every cell with the measurement that ranks it."""
+    found = defaultdict(lambda: defaultdict(list))
+    for cell in snapshot.sorted_cells:
+        column = (cell["protocol"], cell["dataset"], cell["split"])
+        found[cell["architecture"]][column].append((cell, snapshot.headline(cell)))
+    turn = {name: index for index, name in enumerate(snapshot.protocol)}
+    columns = sorted({key for line in found.values() for key in line}, key=lambda key: (turn.get(key[0], 99), key))
+    groups = defaultdict(int)
+    for protocol, _, _ in columns:
+        groups[protocol] += 1
+    lines = [(name, [line.get(column, []) for column in columns]) for name, line in found.items()]
+    return Matrix(list(groups.items()), columns, lines)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a leaderboard; `best` if it beats every other beyond the intervals."""
+
+    row: Row
+    best: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a leaderboard."""
+
+    cell: Cell
+    rank: tuple[int, int]  # best and worst place that the intervals allow
+    scores: list[Score | None]
+    cost: dict[str, Row]  # parameters and macs of the same network, where they were counted
+
+    @property
+    def external(self) -> bool:
+        """Scored from a file of predictions: nobody here ran the network."""
+        return any(score and score.row["source"] == "predictions" for score in self.scores)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What one protocol found on one split of one dataset. Datasets never mix in a ranking."""
+
+    protocol: dict[str, Any]
+    dataset: str
+    split: str
+    columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
+    entries: list[Entry]
+    left_out: int  # entries beyond LONGEST
+    unmeasured: list[Cell]
+
+    @property
+    def name(self) -> str:
+        """Identifies the table on its page."""
+        return formats.slug("-".join(part for part in (self.protocol["name"], self.dataset, self.split) if part))
+
+
+def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboard]:
+    """The leaderboards of a protocol, one a dataset and split."""
+    places = defaultdict(list)
+    for cell in snapshot.sorted_cells:
+        if cell["protocol"] == protocol["name"]:
+            places[cell["dataset"], cell["split"]].append(cell)
+    costs = _costs(snapshot)
+    return [_leaderboard(snapshot, protocol, key, cells, costs) for key, cells in sorted(places.items())]
+
+
+def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tuple[int, int]]:
+    """Best and worst place of each (low, high): place 1 + those surely better, n - those surely worse."""
+    if not higher_is_better:
+        bounds = [(-high, -low) for low, high in bounds]
+    lows, highs = sorted(low for low, _ in bounds), sorted(high for _, high in bounds)
+    return [(1 + len(lows) - bisect_right(lows, high), len(highs) - bisect_left(highs, low)) for low, high in bounds]
+
+
+def _leaderboard(
+    snapshot: Snapshot, protocol: dict[str, Any], place: tuple[str, str], cells: list[Cell], costs: dict
+) -> Leaderboard:
+    headline = tuple(protocol["headline"])
+    scored = {}
+    for cell in cells:
+        values = {(row["metric"], row["part"]): row for row in snapshot.rows.get(cell["cell"], ())}
+        if headline in values and values[headline]["value"] is not None:
+            scored[cell["cell"]] = values
+    up = protocol["higher_is_better"]
+    order = sorted(scored, key=lambda key: -scored[key][headline]["value"] if up else scored[key][headline]["value"])
+    columns = _columns(protocol, scored.values())
+    table = [[scored[key].get(column[:2]) for column in columns] for key in order]
+    best = [_best(list(column), protocol) for column in zip(*table, strict=True)]
+    places = ranks([_bounds(scored[key][headline]) for key in order], up)
+    entries = [
+        Entry(
+            cell=snapshot.cell[key],
+            rank=rank,
+            scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
+            cost=costs.get(snapshot.cell[key]["architecture"], {}) if protocol["needs"] == "predictions" else {},
+        )
+        for number, (key, rank, line) in enumerate(zip(order, places, table, strict=True))
+    ]
+    unmeasured = [cell for cell in cells if cell["cell"] not in scored]
+    return Leaderboard(protocol, *place, columns, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
+
+
+def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> list[tuple[str, str, str]]:
+    """The headline, its other parts, then the other metrics at the same part. The unit is "" where it varies.
+
+    The parts of a protocol that looks at networks are their layers, which differ: they are on the cells' pages.
+    """
+    headline = tuple(protocol["headline"])
+    found = {}
+    for values in tables:
+        for key, row in values.items():
+            found[key] = row["unit"] if found.get(key, row["unit"]) == row["unit"] else ""
+    parts = [key for key in found if key[0] == headline[0] and key != headline]
+    others = [key for key in found if key[0] != headline[0] and key[1] == headline[1]]
+    shown = [headline, *(parts if protocol["needs"] == "predictions" else ()), *others]
+    return [(*key, found[key]) for key in shown if key in found]
+
+
+def _bounds(row: Row) -> tuple[float, float]:
+    if row["low"] is None or row["high"] is None:
+        return row["value"], row["value"]
+    return row["low"], row["high"]
+
+
+def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
+    """The place in a column of the value that beats all others beyond the interval; None if none does.
+
+    A value of predictions without interval proves nothing; a count is exact.
+    """
+    exact = protocol["needs"] == "network"
+    sign = 1 if protocol["higher_is_better"] else -1
+    rows = [(sign * row["value"], i) for i, row in enumerate(column) if row and row["value"] is not None]
+    if len(rows) < 2:
+        return None
+    winner = max(rows)[1]
+    others = [column[i] for _, i in rows if i != winner]
+    if not exact and any(row["low"] is None for row in (column[winner], *others)):
+        return None
+    low, high = _bounds(column[winner])
+    if sign > 0:
+        return winner if low > max(_bounds(row)[1] for row in others) else None
+    return winner if high < min(_bounds(row)[0] for row in others) else None
+
+
+def _costs(snapshot: Snapshot) -> dict[str, dict[str, Row]]:
+    """architecture -> its parameters and MACs."""
+    found = defaultdict(dict)
+    for row in snapshot.measurements:
+        if row["protocol"] == "complexity" and row["metric"] in ("parameters", "macs"):
+            found[row["architecture"]][row["metric"]] = row
+    return found

@@ -1,0 +1,130 @@
+"""Made-up rows for the tests of the site. No number here was ever measured."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reports.snapshot import Snapshot
+
+PCKH = {
+    "name": "mpii-pckh", "version": 1, "module": "", "needs": "predictions", "datasets": ("mannequin", "mpii"),
+    "headline": ("PCKh@0.5", "mean"), "higher_is_better": True, "summary": "share of joints near the truth",
+    "conventions": {"distance": "<= threshold x head size", "mean": "pooled over joints"},
+}  # fmt: skip
+COMPLEXITY = {
+    "name": "complexity", "version": 1, "module": "", "needs": "network", "datasets": (),
+    "headline": ("parameters", "all"), "higher_is_better": False, "summary": "size and operations",
+    "conventions": {"macs": "convolutions and linear layers"},
+}  # fmt: skip
+HOSTILE = "<script>alert('a network')</script>"
+PARTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+
+
+def key(*words) -> str:
+    """A content key as a store would have it."""
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:32]
+
+
+def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **other) -> dict:
+    """A cell with everything a report may ask for."""
+    made = {
+        "command": f"bench run {architecture!r} {protocol}", "date": "2026-01-02T03:04:05Z", "commit": "abcdef123456",
+        "versions": {"torch": "2.13.0", "numpy": "2.0.0"}, "device": "a test's imagination", "threads": 2,
+        "seconds": {"train": 112.4, "score": 0.3}, "peak_memory_mib": 812.0, "files": {"predictions.npz": "0" * 64},
+    }  # fmt: skip
+    row = {
+        "cell": key(architecture, protocol, dataset, split, seed), "architecture": architecture, "protocol": protocol,
+        "dataset": dataset, "split": split, "seed": seed, "state": state, "why": "", "step": "",
+        "label": f"{architecture} × {protocol}", "budget": "full", "conventions": {}, "recipe": "newell2016",
+        "settings": {"flip": "yes", "scales": "1"} if dataset else {},
+        "provenance": made if state in ("fresh", "stale") else {}, "folder": "",
+    }  # fmt: skip
+    return row | other
+
+
+def row(cell, metric, part, value, low=None, high=None, unit="%", n=1000, source="measured") -> dict:
+    """A measurement row of a cell."""
+    shared = {name: cell[name] for name in ("architecture", "protocol", "dataset", "split", "seed", "cell")}
+    return shared | {
+        "protocol_version": 1, "metric": metric, "part": part, "value": value, "unit": unit, "low": low, "high": high,
+        "n": n, "source": source,
+    }  # fmt: skip
+
+
+def pckh(cell, mean, half=1.0, source="measured") -> list[dict]:
+    """Rows of all parts around a mean, the mean with an interval."""
+    parts = [row(cell, "PCKh@0.5", part, mean + 3 - i, source=source) for i, part in enumerate(PARTS[:-1])]
+    scores = [("PCKh@0.5", mean), ("PCKh@0.1", mean / 3), ("AUC", mean / 1.5)]
+    means = [row(cell, metric, "mean", value, value - half, value + half, source=source) for metric, value in scores]
+    return parts + means
+
+
+def counts(cell, parameters, macs, giga=None) -> list[dict]:
+    """Rows of the complexity protocol."""
+    rows = [
+        row(cell, "parameters", "all", float(parameters), unit="parameters", n=1),
+        row(cell, "parameters", "stem", parameters / 9, unit="parameters", n=1),
+        row(cell, "macs", "all", float(macs), unit="MACs", n=1),
+    ]
+    return rows + ([row(cell, "giga_published", "all", giga, unit="G (opc)", n=1)] if giga else [])
+
+
+def architecture(name, summary="a network of a test") -> dict:
+    """A row of the catalogue."""
+    return {
+        "name": name, "builder": "hourglass:hourglass", "paper": "newell2016", "summary": summary, "kind": "published",
+        "input": (256, 256), "multiple": 64, "skeleton": "mpii", "recipe": "newell2016", "options": {}, "released": "",
+    }  # fmt: skip
+
+
+def small(folder: Path) -> Snapshot:
+    """A few cells in every state; those with predictions keep a curve, a history and a picture in `folder`."""
+    boards = [("mannequin", "val"), ("mpii", "val")]
+    networks = {"hourglass-1@input=64,width=0.25": 52.0, "hourglass-2@input=64,width=0.25": 56.5, "mean-pose": 11.2}
+    cells, rows = [], []
+    for name, mean in networks.items():
+        cells.append(cell(name, "mpii-pckh", *boards[0], folder=str(_kept(folder / key(name), mean))))
+        rows += pckh(cells[-1], mean)
+    cells.append(cell("hourglass-8", "mpii-pckh", *boards[1]))
+    rows += pckh(cells[-1], 88.1, 0.6)
+    stranger = {"settings": {}, "recipe": ""}
+    cells.append(cell("Newell 2016, authors' predictions", "mpii-pckh", *boards[1], seed=None, **stranger))
+    rows += pckh(cells[-1], 88.0, 0.6, source="predictions")
+    cells.append(cell(HOSTILE, "mpii-pckh", *boards[1], seed=None, **stranger))
+    rows += pckh(cells[-1], 41.0, 2, source="predictions")
+    for name, parameters, macs, giga in (
+        ("hourglass-1@input=64,width=0.25", 218_000, 0.03e9, None),
+        ("hourglass-2@input=64,width=0.25", 420_000, 0.05e9, None),
+        ("hourglass-8", 25_434_112, 26.1e9, None),
+        ("prm-baseline-8", 23_722_000, 20.461e9, 41.133),
+        ("pyranet-bstar-8", 26_910_000, 22.829e9, 45.942),
+    ):
+        cells.append(cell(name, "complexity"))
+        rows += counts(cells[-1], parameters, macs, giga)
+    cells += [
+        cell("hourglass-2", "mpii-pckh", *boards[0], state="missing", why="not measured yet", step="train"),
+        cell(
+            "hourglass-4", "mpii-pckh", *boards[0], state="failed", why="RuntimeError: loss is not finite", step="train"
+        ),
+        cell("hourglass-4", "mpii-pckh", *boards[1], state="blocked", why="data/mpii is missing", step="predict"),
+    ]
+    cells.append(cell("hourglass-1@input=64,width=0.25", "mpii-pckh", *boards[0], seed=1, state="stale",
+                      why="the protocol's version 0 -> 1", step="score", budget="quick"))  # fmt: skip
+    rows += pckh(cells[-1], 50.1)
+    names = ("hourglass-1", "hourglass-2", "hourglass-4", "hourglass-8", "prm-baseline-8", "pyranet-bstar-8")
+    return Snapshot(rows, cells, [architecture(name) for name in names], [PCKH, COMPLEXITY])
+
+
+def _kept(folder: Path, mean: float) -> Path:
+    """What a cell of predictions leaves beside its rows."""
+    folder.mkdir(parents=True)
+    thresholds = np.arange(51) / 100
+    lines = [f"{part},{t:g},{mean * (1 - np.exp(-9 * t)):.4f}" for part in PARTS for t in thresholds]
+    (folder / "curve.csv").write_text("\n".join(["part,threshold,value", *lines]))
+    steps = [f"{step},{step / 10},{1 / step:.4f}" for step in range(10, 200, 10)]
+    (folder / "history.csv").write_text("\n".join(["step,seconds,loss", *(steps if mean > 20 else [])]))
+    picture = np.random.default_rng(0).integers(90, 160, (240, 480, 3), np.uint8)
+    (folder / "gallery.webp").write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
+    return folder

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from architectures import ArchitectureError
-from architectures.cpm import CPM, centre_map, conv, he
+from architectures.cpm import CPM, centre_map, conv, gaussian, he
 from architectures.layers import channels
 
 
@@ -187,6 +187,7 @@ class GatedCPM(CPM):
         self.first_head[0] = nn.Conv2d(c512 + 2 * c128, c512, 1)
         for head in self.heads:
             head[0] = nn.Conv2d(c128 + entry + c128, c128, 1)
+        gaussian(self, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""

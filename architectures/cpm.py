@@ -53,7 +53,7 @@ class CPM(nn.Module):
         self.heads = nn.ModuleList(
             nn.Sequential(*conv(c128, c128, 1), nn.Conv2d(c128, maps, 1)) for _ in range(stages - 1)
         )
-        self.apply(gaussian)
+        gaussian(self, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
@@ -106,7 +106,7 @@ class VGGCPM(nn.Module):
             )
             for _ in range(stages - 1)
         )
-        self.apply(gaussian)
+        gaussian(self, width)
         self.vgg.apply(he)  # pre-trained in the release; Gaussians of 0.01 would let ten 3x3 layers fade to nothing
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -142,16 +142,20 @@ def centre_map(images: Tensor) -> Tensor:
     kind = {"device": images.device, "dtype": torch.promote_types(images.dtype, torch.float32)}
     y = torch.arange(height, **kind) - height / 2
     x = torch.arange(width, **kind) - width / 2
-    gaussian = torch.exp(-(y[:, None] ** 2 + x**2) / (2 * CENTRE_SIGMA**2))  # H x W
-    pooled = F.avg_pool2d(gaussian[None, None], 9, 8, ceil_mode=True)  # 1 x 1 x H/8 x W/8
+    peak = torch.exp(-(y[:, None] ** 2 + x**2) / (2 * CENTRE_SIGMA**2))  # H x W
+    pooled = F.avg_pool2d(peak[None, None], 9, 8, ceil_mode=True)  # 1 x 1 x H/8 x W/8
     return pooled.to(images.dtype).expand(len(images), -1, -1, -1)
 
 
-def gaussian(module: nn.Module) -> None:
-    """The prototxts' initialization: weights N(0, 0.01^2), biases 0."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.normal_(module.weight, std=0.01)
-        nn.init.zeros_(module.bias)
+def gaussian(network: nn.Module, width: float) -> None:
+    """The prototxts' initialization: weights N(0, 0.01^2), biases 0.
+
+    A narrower network gets larger weights, so that its signal is as strong as that of the full one.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=0.01 / width**0.5)
+            nn.init.zeros_(module.bias)
 
 
 def he(module: nn.Module) -> None:

@@ -7,6 +7,7 @@ from architectures import ArchitectureError, catalogue, create
 from architectures.backbones import BACKBONES
 from architectures.mspn import mspn
 from architectures.mspn_hourglass import mspn_hourglass
+from architectures.weights import load
 from protocols.complexity import measure
 
 ROWS = [name for name, row in catalogue().items() if row.paper == "li2019"]
@@ -299,3 +300,14 @@ def test_initialization_of_the_down_path():
 def test_bad_options_are_refused_with_what_is_allowed(build, options, allowed):
     with pytest.raises(ArchitectureError, match=allowed):
         build(**options)
+
+
+def test_a_released_checkpoint_loads_without_a_key_map(tmp_path):
+    network, other = (mspn(stages=2, width=1 / 16, stride_on="3x3").eval() for _ in range(2))
+    path = tmp_path / "released.pth"
+    torch.save({"model": {f"module.{key}": tensor for key, tensor in other.state_dict().items()}}, path)
+    load(network, path)
+    images = torch.rand(1, 3, 64, 64)
+    assert all(torch.equal(one, two) for one, two in zip(network(images), other(images), strict=True))
+    with pytest.raises(ArchitectureError, match="larger network"):
+        load(mspn(stages=1, width=1 / 16), path)

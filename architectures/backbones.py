@@ -41,12 +41,15 @@ class DownPath(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor, skips: Sequence[Tensor] | None = None) -> list[Tensor]:
-        """The four levels, finest first; `skips` are added to them before the next level reads them."""
+    def forward(self, x: Tensor, skips: Sequence[tuple[Tensor, Tensor]] | None = None) -> list[Tensor]:
+        """The four levels, finest first: N x C x h/4 x w/4 ... h/32 x w/32.
+
+        `skips`, two maps a level, are added before the next level reads it (cross-stage aggregation).
+        """
         features = []
         for level, layer in enumerate(self.children()):
             x = layer(x)
-            x = x if skips is None else x + skips[level]
+            x = x if skips is None else sum(skips[level], x)
             features.append(x)
         return features
 

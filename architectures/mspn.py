@@ -110,9 +110,9 @@ class UpPath(nn.Module):
             )
             self.add_module(f"up{level + 1}", unit)
 
-    def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor] | None, Tensor | None]:
-        """Levels of the down path, finest first -> heatmaps, coarsest first; for the next stage skips, finest
-        first, and its input."""
+    def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]] | None, Tensor | None]:
+        """Levels of the down path, finest first -> heatmaps, coarsest first; and for the next stage two maps a level,
+        finest first, and its input."""
         heatmaps, skips, out = [], [], None
         size = features[0].shape[-2:]
         for unit, x in zip(self.children(), reversed(features), strict=True):
@@ -120,7 +120,7 @@ class UpPath(nn.Module):
             if unit.res_conv2 is not None:
                 heatmaps.append(resize(unit.res_conv2(unit.res_conv1(out)), size))  # N x K x h/4 x w/4
             if unit.skip1 is not None:
-                skips.append(unit.skip1(x) + unit.skip2(out))  # as x
+                skips.append((unit.skip1(x), unit.skip2(out)))  # both as x
         cross = None if unit.cross_conv is None else unit.cross_conv(out)  # N x 64 x h/4 x w/4
         return heatmaps, skips[::-1] or None, cross
 

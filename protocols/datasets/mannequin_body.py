@@ -47,7 +47,7 @@ PARTS = (
     *_sides("foot", "heel", "toe", (0.025, 0.020), "ankle"),
     *_sides("upper_arm", "shoulder", "elbow", (0.036, 0.026), "shoulder", "elbow"),
     *_sides("forearm", "elbow", "wrist", (0.027, 0.018), "elbow", "wrist"),
-    *_sides("hand", "wrist", "hand", (0.018, 0.017), "wrist"),
+    *_sides("hand", "wrist", "hand", (0.020, 0.021), "wrist"),
     Part("neck", "thorax", "upper_neck", (0.032, 0.030), ("thorax", "upper_neck", "head_top")),
     Part("head", "head_low", "head_high", (0.044, 0.055), ("upper_neck", "head_top")),
     Part("hair", "hair_low", "hair_high", (0.048, 0.056), ("upper_neck", "head_top")),
@@ -219,8 +219,10 @@ def project(rng: np.random.Generator, height: float, upright: bool = False) -> P
     build = 1.0 + np.array((0.06, 0.06, 0.15, 0.12, 0.08)) * (2.0 * rng.random(5) - 1.0)
     stout = 0.9 + 0.35 * rng.random()
     u = rng.random(5)
-    roll = 360.0 * u[1] if u[0] < 0.16 and not upright else 40.0 * (u[1] - 0.5)
-    facing = turn("x", 38.0 * u[2] - 10.0) @ turn("z", roll) @ turn("y", 360.0 * u[3])
+    roll = 360.0 * u[1] if u[0] < 0.08 and not upright else 30.0 * (u[1] - 0.5)
+    aside = 2.0 * u[3] - 1.0
+    yaw = 180.0 * aside * abs(aside) ** 0.8  # as in photographs: half face the camera, a fifth turn their back
+    facing = turn("x", 32.0 * u[2] - 8.0) @ turn("z", roll) @ turn("y", yaw)
     space, chest = skeleton(pose, build, facing)
     focal = 256.0 * (1.7 + 1.7 * u[4])
     space[:, 2] += focal / height

@@ -12,7 +12,7 @@ from protocols.datasets.mannequin_scene import FRAME, Mannequin, annotate, moved
 
 SKIN = ((241, 205, 180), (226, 178, 145), (198, 144, 108), (160, 108, 76), (117, 76, 52), (82, 54, 40))
 HAIR = ((30, 24, 22), (66, 44, 30), (110, 74, 44), (190, 150, 90), (150, 70, 40), (140, 138, 136))
-PATTERNS = ("plain", "rings", "stripes", "checks")
+PATTERNS = ("plain", "plain", "plain", "rings", "stripes", "checks")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def render(mannequin: Mannequin, size: int = FRAME) -> np.ndarray:
     lamp = np.array((1.6 * (u[0] - 0.5), -0.35 - 0.6 * u[1], -0.9))
     far = np.full((size, size), np.inf, np.float32)
     canvas = Canvas(clutter(rng, size), far, lamp / np.sqrt(lamp @ lamp), 0.45 + 0.25 * u[2])
-    for _ in range(int(rng.integers(0, 3))):
+    for _ in range((0, 0, 1, 1, 2)[rng.integers(5)]):
         draw_body(canvas, rng, _passer_by(rng, mannequin.body))
     if u[3] < 0.5:
         canvas.image = cv2.GaussianBlur(canvas.image, (0, 0), 0.9 * size / FRAME)
@@ -57,7 +57,7 @@ def render(mannequin: Mannequin, size: int = FRAME) -> np.ndarray:
 
 def _passer_by(rng: np.random.Generator, body: Projection) -> Projection:
     """Another person, somewhere in or half out of the frame, usually smaller; drawn behind."""
-    other = project(rng, height=body.height * (0.35 + 0.6 * rng.random()), upright=True)
+    other = project(rng, height=body.height * (0.3 + 0.5 * rng.random()), upright=True)
     return moved(other, FRAME * rng.random(2))
 
 

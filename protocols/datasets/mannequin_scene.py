@@ -106,8 +106,8 @@ def moved(body: Projection, shift: np.ndarray) -> Projection:
 
 
 def _obstacles(rng: np.random.Generator, body: Projection) -> np.ndarray:
-    """One scene in three has something in front of the person: a pole, a plank, a stranger's limb."""
-    if rng.random() > 0.33:
+    """One scene in four has something in front of the person: a pole, a plank, a stranger's limb."""
+    if rng.random() > 0.25:
         return np.zeros((0, 6))
     u = rng.random(6)
     low, high = _extent(body.capsules)

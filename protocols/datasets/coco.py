@@ -1,0 +1,140 @@
+"""COCO person keypoints: one row a ground-truth box or a detected one.
+
+The layout below the data folder is COCO's own: coco/annotations/person_keypoints_SPLIT.json, coco/SPLIT/*.jpg.
+"""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from protocols.coco_annotations import GroundTruth, read
+from protocols.coco_results import Detections, read_detections
+from protocols.crops import WINDOW
+from protocols.errors import DataError
+from protocols.keypoints import COCO
+from protocols.people import People
+from protocols.top_down import HRNET, TopDown, box_windows
+
+# Where HRNet's and SimpleBaseline's instructions put the detector's file (56.4 AP on people).
+DETECTIONS = "person_detection_results/COCO_{split}_detections_AP_H_56_person.json"
+
+
+def people(
+    split: str,
+    data: Path,
+    boxes: str = "ground-truth",
+    detections: Path | None = None,
+    preset: TopDown = HRNET,
+) -> People:
+    """The people of a split, to be cropped at their ground-truth boxes or at detected ones.
+
+    `boxes` is "ground-truth" (clipped to the image; area > 0, keypoints not all 0, no crowds) or "detections"
+    (as detected; those on images that the split does not have are left out), read from `detections` or from
+    HRNet's usual place. `preset` turns a box into a window of 3:4; `scale` is the height of that window / 250,
+    so that a crop covers 250 * scale pixels of the image in height, as for the other datasets.
+    Rows of detected boxes have no joints of their own. Raises DataError.
+    """
+    folder = data / "coco"
+    truth = ground_truth(split, data)
+    if boxes == "ground-truth":
+        rows, frame = _annotated_boxes(truth)
+        image, fields = truth.image[rows], _annotated(truth, rows)
+    elif boxes == "detections":
+        found = read_detections(detections or folder / DETECTIONS.format(split=split))
+        rows, image = _known(found, truth)
+        frame, fields = found.boxes[rows], _unannotated(found.scores[rows])
+    else:
+        raise DataError(f"coco: there are no boxes called {boxes!r}.", expected="ground-truth or detections")
+    centre, height = box_windows(frame, preset)
+    names = tuple(f"{split}/{truth.image_names[i]}" for i in image)
+    joints = int((fields["visibility"] > 0).sum())
+    return People(
+        dataset="coco",
+        split=split,
+        skeleton=COCO,
+        images=names,
+        centre=centre,
+        scale=height / WINDOW,
+        head_size=None,
+        origin=0,
+        fingerprint=hashlib.sha256(truth.fingerprint().encode() + frame.tobytes()).hexdigest()[:16],
+        read_image=lambda row: _read_image(folder, names[row]),
+        boxes=frame,
+        image_ids=truth.image_ids[image],
+        ground_truth=truth,
+        notes={
+            "images": len(truth.image_ids),
+            "people": len(rows),
+            "joints": joints,
+            "missing": len(rows) * len(COCO) - joints if boxes == "ground-truth" else 0,
+            "boxes": f"{boxes}, {preset.name}",
+        },
+        **fields,
+    )
+
+
+def ground_truth(split: str, data: Path) -> GroundTruth:
+    """Every annotation of a split: what results are scored against. Raises DataError."""
+    truth = read(data / "coco" / "annotations" / f"person_keypoints_{split}.json")
+    for name in truth.image_names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise DataError(f"{truth.source}: the image {name!r} leaves its folder.", expected="a plain file name")
+    return truth
+
+
+def _annotated_boxes(truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the annotations that HRNet tests on, image by image, and their boxes clipped to the image.
+
+    The far corner is the last pixel inside, so that a box loses one pixel of its width and height.
+    """
+    near = np.maximum(truth.boxes[:, :2], 0)
+    far = np.minimum(truth.image_sizes[truth.image] - 1, near + np.maximum(truth.boxes[:, 2:] - 1, 0))
+    clipped = np.concatenate([near, far - near], axis=1)
+    has_joints = (truth.keypoints > 0).any(axis=(1, 2)) | (truth.visibility > 0).any(axis=1)
+    has_box = (clipped[:, 2:] >= 0).all(axis=1) & (clipped[:, 2:] > 0).any(axis=1)
+    rows = np.flatnonzero((truth.areas > 0) & has_box & has_joints & ~truth.crowd)
+    rows = rows[np.argsort(truth.image[rows], kind="stable")]
+    return rows, clipped[rows]
+
+
+def _annotated(truth: GroundTruth, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "keypoints": truth.keypoints[rows],
+        "visibility": truth.visibility[rows],
+        "areas": truth.areas[rows],
+        "annotation_ids": truth.ids[rows],
+    }
+
+
+def _unannotated(scores: np.ndarray) -> dict[str, np.ndarray]:
+    """Fields of rows that a detector found."""
+    return {
+        "keypoints": np.zeros((len(scores), len(COCO), 2)),
+        "visibility": np.zeros((len(scores), len(COCO)), dtype=np.uint8),
+        "box_scores": scores,
+    }
+
+
+def _known(found: Detections, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the boxes on images of the split, and the rows of those images."""
+    rows = np.flatnonzero(np.isin(found.image_ids, truth.image_ids))
+    if not len(rows):
+        raise DataError(
+            f"None of the {len(found.scores)} detected boxes is on one of the {len(truth.image_ids)} images.",
+            cause="detections of another split",
+        )
+    return rows, np.searchsorted(truth.image_ids, found.image_ids[rows])
+
+
+def _read_image(folder: Path, name: str) -> np.ndarray:
+    """H x W x 3 uint8, RGB; the orientation flag is not applied, as the annotation is in stored pixels."""
+    image = cv2.imread(str(folder / name), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise DataError(
+            f"{folder / name}: this image is missing or cannot be decoded.",
+            cause="the images of the split were not unpacked beside the annotations",
+        )
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -40,7 +40,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-_FORMATS = "Expected h5, mat, npz, npy or json with plain arrays of numbers."
+_FORMATS = "h5, mat, npz, npy or json with plain arrays of numbers."
 
 
 def _limit(path: Path, sizes: Iterable[int]) -> None:

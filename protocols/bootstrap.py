@@ -66,8 +66,8 @@ def paired_difference(
     if not np.array_equal(ours[0].counted, theirs[0].counted):
         raise DataError(
             what="The two rows cannot be compared: they were not scored on the same people and joints.",
-            expected=f"{len(theirs[0].counted)} people with {int(theirs[0].counted.sum())} counted joints on both sides, "
-            f"got {len(ours[0].counted)} with {int(ours[0].counted.sum())}.",
+            expected=f"The same joints counted on both sides; they have {int(theirs[0].counted.sum())} of "
+            f"{len(theirs[0].counted)} people, ours {int(ours[0].counted.sum())} of {len(ours[0].counted)}.",
             cause="Another dataset, split, convention or version of the protocol.",
             next_step="Score both files with the same options.",
         )

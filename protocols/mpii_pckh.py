@@ -3,16 +3,21 @@
 Andriluka et al., CVPR 2014; the numbers are those of the evaluation in HRNet (Sun et al. 2019),
 bit for bit, and with it those of the MPII toolkit: `<=`, occluded joints included, mean pooled
 over 14 joints. "PCKh@0.5 unweighted" is the plain mean of the 14 percentages, as eval_PCKh prints it.
+`variants` shows the same predictions under the other conventions in use.
 """
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from protocols import pck
 from protocols.errors import DataError
 from protocols.keypoints import MPII
-from protocols.people import People, Predictions
+from protocols.pck import Variant
+from protocols.people import VISIBLE, People, Predictions
 from protocols.scores import Scores
-from protocols.tally import Statistic, Tally
+from protocols.tally import Statistic, Tally, percentages
 
 RULE = pck.rule(MPII, "PCKh", steps=50, reported=(50, 10))
 UNWEIGHTED = Statistic("PCKh@0.5 unweighted", "mean", "PCKh@0.5", RULE.mean)
@@ -31,6 +36,119 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
 def tally(samples: dict[str, np.ndarray]) -> Tally:
     """The credits behind stored samples, for bootstrap.values and bootstrap.paired_difference."""
     return pck.tally(samples["distance"], RULE, (UNWEIGHTED,))
+
+
+def variants(predictions: Predictions, people: People) -> list[Variant]:
+    """What other code would print for these predictions, next to our value; see the spec of each source.
+
+    Raises DataError as score does.
+    """
+    size = head_sizes(people)
+    distance = pck.distances(predictions, people, size)
+    rows = _means(distance, people) + _masks(distance, people) + _frames(predictions, people, size)
+    return rows + _heads(distance) + _strict(distance) + _areas(distance)
+
+
+def _means(distance: np.ndarray, people: People) -> list[Variant]:
+    """Other joints, other averages, at 0.5 with `<=`."""
+    hits = distance <= 0.5
+    counted = people.annotated
+    ours = _pooled(hits, counted)
+    each = _shares(hits, counted)
+    columns = np.mean([each[list(joints)].mean() for _, joints in RULE.parts])
+    upper = [MPII.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")]
+    rows = (
+        ("plain mean of the 14 joints' percentages", "eval_PCKh.py, eval_PCKh.m", each[list(RULE.mean)].mean()),
+        ("plain mean of the 7 columns", "pypose", columns),
+        ("pooled over all 16 joints, pelvis and thorax too", "code without a joint mask", _pooled(hits, counted, _ALL)),
+        ("pooled over shoulders, elbows and wrists", "MPII toolkit, upper body", _pooled(hits, counted, upper)),
+    )
+    return [Variant("PCKh@0.5", "mean", convention, source, value, ours) for convention, source, value in rows]
+
+
+def _masks(distance: np.ndarray, people: People) -> list[Variant]:
+    """Other ideas of which joints count, at 0.5."""
+    hits, counted, truth = distance <= 0.5, people.annotated, people.keypoints
+    rows = (
+        ("only visible joints count", "code that masks with `visible`", people.visibility == VISIBLE),
+        ("joints with x <= 1 or y <= 1 do not count", "Newell et al., Lua", (truth > 1).all(axis=-1)),
+        ("joints with x <= 0 do not count", "Newell et al., Python", truth[..., 0] > 0),
+        ("exact hits (distance 0) do not count", "pypose", distance > 0),
+    )
+    ours = _pooled(hits, counted)
+    return [
+        Variant("PCKh@0.5", "mean", convention, source, _pooled(hits, counted & mask), ours)
+        for convention, source, mask in rows
+    ]
+
+
+def _frames(predictions: Predictions, people: People, size: np.ndarray) -> list[Variant]:
+    """One pixel up or down, and truth cut to whole pixels, at 0.5."""
+
+    def value(keypoints: np.ndarray, truth: np.ndarray) -> float:
+        moved = replace(predictions, keypoints=keypoints), replace(people, keypoints=truth)
+        return _pooled(pck.distances(*moved, size) <= 0.5, people.annotated)
+
+    given, truth = predictions.keypoints, people.keypoints
+    ours = value(given, truth)
+    rows = (
+        ("1 added to the predictions", "HRNet, if the file already counts from 1", value(given + 1, truth)),
+        ("1 subtracted from the predictions", "a file that counts from 0, unconverted", value(given - 1, truth)),
+        ("truth cut to whole pixels", "Newell et al., `part` of their h5", value(given, np.trunc(truth))),
+    )
+    return [Variant("PCKh@0.5", "mean", convention, source, moved, ours) for convention, source, moved in rows]
+
+
+def _heads(distance: np.ndarray) -> list[Variant]:
+    """The head column with the neck in it."""
+    share = _shares(distance <= 0.5, ~np.isnan(distance))
+    top, neck = share[MPII.index("head_top")], share[MPII.index("upper_neck")]
+    convention = "mean of upper neck and head top"
+    return [Variant("PCKh@0.5", "head", convention, "Newell et al., demo", float((top + neck) / 2), float(top))]
+
+
+def _strict(distance: np.ndarray) -> list[Variant]:
+    """`<` instead of `<=`, float32, and the neighbour of the threshold 0.1."""
+    counted = ~np.isnan(distance)
+    at_half, at_tenth = (
+        _pooled(distance <= RULE.thresholds[50], counted),
+        _pooled(distance <= RULE.thresholds[10], counted),
+    )
+    single = _pooled(distance.astype(np.float32) < np.float32(0.5), counted)
+    strict = _pooled(distance < RULE.thresholds[50], counted), _pooled(distance < RULE.thresholds[10], counted)
+    eleven = _pooled(distance <= RULE.thresholds[11], counted)
+    return [
+        Variant("PCKh@0.5", "mean", "distance < threshold", "eval_PCKh", strict[0], at_half),
+        Variant("PCKh@0.5", "mean", "distance < threshold, in float32", "mmpose", single, at_half),
+        Variant("PCKh@0.1", "mean", "threshold 0.11", "HRNet and MSPN, Mean@0.1", eleven, at_tenth),
+        Variant("PCKh@0.1", "mean", "distance < threshold", "mmpose", strict[1], at_tenth),
+    ]
+
+
+def _areas(distance: np.ndarray) -> list[Variant]:
+    """Other summaries of the curve than the trapezoid rule over 0 to 0.5."""
+    curve = pck.curves(distance, RULE)["mean"]
+    ours = float(np.trapezoid(curve) / RULE.steps)
+    rows = (
+        ("plain mean of the 51 points", "common practice", curve.mean()),
+        ("plain mean of the 50 points below 0.5", "eval_PCKh.py's thresholds", curve[:-1].mean()),
+        ("trapezoids over 11 points, 0.05 apart", "Newell et al., demo's thresholds", np.trapezoid(curve[::5]) / 10),
+    )
+    return [Variant("AUC", "mean", convention, source, float(value), ours) for convention, source, value in rows]
+
+
+_ALL = tuple(range(len(MPII)))
+
+
+def _shares(hits: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """16 percentages."""
+    return percentages((hits & counted).sum(axis=0), counted.sum(axis=0))
+
+
+def _pooled(hits: np.ndarray, counted: np.ndarray, joints: Sequence[int] = RULE.mean) -> float:
+    """Hits among what counts, in per cent; NaN where nothing does."""
+    chosen = list(joints)
+    return float(percentages((hits & counted)[:, chosen].sum(), counted[:, chosen].sum()))
 
 
 def head_sizes(people: People) -> np.ndarray:

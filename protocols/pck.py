@@ -37,6 +37,18 @@ class Rule:
         return f"{self.metric}@{step * STEP:g}"
 
 
+@dataclass(frozen=True)
+class Variant:
+    """The same predictions under another convention; `value - standard` is what the convention is worth."""
+
+    metric: str
+    part: str
+    convention: str  # how it differs
+    source: str  # who computes it so
+    value: float  # per cent
+    standard: float  # per cent, by this suite's convention
+
+
 def rule(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int, ...]) -> Rule:
     """The columns of the papers' tables; the mean pools every joint but pelvis and thorax."""
     return Rule(

@@ -52,7 +52,7 @@ DATASETS = {
         ),
         Dataset(
             name="lsp",
-            splits=("train", "test"),
+            splits=("train", "test", "test-observer-centric"),
             train="train",
             test="test",
             skeletons=("lsp",),

@@ -18,10 +18,12 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
     """The 1,000 people of a split, from data/lsp/joints_pc_oc.mat or joints.mat.
 
     `observer-centric` names left and right as an onlooker does; its split is called
-    "test (observer-centric)", so that the two never meet in one table. Centre and scale follow the
+    "test-observer-centric", so that the two never meet in one table, and can be asked for so. Centre and scale follow the
     suite's rule, image centre and max(height, width) / 200, and are NaN where an image is absent.
     Raises DataError for an unknown split or convention, an absent file, or one of another layout.
     """
+    if split.endswith("-observer-centric"):
+        split, convention = split.removesuffix("-observer-centric"), "observer-centric"
     for word, given, known in (("split", split, SPLITS), ("convention", convention, CONVENTIONS)):
         if given not in known:
             raise DataError(f"lsp has no {word} {given!r}.", expected=f"One of: {', '.join(known)}.")
@@ -29,7 +31,7 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
     joints = joint_array(path, CONVENTIONS[convention], count=2000)[SPLITS[split]]
     names = images.find(data / "lsp/images", [f"im{i + 1:04d}" for i in range(*SPLITS[split].indices(2000))])
     visibility = np.where(joints[..., 2] == 1, OCCLUDED, VISIBLE).astype(np.uint8)  # LSP: 1 means occluded
-    named = split if convention == "person-centric" else f"{split} ({convention})"
+    named = split if convention == "person-centric" else f"{split}-{convention}"
     return assemble("lsp", named, data / "lsp/images", names, joints[..., :2], visibility, {"convention": convention})
 
 

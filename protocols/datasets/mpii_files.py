@@ -15,13 +15,11 @@ from protocols.keypoints import MPII
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
 
 # Names in files -> ours. Newell spells thorax `thrx`.
-SHORT_NAMES = dict(
-    zip(
-        "rank rkne rhip lhip lkne lank pelv thor neck head rwri relb rsho lsho lelb lwri".split(),
-        MPII.joints,
-        strict=True,
-    )
-) | {"thrx": "thorax"}
+_NAMES = (
+    "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor",
+    "neck", "head", "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
+)  # fmt: skip
+SHORT_NAMES = dict(zip(_NAMES, MPII.joints, strict=True)) | {"thrx": "thorax"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def joint_columns(path: Path, names: list[str]) -> list[int]:
     if sorted(known) != sorted(MPII.joints):
         raise DataError(
             what=f"{path.name} names the joints {', '.join(names)}.",
-            expected=f"Each of {', '.join(list(SHORT_NAMES)[:16])} once.",
+            expected=f"Each of {', '.join(_NAMES)} once.",
             cause="Another skeleton, or a name that is missing or doubled.",
         )
     return [known.index(joint) for joint in MPII.joints]

@@ -13,7 +13,7 @@ import inspect
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,43 +83,87 @@ def describe(name: str, **overrides: Any) -> Architecture:
     options = dict(overrides)
     size = options.pop("input", row.input)
     size = (size, size) if isinstance(size, int) else tuple(size)
-    if len(size) != 2 or any(side <= 0 or side % row.multiple for side in size):
-        raise ArchitectureError(
-            f"{name}: an input of {'x'.join(map(str, size))} does not work; "
-            f"height and width must be multiples of {row.multiple}, for instance {row.multiple * 2}."
-        )
+    _check_size(row, size)
     changed = ",".join(f"{key}={_text(value)}" for key, value in sorted(overrides.items()))
     return replace(row, name=f"{name}@{changed}", input=size, options={**row.options, **options})
 
 
 def create(row: Architecture | str, **overrides: Any) -> "nn.Module":
-    """Build the network of a row, in training mode, on torch's current default device."""
+    """Build the network of a row, in training mode, on torch's current default device.
+
+    Images of a size that the row cannot have are refused when they come.
+    """
     if isinstance(row, str):
         row = describe(row, **overrides)
         overrides = {}
-    build = _builder(row.builder)
+    build = _function(row.builder)
     options = {**row.options, **overrides}
-    allowed = inspect.signature(build).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in allowed.values())
-    unknown = [key for key in options if key not in allowed]
-    if unknown and not takes_any:
+    _check_options(row.name, build, options)
+    network = build(**options)
+    network.register_forward_pre_hook(partial(_check_images, row))
+    return network
+
+
+def renaming(row: Architecture) -> Callable[[str], str] | None:
+    """What turns the keys of the authors' checkpoint into ours; None where the names are the same."""
+    return _function(row.released) if row.released else None
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
+
+def _check_options(name: str, build: Callable[..., "nn.Module"], options: dict[str, Any]) -> None:
+    """Refuse what the builder does not take, and text where it takes a number."""
+    parameters = inspect.signature(build).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for key, value in options.items():
+        if key not in parameters:
+            if takes_any:
+                continue
+            raise ArchitectureError(
+                f"{name}: there is no option {key!r}; {build.__name__} takes {', '.join(parameters)}."
+            )
+        default = parameters[key].default
+        kind = (int, float) if type(default) is float else type(default)
+        wrong = not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool)
+        if type(default) in _KINDS and wrong:
+            raise ArchitectureError(
+                f"{name}: {key}={value!r} does not work; it is {_KINDS[type(default)]}, for instance {default}."
+            )
+
+
+def _check_size(row: Architecture, size: tuple[int, ...]) -> None:
+    """Refuse heights and widths that the row's halvings do not divide."""
+    if len(size) != 2 or any(type(side) is not int or side <= 0 or side % row.multiple for side in size):
         raise ArchitectureError(
-            f"{row.name}: there is no option {unknown[0]!r}; {build.__name__} takes {', '.join(allowed)}."
+            f"{row.name}: an input of {'x'.join(map(str, size))} does not work; "
+            f"height and width must be multiples of {row.multiple}, for instance {row.multiple * 2}."
         )
-    return build(**options)
 
 
-def _builder(place: str) -> Callable[..., "nn.Module"]:
+def _check_images(row: Architecture, network: "nn.Module", arguments: tuple[Any, ...]) -> None:
+    """The same for images that reach the network."""
+    import torch
+
+    if arguments and not torch.jit.is_tracing():  # sizes are no integers while operations are counted
+        _check_size(row, tuple(arguments[0].shape[-2:]))
+
+
+def _function(place: str) -> Callable[..., Any]:
     """The function that "module:function" or "file.py:function" names."""
     path, _, function = place.rpartition(":")
     if path.endswith(".py"):
         spec = importlib.util.spec_from_file_location(Path(path).stem, path)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise ArchitectureError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     else:
         module = importlib.import_module(f"architectures.{path}")
     if not hasattr(module, function):
-        raise ArchitectureError(f"{path} has no function {function!r}.")
+        own = [name for name, value in vars(module).items() if inspect.isfunction(value) and not name.startswith("_")]
+        raise ArchitectureError(f"{path} has no function {function!r}; it has {', '.join(own) or 'none'}.")
     return getattr(module, function)
 
 

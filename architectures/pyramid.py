@@ -148,8 +148,8 @@ def pyranet(
         narrow = outputs // base_width
         if narrow < 1:
             raise ArchitectureError(
-                f"width={width:g} leaves a pyramid of {outputs}/{base_width} channels; allowed are widths of at least "
-                f"{2 * base_width / 128:g} (rounded up to a power of two)."
+                f"width={width:g} leaves a pyramid of {outputs}/{base_width} channels, less than one; "
+                f"allowed are widths of at least {base_width / 128:.3g}."
             )
         return PyramidResidual(
             inputs,

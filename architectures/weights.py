@@ -1,0 +1,99 @@
+"""Weights in files: ours as safetensors, the authors' checkpoints through a map of their keys; all or nothing."""
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from architectures import ArchitectureError
+
+SHOWN = 3  # keys named in a message
+
+
+def save(network: nn.Module, path: Path | str) -> None:
+    """Write the state of the network as safetensors; the file appears whole or not at all."""
+    path = Path(path)
+    state = {key: tensor.detach().contiguous().cpu().clone() for key, tensor in network.state_dict().items()}
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(safetensors.torch.save(state))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(network: nn.Module, path: Path | str, rename: Callable[[str], str] | None = None) -> None:
+    """Set the network to the weights of a file: safetensors, or a pickle, which is opened for tensors only.
+
+    Keys may carry the prefix `module.` of DataParallel, and `rename` may turn the authors' keys into ours. Counters
+    of batches may be absent, as in files of before PyTorch 0.4. Anything else that is missing, unexpected or of
+    another shape raises ArchitectureError, and the network stays as it was.
+    """
+    expected = network.state_dict()
+    state = {}
+    for key, tensor in _read(Path(path)).items():
+        key = key.removeprefix("module.")
+        state[rename(key) if rename and key not in expected else key] = tensor
+    counters = {key for key in expected if key.endswith("num_batches_tracked")}
+    missing = [key for key in expected if key not in state and key not in counters]
+    unexpected = [key for key in state if key not in expected]
+    shapes = [
+        f"{key} ({_shape(state[key])} instead of {_shape(tensor)})"
+        for key, tensor in expected.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
+    if missing or unexpected or shapes:
+        faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+        found = "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in faults if keys)
+        raise ArchitectureError(f"{Path(path).name} does not fit, nothing was loaded. {found}. {_cause(*faults)}")
+    network.load_state_dict({**{key: expected[key] for key in counters}, **state})
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file, on the CPU."""
+    if not path.is_file():
+        raise ArchitectureError(f"{path}: there is no such file of weights.")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, safetensors.SafetensorError, RuntimeError, EOFError) as error:
+        raise ArchitectureError(
+            f"{path.name} cannot be read as weights: it is damaged, or it holds objects that could run code; "
+            "allowed are safetensors, and PyTorch files of tensors and plain values."
+        ) from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ArchitectureError(
+            f"{path.name} holds no state of a network; allowed are files that map names to tensors."
+        )
+    return content
+
+
+def _cause(missing, unexpected, shapes) -> str:
+    """What most often explains such faults."""
+    if missing[1] and not unexpected[1] and not shapes[1]:
+        return "The file is of a smaller network, for instance one with fewer stacks or stages, or it is incomplete."
+    if unexpected[1] and not missing[1] and not shapes[1]:
+        return "The file is of a larger network, for instance one with more stacks or stages."
+    if shapes[1] and not missing[1] and not unexpected[1]:
+        return "The file is of the same network with another width, another stem or other joints."
+    return "The file is of another architecture; `bench list` names those whose released checkpoints load."
+
+
+def _first(keys: list[str]) -> str:
+    return ", ".join(keys[:SHOWN]) + (", ..." if len(keys) > SHOWN else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"

@@ -33,8 +33,8 @@ def convolution_machine(
     """
     if stages < 1:
         raise ArchitectureError(f"The convolution machine has 1 stage or more, not {stages}.")
-    if kernel % 2 == 0:
-        raise ArchitectureError(f"The kernel of the first convolution is odd, not {kernel}.")
+    if kernel < 1 or kernel % 2 == 0:
+        raise ArchitectureError(f"The kernel of the first convolution is odd and positive, not {kernel}.")
     scaled = [channels(count, width) for count in (first, squeeze, expand, fuse, dilate)]
     return ConvolutionMachine(joints + 1, stages, kernel, *scaled)
 

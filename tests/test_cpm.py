@@ -57,7 +57,7 @@ def test_counts_of_the_vgg_variant_are_those_of_the_layers():
     assert counts(on_meta("cpm-6-vgg")) == expected(VGG + VGG_REFINE * 5)
 
 
-def test_kernels_in_order():
+def test_kernels_and_channels():
     modules = (module for module in on_meta("cpm-2").modules() if isinstance(module, nn.Conv2d))
     found = sorted((module.kernel_size[0], module.in_channels, module.out_channels) for module in modules)
     assert found == sorted(layer[:3] for layer in FIRST + TRUNK + REFINE)

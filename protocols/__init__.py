@@ -143,5 +143,16 @@ PROTOCOLS = {
                 "interval": "Student t over seeds",
             },
         ),
+        Protocol(
+            name="cifar10-error",
+            version=1,
+            module="protocols.cifar10_error",
+            needs="predictions",
+            datasets=("cifar10",),
+            headline=("error", "all"),
+            higher_is_better=False,
+            summary="share of images whose highest score belongs to another class",
+            conventions={"error": "top-1, per cent of the 10,000 test images", "interval": "Wilson, over images"},
+        ),
     )
 }

@@ -52,6 +52,7 @@ class GroundTruth:
             **{name: getattr(self, name)[people] for name in rows},
         )
 
+    @property
     def fingerprint(self) -> str:
         """Changes when, and only when, something changes that a score depends on."""
         digest = hashlib.sha256("\n".join(self.image_names).encode())

@@ -35,7 +35,7 @@ def score(
     backend: "own"; or "pycocotools" or "faster" (faster-coco-eval) to take the ten numbers from that tool,
         with a warning if ours should differ by more than rounding. Intervals are ours; resamples = 0 leaves
         them out.
-    `samples` holds the fields of `Matches`, from which `paired_difference` compares two results.
+    `samples` holds the fields of `Matches`, from which `difference` compares two results.
     """
     matches = match(results, truth)
     numbers = _numbers(_Ranking.of(matches), np.ones(len(truth.image_ids)))
@@ -85,7 +85,7 @@ def score_people(
     return score(results, truth, backend=backend, resamples=resamples, seed=seed)
 
 
-def paired_difference(first: Scores, second: Scores, *, resamples: int = 1000, seed: int = 0) -> tuple[Value, ...]:
+def difference(first: Scores, second: Scores, *, resamples: int = 1000, seed: int = 0) -> tuple[Value, ...]:
     """First minus second in each of the ten numbers, with its interval: both see the same resampled images.
 
     Raises DataError when the two were not scored against the same images and people.

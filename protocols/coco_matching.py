@@ -59,6 +59,13 @@ def match(results: Results, truth: GroundTruth) -> Matches:
     return Matches(truth.image_ids, image[order], results.scores[rows][order], outcome[:, :, order], people)
 
 
+def offsets(results: Results, truth: GroundTruth) -> np.ndarray:
+    """K x 2: predicted minus annotated labelled joints, of every pair that reaches the lowest threshold; pixels."""
+    image, _, rows = _best_of_each_image(results, truth)
+    found, person, _ = _candidates(image, results.keypoints[rows], truth)
+    return (results.keypoints[rows[found]] - truth.keypoints[person])[truth.visibility[person] > 0]
+
+
 def _best_of_each_image(results: Results, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The best MOST results of each image: row of the image, rank in it, row of the result; image by image."""
     image = np.searchsorted(truth.image_ids, results.image_ids)

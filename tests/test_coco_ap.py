@@ -8,7 +8,7 @@ import pytest
 from coco_cases import annotation, annotation_file, image, jittered, official, random_case, result
 
 from protocols import bootstrap, coco_annotations, coco_ap, coco_results
-from protocols.coco_ap import METRICS, paired_difference, score, score_people
+from protocols.coco_ap import METRICS, difference, score, score_people
 from protocols.datasets import coco
 from protocols.errors import DataError
 from protocols.keypoints import COCO, MPII
@@ -161,21 +161,19 @@ def test_the_order_of_images_and_results_does_not_matter(arrays):
     np.testing.assert_array_equal(numbers(score(*arrays(annotations, results[::-1]), resamples=0)), expected)
 
 
-def test_paired_difference(arrays):
+def test_difference_of_two_results(arrays):
     annotations, results = random_case(2)
     good, truth = arrays(annotations, results)
     worse = replace(good, keypoints=good.keypoints + 8)
     first, second = score(good, truth, resamples=1, seed=3), score(worse, truth, resamples=1, seed=3)
-    for ours, a, b in zip(
-        paired_difference(first, second, resamples=1, seed=3), first.values, second.values, strict=True
-    ):
+    for ours, a, b in zip(difference(first, second, resamples=1, seed=3), first.values, second.values, strict=True):
         assert ours.value == a.value - b.value
         assert ours.low == pytest.approx(a.low - b.low, abs=1e-15)  # the same images were drawn for both
-    assert {value.value for value in paired_difference(first, first)} == {0.0}
-    assert {value.high for value in paired_difference(first, first)} == {0.0}
+    assert {value.value for value in difference(first, first)} == {0.0}
+    assert {value.high for value in difference(first, first)} == {0.0}
     other = score(*arrays(*random_case(5)), resamples=0)
     with pytest.raises(DataError, match="not scored on the same images"):
-        paired_difference(first, other)
+        difference(first, other)
 
 
 def test_people_without_coco_ids_are_an_image_each():

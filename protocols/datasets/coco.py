@@ -59,7 +59,7 @@ def people(
         scale=height / WINDOW,
         head_size=None,
         origin=0,
-        fingerprint=hashlib.sha256(truth.fingerprint().encode() + frame.tobytes()).hexdigest()[:16],
+        fingerprint=hashlib.sha256(truth.fingerprint.encode() + frame.tobytes()).hexdigest()[:16],
         read_image=lambda row: _read_image(folder, names[row]),
         boxes=frame,
         image_ids=truth.image_ids[image],

@@ -154,5 +154,21 @@ PROTOCOLS = {
             summary="share of images whose highest score belongs to another class",
             conventions={"error": "top-1, per cent of the 10,000 test images", "interval": "Wilson, over images"},
         ),
+        Protocol(
+            name="speed",
+            version=1,
+            module="protocols.speed",
+            needs="network",
+            datasets=(),
+            headline=("latency", "float32 eager"),
+            higher_is_better=False,
+            summary="latency, throughput at the best batch and peak memory, on the machine at hand",
+            conventions={
+                "latency": "one image, median call of a round",
+                "throughput": "at the batch beyond which doubling gains less than 5 %",
+                "bfloat16": "autocast",
+                "interval": "Student t over rounds",
+            },
+        ),
     )
 }

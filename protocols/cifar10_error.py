@@ -1,12 +1,11 @@
 """CIFAR-10 top-1 error: the share of images whose highest score belongs to another class (Yang 2017, table 3)."""
 
-from statistics import NormalDist
-
 import numpy as np
 
 from protocols import Value
 from protocols.datasets.cifar10 import CLASSES
 from protocols.errors import DataError
+from protocols.intervals import wilson
 from protocols.scores import Scores
 
 
@@ -59,11 +58,3 @@ def _classes(predictions: np.ndarray, count: int) -> np.ndarray:
 def _error(part: str, wrong: np.ndarray) -> Value:
     low, high = wilson(int(wrong.sum()), len(wrong))
     return Value("error", part, 100 * float(wrong.mean()), "%", len(wrong), 100 * low, 100 * high)
-
-
-def wilson(hits: int, count: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share of `hits` in `count` (Wilson 1927); it stays inside 0 to 1."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = (hits + z * z / 2) / (count + z * z)
-    half = z / (count + z * z) * (hits * (count - hits) / count + z * z / 4) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -20,6 +19,7 @@ from protocols import Value
 from protocols.counting import Graph, trace
 from protocols.errors import DataError
 from protocols.init_theory import expected
+from protocols.intervals import student
 
 Series = dict[tuple[str, str], list[float]]  # (metric, part) -> a number a seed
 
@@ -28,11 +28,11 @@ def measure(
     network: nn.Module,
     input_size: tuple[int, int] = (128, 128),
     *,
-    initialize: Callable[[nn.Module], Any],
+    initialize: Callable[[nn.Module, int], Any],
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     batch: int = 2,
 ) -> Iterator[Value]:
-    """Yield response variances of `network` drawn anew by `initialize(network)`, one draw a seed.
+    """Yield response variances of `network` drawn anew by `initialize(network, seed)` for each seed.
 
     A probe is called after the module that adds, numbered in the order of execution where it adds more than once.
     `variance` of the sum, `variance_theory` beside it, `addend_variance` (part "probe / addend"), and
@@ -52,14 +52,13 @@ def measure(
             module.train()
     series: Series = {}
     for seed in seeds:
-        torch.manual_seed(seed)
-        initialize(network)
-        images = torch.randn(batch, 3, *input_size).to(next(network.parameters()).device)
+        initialize(network, seed)
+        noise = torch.Generator().manual_seed(10**9 + seed)  # a stream of its own, not the one of the weights
+        images = torch.randn(batch, 3, *input_size, generator=noise).to(next(network.parameters()).device)
         for key, value in _probe(trace(network, images, _observe)):
             series.setdefault(key, []).append(value)
     for (metric, part), numbers in series.items():
-        low, high = _interval(numbers)
-        yield Value(metric, part, float(np.mean(numbers)), "1", len(numbers), low, high)
+        yield Value(metric, part, float(np.mean(numbers)), "1", len(numbers), *student(numbers))
 
 
 def _observe(name: str, args: tuple, run: Callable[[], Any]) -> tuple[Any, Any]:
@@ -106,11 +105,3 @@ def _probe(graph: Graph) -> Iterator[tuple[tuple[str, str], float]]:
             yield ("addend_variance", f"{part} / {number}"), addend
     yield ("variance", "max"), max(variances)
     yield ("rho", "mean"), float(np.mean(ratios))
-
-
-def _interval(numbers: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
-    """95 % Student t interval of the mean over seeds."""
-    if len(numbers) < 2:
-        return None, None
-    half = stats.t.ppf(0.975, len(numbers) - 1) * stats.sem(numbers)
-    return float(np.mean(numbers) - half), float(np.mean(numbers) + half)

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from protocols.cifar10_error import score, wilson
+from protocols.cifar10_error import score
 from protocols.datasets.cifar10 import CLASSES, load
 from protocols.errors import DataError
 
@@ -120,14 +120,6 @@ def test_error_by_hand():
     assert set(values) == {"all", *CLASSES[:3]}
     assert found.samples["error"].tolist() == [0, 100, 0, 0, 0, 0, 100, 100]
     assert score(logits.argmax(1), labels).values == found.values
-
-
-def test_wilson_interval_solves_its_equation():
-    low, high = wilson(419, 10_000)  # an error of 4.19 %
-    for bound in (low, high):  # |p - bound| = z sqrt(bound (1 - bound) / n)
-        assert abs(0.0419 - bound) == pytest.approx(1.959963984540054 * (bound * (1 - bound) / 10_000) ** 0.5)
-    assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-15)
-    assert wilson(10, 10)[1] == pytest.approx(1, abs=1e-15)
 
 
 @pytest.mark.parametrize(

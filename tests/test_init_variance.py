@@ -18,8 +18,9 @@ from protocols.init_variance import measure
 INCREMENT = {"torch": 1 / 6, "xavier": 1 / 3, "msr": 1.0, "branch-aware": 2 / 3}
 
 
-def draw(network, name="msr"):
+def draw(network, seed, name="msr"):
     """Zero-mean weights with the variance that the sheet's section 3.1 gives; biases 0."""
+    torch.manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()
@@ -143,7 +144,7 @@ def test_addends_are_seen_before_an_addition_in_place():
             x += y
             return x
 
-    def unit(network):
+    def unit(network, seed):
         with torch.no_grad():
             network.scale.weight.copy_(torch.eye(3)[..., None, None])
 

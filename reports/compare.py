@@ -38,8 +38,8 @@ class Comparison:
         if self.verdict == "not rebuilt":
             return "Quoted by the paper; no network here rebuilds it."
         if self.verdict == "not measured":
-            on = f" on {self.published.dataset}" if self.published.dataset else ""
-            return f"{self.published.architecture} has not been measured{on}."
+            where = " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
+            return f"No {where} of {self.published.architecture} yet."
         return f"Not comparable: {'; '.join(self.differences)}." if self.differences else ""
 
 

@@ -101,10 +101,12 @@ def cost(title: str, points: list[dict], metric: str) -> Figure:
             if point["low"] is not None:
                 panel.vlines(point["gmacs"], point["low"], point["high"], color=_SERIES[0], linewidth=1.5)
         sns.scatterplot(x=_xy(points)[0], y=_xy(points)[1], ax=panel, color=_SERIES[0], s=42, zorder=3)
-        for point in points if len(points) <= 25 else front:
-            place = (point["gmacs"], point["value"])
-            panel.annotate(point["label"], place, xytext=(6, 5), textcoords="offset points", fontsize=8)
-        panel.margins(x=0.25, y=0.15)
+        middle = (points[0]["gmacs"] * points[-1]["gmacs"]) ** 0.5
+        for point in points if len(points) <= 25 else front:  # more names than that could not be read
+            place, right = (point["gmacs"], point["value"]), point["gmacs"] > middle
+            how = {"xytext": (-6 if right else 6, 5), "ha": "right" if right else "left"}
+            panel.annotate(point["label"], place, textcoords="offset points", fontsize=8, **how)
+        panel.margins(x=0.12, y=0.15)
 
     rows = [
         (
@@ -115,7 +117,9 @@ def cost(title: str, points: list[dict], metric: str) -> Figure:
         )
         for p in points
     ]
-    text = f"{title}: {metric} against operations for {len(points)} networks; the stepped line joins those that no cheaper one reaches."
+    text = (
+        f"{title}: {metric} against operations for {len(points)} networks. The line joins those no cheaper one beats."
+    )
     return Figure(title, text, _svg(draw, (7.4, 3.8), title, text), ("network", "GMACs", metric, "interval"), rows)
 
 

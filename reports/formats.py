@@ -4,6 +4,8 @@ import hashlib
 import re
 from typing import Any
 
+from markupsafe import Markup
+
 STATES = {  # state -> (mark, what the word means)
     "fresh": ("●", "measured with the code and data of today"),
     "stale": ("◷", "measured, but something it depends on has changed"),
@@ -66,12 +68,22 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def moment(date: str) -> str:
+    """An ISO date and time as people read it, to the minute."""
+    return date[:16].replace("T", " ")
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """ "1 cell", "2 cells"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its @ and commas, escaped."""
+    return Markup("<wbr>").join(re.findall(r"[^@,]+[@,]?|[@,]", name))
+
+
 def slug(name: str) -> str:
     """A file name for any name: its safe characters, and a hash where some had to go."""
     safe = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-").lower()[:60]
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return safe if safe and safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

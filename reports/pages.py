@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reports import figures, formats, tables
-from reports.compare import Comparison, compare, facts, required
+from reports.compare import FIELDS, Comparison, compare, facts, required
 from reports.published import Paper, Table
 from reports.snapshot import Snapshot
 from reports.tables import Leaderboard
@@ -80,6 +80,9 @@ def _index(
         "commits": sorted({row["commit"] for row in provenance if row.get("commit")}),
         "devices": sorted({row["device"] for row in provenance if row.get("device")}),
         "papers": papers,
+        "headlines": {
+            row["name"]: " ".join(part for part in row["headline"] if part != "all") for row in snapshot.protocols
+        },
         "summaries": {row["name"]: row["summary"] for row in snapshot.architectures},
         "figures": [figure for board in boards if (figure := _cost(board))],
     }
@@ -114,7 +117,8 @@ def _conditions(snapshot: Snapshot, table: Table, found: dict[tuple, Comparison]
         if item.cell:
             cells[item.cell["cell"]] = item.cell
     ours = {key: facts(cell, snapshot.architecture.get(cell["architecture"])) for key, cell in cells.items()}
-    wanted = {field: list(dict.fromkeys(values)) for field, values in fields.items()}
+    order = [field for field in (*FIELDS, *sorted(fields)) if field in fields]
+    wanted = {field: list(dict.fromkeys(fields[field])) for field in order}
     return {"paper": wanted, "cells": cells, "ours": ours}
 
 
@@ -122,14 +126,14 @@ def _cost(board: Leaderboard) -> figures.Figure | None:
     """Accuracy against operations, where at least two networks of a leaderboard have both."""
     if board.protocol["needs"] != "predictions" or not board.protocol["higher_is_better"]:
         return None
+    counted = [entry for entry in board.entries if "macs" in entry.cost]
     points = [
         {
-            "label": entry.cell["architecture"],
+            "label": label,
             "gmacs": entry.cost["macs"]["value"] / 1e9,
             **{key: entry.scores[0].row[key] for key in ("value", "low", "high")},
         }
-        for entry in board.entries
-        if "macs" in entry.cost
+        for label, entry in zip(_labels([entry.cell for entry in counted]), counted, strict=True)
     ]
     if len(points) < 2:
         return None
@@ -145,11 +149,16 @@ def _title(board: Leaderboard) -> str:
 def _lead(board: Leaderboard, name: str) -> dict[str, Path]:
     """label -> file called `name`, for the best entries of a leaderboard that kept one."""
     kept = [(entry.cell, path) for entry in board.entries if (path := _kept(entry.cell, name))][: figures.MOST_LINES]
-    names = Counter(cell["architecture"] for cell, _ in kept)
-    labels = [
-        cell["architecture"] + (f", seed {cell['seed']}" if names[cell["architecture"]] > 1 else "") for cell, _ in kept
+    return dict(zip(_labels([cell for cell, _ in kept]), (path for _, path in kept), strict=True))
+
+
+def _labels(cells: list[dict[str, Any]]) -> list[str]:
+    """Names for the lines of a figure: with seed and budget where a network occurs more than once."""
+    names = Counter(cell["architecture"] for cell in cells)
+    return [
+        cell["architecture"] + (f", seed {cell['seed']}, {cell['budget']}" if names[cell["architecture"]] > 1 else "")
+        for cell in cells
     ]
-    return dict(zip(labels, (path for _, path in kept), strict=True))
 
 
 def _curves(boards: list[Leaderboard]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
 )  # fmt: skip
+_FILTERS = (
+    "breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "printed", "signed", "slug",
+)  # fmt: skip
 
 
 def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | None = None) -> Path:
@@ -96,10 +99,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        name: getattr(formats, name)
-        for name in ("counted", "dataset", "duration", "interval", "number", "place", "printed", "signed", "slug")
-    }
+    environment.filters |= {name: getattr(formats, name) for name in _FILTERS}
     environment.globals |= {
         "STATES": formats.STATES,
         "VERDICTS": VERDICTS,

@@ -150,27 +150,22 @@ def _bounds(row: Row) -> tuple[float, float]:
 def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
     """The place in a column of the value that beats all others beyond the interval; None if none does.
 
-    A value of predictions without interval proves nothing; a count is exact.
+    A score without interval proves nothing, and no size or cost of a network is the best one.
     """
-    exact = protocol["needs"] == "network"
+    rows = {i: row for i, row in enumerate(column) if row and row["value"] is not None}
+    if protocol["needs"] != "predictions" or len(rows) < 2 or any(row["low"] is None for row in rows.values()):
+        return None
     sign = 1 if protocol["higher_is_better"] else -1
-    rows = [(sign * row["value"], i) for i, row in enumerate(column) if row and row["value"] is not None]
-    if len(rows) < 2:
-        return None
-    winner = max(rows)[1]
-    others = [column[i] for _, i in rows if i != winner]
-    if not exact and any(row["low"] is None for row in (column[winner], *others)):
-        return None
-    low, high = _bounds(column[winner])
-    if sign > 0:
-        return winner if low > max(_bounds(row)[1] for row in others) else None
-    return winner if high < min(_bounds(row)[0] for row in others) else None
+    winner = max(rows, key=lambda i: sign * rows[i]["value"])
+    near, far = ("low", "high") if sign > 0 else ("high", "low")
+    others = (sign * row[far] for i, row in rows.items() if i != winner)
+    return winner if sign * rows[winner][near] > max(others) else None
 
 
 def _costs(snapshot: Snapshot) -> dict[str, dict[str, Row]]:
     """architecture -> its parameters and MACs."""
     found = defaultdict(dict)
     for row in snapshot.measurements:
-        if row["protocol"] == "complexity" and row["metric"] in ("parameters", "macs"):
+        if (row["protocol"], row["part"]) == ("complexity", "all") and row["metric"] in ("parameters", "macs"):
             found[row["architecture"]][row["metric"]] = row
     return found

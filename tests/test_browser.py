@@ -1,0 +1,211 @@
+"""The site in headless Chromium, opened from disk: sorting, filtering, keyboard, narrow screens, no JavaScript."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from snapshots import small
+
+from reports import site
+
+pytestmark = pytest.mark.browser
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+BOARD = "mpii-pckh-mannequin-val"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium of the system, or the one that REPOSE_CHROMIUM names; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = os.environ.get("REPOSE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        pytest.skip("Chromium not found; install it (Debian: apt install chromium) or set REPOSE_CHROMIUM")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    return site.build(small(folder / "store"), folder / "site", np.full((64, 64, 3), 128, np.uint8)).parent
+
+
+class Watched:
+    """A page that remembers what it complained about and what it asked for."""
+
+    def __init__(self, browser, built, **options):
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.built, self.errors, self.requests = built, [], []
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, path, fragment=""):
+        self.page.goto("about:blank")
+        self.page.goto(f"{(self.built / path).as_uri()}{fragment}")
+        return self.page
+
+
+@pytest.fixture
+def watch(browser, built):
+    """Opens pages; afterwards none may have complained, or asked for anything but files of the site."""
+    opened = []
+
+    def start(**options):
+        opened.append(Watched(browser, built, **options))
+        return opened[-1]
+
+    yield start
+    for watched in opened:
+        watched.context.close()
+        assert watched.errors == []
+        assert [url for url in watched.requests if not url.startswith((built.as_uri(), "about:", "data:"))] == []
+
+
+def networks(page):
+    """The first lines of the leaderboard's visible rows."""
+    return page.locator(f"#{BOARD} tbody tr:visible th a").all_inner_texts()
+
+
+def test_every_page_opens_without_a_complaint(watch, built):
+    watched = watch()
+    for path in sorted(built.rglob("*.html")):
+        page = watched.open(path.relative_to(built))
+        assert page.locator("h1").count() == 1
+        assert page.evaluate("[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 400, 1600])
+def test_no_page_scrolls_sideways(watch, built, width, theme):
+    watched = watch(viewport={"width": width, "height": 900}, color_scheme=theme)
+    for path in sorted(built.rglob("*.html")):
+        page = watched.open(path.relative_to(built))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+
+
+def test_sorting(watch):
+    page = watch().open("protocols/mpii-pckh.html")
+    assert networks(page)[0].startswith("hourglass-2@")
+    head = page.locator(f"#{BOARD} thead th", has_text="mean")
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert networks(page)[0] == "mean-pose"
+    assert page.locator("#live").inner_text().startswith("sorted by mean")
+    page.locator(f"#{BOARD} thead th", has_text="network").locator("button").click()
+    assert page.locator(f"#{BOARD} [aria-sort]").count() == 1, "only the sorted column says so"
+
+
+def test_missing_values_come_last_both_ways(watch):
+    page = watch().open("protocols/mpii-pckh.html")
+    button = page.locator(f"#{BOARD} thead th", has_text="parameters").locator("button")
+    for _ in range(2):
+        button.click()
+        assert networks(page)[-1] == "mean-pose"
+
+
+def test_searching_and_filtering(watch):
+    page = watch().open("protocols/mpii-pckh.html")
+    controls = page.locator(".controls").first
+    controls.locator("input").fill("hourglass width=0.25")
+    assert len(networks(page)) == 3
+    controls.locator("select").nth(1).select_option("◷ stale")
+    assert len(networks(page)) == 1
+    assert controls.locator("output").inner_text() == "1 of 4"
+
+
+def test_a_view_is_a_link(watch):
+    watched = watch()
+    page = watched.open("protocols/mpii-pckh.html")
+    page.locator(".controls input").first.fill("hourglass-1")
+    page.locator(f"#{BOARD} thead th", has_text="ankle").locator("button").click()
+    fragment = "#" + page.url.partition("#")[2]
+    shown = networks(page)
+    again = watched.open("protocols/mpii-pckh.html", fragment)
+    assert networks(again) == shown and len(shown) == 2
+    assert again.locator(f"#{BOARD} [aria-sort]").inner_text().startswith("ankle")
+
+
+def test_keyboard_alone(watch):
+    page = watch().open("protocols/mpii-pckh.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('thead') !== null"):
+            break
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator(f"#{BOARD} [aria-sort=ascending]").inner_text() == "network"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "the focus is visible"
+
+
+def test_without_javascript_the_page_is_complete(watch):
+    page = watch(java_script_enabled=False).open("protocols/mpii-pckh.html")
+    assert len(networks(page)) == 4
+    assert page.locator("main button, main input").count() == 0, "no control that does nothing"
+    page = watch(java_script_enabled=False).open("papers/yang2017.html")
+    delta = page.locator(".delta.below").first
+    assert delta.is_visible()
+    page.get_by_label("published").check()
+    assert not delta.is_visible() and page.get_by_text("92.0").first.is_visible()
+
+
+def test_a_hostile_name_runs_nothing(watch, built):
+    watched = watch()
+    alerts = []
+    watched.page.on("dialog", lambda dialog: alerts.append(dialog.message) or dialog.dismiss())
+    page = watched.open("index.html")
+    assert page.get_by_text("<script>alert('a network')</script>").is_visible()
+    assert alerts == []
+
+
+def test_figures_follow_the_dark_page(watch):
+    colours = []
+    for theme in ("light", "dark"):
+        page = watch(color_scheme=theme).open("curves.html")
+        colours.append(page.evaluate("getComputedStyle(document.querySelector('svg text')).fill"))
+    assert colours[0] != colours[1]
+
+
+def test_text_has_contrast(watch):
+    """Every colour that text has, against the page and the raised ground: at least 4.5 to 1 (WCAG 2.1, 1.4.3)."""
+    names = ("ink", "faint", "accent", "fresh", "stale", "failed", "blocked", "missing")
+    script = """names => ['paper', 'raised', ...names].map(name => {
+        const probe = document.body.appendChild(document.createElement('i'));
+        probe.style.color = `var(--${name})`;
+        return getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+    })"""
+    for theme in ("light", "dark"):
+        paper, raised, *inks = watch(color_scheme=theme).open("index.html").evaluate(script, list(names))
+        for name, ink in zip(names, inks, strict=True):
+            assert min(contrast(ink, paper), contrast(ink, raised)) >= 4.5, (theme, name)
+
+
+def contrast(one, two):
+    """Contrast ratio of two sRGB colours, 0..255 (WCAG 2.1)."""
+
+    def luminance(colour):
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in colour)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    bright, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_paper_shows_what_is_folded_away(watch):
+    page = watch().open("curves.html")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details table").first.is_visible()
+    assert not page.locator(".top nav").is_visible()

@@ -1,0 +1,191 @@
+"""The site as files: self-contained, escaped, accessible markup, the same bytes, never half a site."""
+
+import html.parser
+import re
+
+import numpy as np
+import pytest
+from snapshots import HOSTILE, PCKH, cell, counts, pckh, small
+
+from reports import pages, site
+from reports.snapshot import Snapshot
+
+SHEET = np.full((64, 64, 3), 128, np.uint8)
+VOID = {"meta", "link", "img", "input", "br", "wbr", "hr"}
+
+
+class Document(html.parser.HTMLParser):
+    """All tags of a page with their attributes; complains about tags that do not close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(text)
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    return small(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def built(snapshot, tmp_path_factory):
+    """The site of the small snapshot."""
+    return site.build(snapshot, tmp_path_factory.mktemp("out") / "site", SHEET).parent
+
+
+@pytest.fixture(scope="module")
+def documents(built):
+    return {
+        path.relative_to(built).as_posix(): Document(path.read_text("utf-8")) for path in sorted(built.rglob("*.html"))
+    }
+
+
+def test_every_page_is_there(built, snapshot, documents):
+    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "protocols/mpii-pckh",
+                "protocols/complexity", "papers/yang2017"}  # fmt: skip
+    expected |= {pages.cell_path(made).removesuffix(".html") for made in snapshot.cells}
+    assert {name.removesuffix(".html") for name in documents} == expected
+    assert (built / "data" / "measurements.csv").read_text().count("\n") == 1 + len(snapshot.measurements)
+
+
+def test_every_link_leads_somewhere_inside(built, documents):
+    for name, document in documents.items():
+        ids = [attributes["id"] for _, attributes in document.tags if "id" in attributes]
+        assert len(ids) == len(set(ids)), name
+        for tag, attributes in document.tags:
+            target = attributes.get("href") or attributes.get("src") or attributes.get("xlink:href")
+            if not target or tag == "use":
+                continue
+            assert not re.match(r"[a-z]+:|//|/", target), (name, target)
+            path, _, anchor = target.partition("#")
+            assert (built / name).parent.joinpath(path).exists() if path else anchor in ids, (name, target)
+
+
+def test_nothing_is_asked_of_the_network(built):
+    for path in built.rglob("*"):
+        if path.suffix in (".html", ".css", ".js"):
+            text = path.read_text("utf-8")
+            assert not re.search(r"https?://|@import|@font-face", text), path.name
+            assert all(url.startswith("#") for url in re.findall(r"url\(([^)]*)\)", text)), path.name
+        if path.suffix == ".html":
+            assert "default-src 'none'" in text and "script-src 'self'" in text, path.name
+
+
+def test_a_hostile_name_is_only_text(documents):
+    for name, document in documents.items():
+        scripts = [attributes for tag, attributes in document.tags if tag == "script"]
+        assert [list(script) for script in scripts] == [["src", "defer"]], name
+        assert not any(key.startswith("on") for _, attributes in document.tags for key in attributes), name
+    assert HOSTILE in "".join(documents["index.html"].words)
+
+
+def test_tables_can_be_read_by_everyone(documents):
+    for name, document in documents.items():
+        tables = [tag for tag, _ in document.tags if tag == "table"]
+        captions = [tag for tag, _ in document.tags if tag == "caption"]
+        regions = [attributes for _, attributes in document.tags if attributes.get("role") == "region"]
+        assert len(tables) == len(captions), name
+        assert all(attributes.get("scope") for tag, attributes in document.tags if tag == "th"), name
+        assert all(region.get("tabindex") == "0" and region.get("aria-label") for region in regions), name
+        assert all(attributes.get("alt") for tag, attributes in document.tags if tag == "img"), name
+        assert ("html", {"lang": "en"}) in document.tags, name
+
+
+def test_states_are_shown_by_shape_and_word(documents):
+    words = " ".join(" ".join(documents["index.html"].words).split())
+    assert all(text in words for text in ("● fresh", "◷ stale", "– missing", "✕ failed", "◌ blocked"))
+    assert "15 cells: 11 fresh, 1 stale, 1 missing, 1 failed, 1 blocked." in words
+
+
+def test_mannequins_are_called_synthetic(documents):
+    for name, document in documents.items():
+        words = " ".join(document.words)
+        assert not re.search(r"mannequin(?!s| \(synthetic\))", words.removeprefix("Mannequin")), name
+
+
+def test_the_paper_shows_differences_only_where_they_are_true(documents):
+    text = " ".join("".join(documents["papers/yang2017.html"].words).split())
+    assert re.search(r"Eight-stack hourglassprm-baseline-8 23.723.7\+0.02 41.241.1−0.07", text)
+    assert "Not comparable: split val, in the paper test; scales 1, in the paper 6." in text
+    assert "15 cells" not in text and text.count("±") + text.count("+0.") + text.count("−0.") == 4
+
+
+def test_the_same_rows_give_the_same_bytes(snapshot, built, tmp_path):
+    shuffled = Snapshot(snapshot.measurements[::-1], snapshot.cells[::-1], snapshot.architectures, snapshot.protocols)
+    again = site.build(shuffled, tmp_path / "again", SHEET).parent
+    files = sorted(path.relative_to(built) for path in built.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert [path for path in files if (built / path).read_bytes() != (again / path).read_bytes()] == []
+
+
+def test_an_empty_snapshot_gives_a_site(tmp_path):
+    index = site.build(Snapshot([], [], [], [PCKH]), tmp_path / "site")
+    words = " ".join(Document(index.read_text("utf-8")).words)
+    assert "0 cells" in words and "No published number is comparable" in words
+
+
+def test_a_new_site_replaces_the_old_one_whole(snapshot, tmp_path):
+    out = tmp_path / "site"
+    site.build(snapshot, out)
+    (out / "stray.html").write_text("old")
+    site.build(Snapshot([], [], [], []), out)
+    assert not (out / "stray.html").exists() and not list((out / "cells").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["site"], "nothing is left beside it"
+
+
+def test_a_failure_leaves_the_old_site(snapshot, tmp_path, monkeypatch):
+    index = site.build(snapshot, tmp_path / "site")
+    before = index.read_bytes()
+    with pytest.raises(KeyError):
+        site.build(Snapshot([], [{"cell": "half a cell"}], [], []), tmp_path / "site")
+    assert index.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match="not a site of Repose"):
+        site.build(Snapshot([], [], [], []), tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def many(number):
+    """A snapshot of `number` cells, 50 rows each."""
+    cells, rows = [], []
+    for index in range(number):
+        made = cell(f"net-{index // 8}", "mpii-pckh", f"set-{index % 8}", "val")
+        cells.append(made)
+        rows += pckh(made, 50 + index % 40) * 5
+    return Snapshot(rows, cells, [], [PCKH])
+
+
+@pytest.mark.slow
+def test_pages_stay_small(tmp_path):
+    out = site.build(many(1000), tmp_path / "site").parent
+    assert max(path.stat().st_size for path in out.rglob("*.html")) < 2_000_000
+    assert (out / "index.html").stat().st_size < 300_000
+
+
+def test_costs_are_those_of_the_whole_network(tmp_path):
+    made, counted = cell("net", "mpii-pckh", "mpii", "val"), cell("net", "complexity")
+    snapshot = Snapshot(pckh(made, 60) + counts(counted, 9_000_000, 2e9), [made, counted], [], [PCKH])
+    out = site.build(snapshot, tmp_path / "site").parent
+    text = (out / "protocols" / "mpii-pckh.html").read_text("utf-8")
+    assert "9.00 M" in text and "2.00 G" in text and "1.00 M" not in text

@@ -34,7 +34,7 @@ def predict(
     progress: Callable[[int, int, str], None],
 ) -> Predictions:
     """Keypoints of all people, in the frame of their annotation (float64, pixels), and the heatmap maxima."""
-    network.to(device).eval()
+    network.to(device, memory_format=torch.channels_last).eval()
     shards = []
     for start in range(0, len(people), SHARD):
         rows = range(start, min(start + SHARD, len(people)))
@@ -75,6 +75,7 @@ def _predict_rows(
 
 def heatmaps(network: nn.Module, images: torch.Tensor, recipe: Recipe, mirror: tuple[int, ...]) -> torch.Tensor:
     """The last output for normalised images, averaged with that for their mirror images if the recipe says so."""
+    images = images.contiguous(memory_format=torch.channels_last)
     maps = network(images)[-1].float()
     if not recipe.testing.flip:
         return maps

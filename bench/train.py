@@ -61,7 +61,7 @@ def fit(
     path = work / "checkpoint.safetensors"
     state = _load(path, network, optimizer) if path.exists() else _State(0, 0.0, [])
     started, saved = time.perf_counter() - state.seconds, time.perf_counter()
-    network.to(device).train()
+    network.to(device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
     try:
         while state.step < total:
             rows = rows_of_step(state.step, len(crops), training.batch, seed)
@@ -99,6 +99,7 @@ def _step(
     images, points, mask = augmented(
         crops, rows, size, recipe.augmentation, recipe.pixels, skeleton.mirror, generator, device
     )
+    images = images.contiguous(memory_format=torch.channels_last)
     loss = heatmap_loss(network(images), points, mask, size, recipe.targets.sigma)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -1,0 +1,116 @@
+"""The menu: every way to use Repose, as a nox session. `python3 noxfile.py` runs the default one.
+
+Without nox, this file first makes `.venv` and brings nox into it. All sessions share that environment; it is
+built anew only when pyproject.toml or constraints.txt change.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "repose-installed"
+EXTRAS = "dev,fast"
+
+
+def install() -> None:
+    """Make the shared environment what the project's files ask for; a matter of milliseconds if it is."""
+    wanted = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")))
+    if STAMP.is_file() and STAMP.read_text() == wanted.hexdigest():
+        return
+    if not PYTHON.exists():
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+    print("Repose: installing into .venv (a few minutes, once)", file=sys.stderr, flush=True)
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt"]
+    subprocess.run([*pip, "--editable", f".[{EXTRAS}]"], check=True, cwd=HERE)
+    STAMP.write_text(wanted.hexdigest())
+
+
+def in_environment() -> bool:
+    return Path(sys.prefix).resolve() == VENV.resolve()
+
+
+if __name__ == "__main__" and not in_environment():
+    install()
+    os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), *sys.argv[1:]])
+
+import nox  # noqa: E402 - only there after the installation
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["matrix"]
+
+
+def run(session: nox.Session, *command: str) -> None:
+    """Run a Python module of the shared environment."""
+    install()
+    session.run(str(PYTHON), "-m", *command, external=True)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Run the default matrix and write the site (-- --open opens it)."""
+    words = [word for word in session.posargs if word != "--open"]
+    try:
+        run(session, "bench", "run", *words)
+    finally:  # whatever a failed cell left undone, the site shows it
+        run(session, "bench", "report")
+    index = HERE / "site" / "index.html"
+    print(index)
+    if "--open" in session.posargs:
+        webbrowser.open(index.as_uri())
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests (-- -m "not slow" leaves out the slow ones)."""
+    run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format and style with ruff."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write the site from what is stored."""
+    run(session, "bench", "report", *session.posargs)
+
+
+def protocol_session(name: str, summary: str, example: str) -> None:
+    """A session for one protocol; without arguments it runs `example`, else what follows `--`."""
+
+    def session_of_protocol(session: nox.Session) -> None:
+        run(session, "bench", *(session.posargs or example.split()))
+
+    session_of_protocol.__doc__ = f"{summary} (default: bench {example})."
+    nox.session(session_of_protocol, name=name)
+
+
+NARROW = "--set width=0.25 --set input=64 --budget quick"
+
+protocol_session("mpii-pckh", "PCKh on MPII or mannequin", f"run hourglass-1 mpii-pckh {NARROW}")
+protocol_session("lsp-pck", "PCK on LSP, LSPET or mannequin", f"run hourglass-1 lsp-pck {NARROW}")
+protocol_session("lsp-pcp", "PCP on LSP or mannequin", f"run hourglass-1 lsp-pcp {NARROW}")
+protocol_session("coco-ap", "COCO keypoint AP", f"run hourglass-1 coco-ap {NARROW}")
+protocol_session("occluded-limb", "PCKh with one calf covered", f"run hourglass-1 occluded-limb {NARROW}")
+protocol_session("complexity", "Parameters and operations of every network", "run * complexity")
+protocol_session("init-variance", "Variance at initialization", "run prm-baseline-2* init-variance --set width=0.25")
+protocol_session("receptive-field", "Theoretical and empirical receptive fields", "run liu-ioi receptive-field")
+protocol_session("speed", "Latency and throughput, here", "run hourglass-1 speed --set width=0.25 --set input=64")
+protocol_session("cifar10-error", "Top-1 error on CIFAR-10", "run wrn-28-10 cifar10-error")
+
+if __name__ == "__main__":
+    from nox.__main__ import main
+
+    sys.argv[0] = "nox"
+    os.chdir(HERE)
+    main()

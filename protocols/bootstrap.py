@@ -13,7 +13,7 @@ from protocols.errors import DataError
 from protocols.tally import Tally
 
 LEVEL = 95.0  # per cent
-_ROWS = 128  # resamples drawn at a time: the counts then stay in cache
+_ROWS = 16  # resamples drawn at a time: their counts then stay in cache
 
 
 def draws(people: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -24,8 +24,8 @@ def draws(people: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _ROWS):
         rows = min(_ROWS, resamples - start)
-        chosen = generator.integers(0, people, size=(rows, people), dtype=np.uint32)
-        chosen += (np.arange(rows, dtype=np.uint32) * people)[:, None]
+        chosen = generator.integers(0, people, size=(rows, people))
+        chosen += np.arange(rows)[:, None] * people
         counts = np.bincount(chosen.ravel(), minlength=rows * people)
         yield counts.reshape(rows, people).astype(np.float32)
 
@@ -45,14 +45,8 @@ def values(tallies: Sequence[Tally], *, resamples: int = 1000, seed: int = 0) ->
         seeds, and each resample draws seeds with replacement, then people.
     resamples: 0 for no intervals. They are also left out for a single person, who has no spread.
     """
-    points = _points(tallies)
-    counts = tallies[0].counts()
-    low, high = _intervals(_resampled(tallies, resamples, seed, stream=0), tallies[0], resamples)
-    return tuple(
-        Value(statistic.metric, statistic.part, float(point), "%", int(n), *ends)
-        for statistic, point, n, *ends in zip(tallies[0].statistics, points, counts, low, high, strict=True)
-        if n
-    )
+    estimates = _resampled(tallies, resamples, seed, stream=0)
+    return _values(tallies[0], _points(tallies), estimates, "%")
 
 
 def paired_difference(
@@ -71,15 +65,8 @@ def paired_difference(
             cause="Another dataset, split, convention or version of the protocol.",
             next_step="Score both files with the same options.",
         )
-    points = _points(ours) - _points(theirs)
-    counts = ours[0].counts()
     estimates = _resampled(ours, resamples, seed, stream=0) - _resampled(theirs, resamples, seed, stream=1)
-    low, high = _intervals(estimates, ours[0], resamples)
-    return tuple(
-        Value(statistic.metric, statistic.part, float(point), "points", int(n), *ends)
-        for statistic, point, n, *ends in zip(ours[0].statistics, points, counts, low, high, strict=True)
-        if n
-    )
+    return _values(ours[0], _points(ours) - _points(theirs), estimates, "points")
 
 
 def _points(tallies: Sequence[Tally]) -> np.ndarray:
@@ -90,25 +77,34 @@ def _points(tallies: Sequence[Tally]) -> np.ndarray:
 def _resampled(tallies: Sequence[Tally], resamples: int, seed: int, stream: int) -> np.ndarray:
     """R x M estimates; `stream` tells the seed draws of the two sides of a difference apart."""
     people, seeds = tallies[0].counted.shape[0], len(tallies)
-    columns = [tally.columns().astype(np.float32) for tally in tallies]  # counts up to 2^24 stay exact
-    generator = np.random.default_rng((seed, stream))
-    estimates = []
+    if not resamples or people < 2:
+        return np.empty((0, len(tallies[0].statistics)))
+    columns = [tally.columns() for tally in tallies]
+    chosen = np.random.default_rng((seed, stream)).integers(0, seeds, size=(resamples, seeds))
+    sums = np.zeros((resamples, columns[0].shape[1]))
+    start = 0
     for counts in draws(people, resamples, seed):
-        chosen = generator.integers(0, seeds, size=(len(counts), seeds))
-        share = np.stack([(chosen == i).mean(axis=1) for i in range(seeds)])
-        sums = sum(share[i][:, None] * (counts @ columns[i]) for i in range(seeds))
-        estimates.append(tallies[0].estimates(sums))
-    return np.concatenate(estimates) if estimates else np.empty((0, len(tallies[0].statistics)))
+        block = slice(start, start + len(counts))
+        for i, column in enumerate(columns):
+            sums[block] += (chosen[block] == i).mean(axis=1, keepdims=True) * (counts @ column)
+        start = block.stop
+    return tallies[0].estimates(sums)
 
 
-def _intervals(estimates: np.ndarray, tally: Tally, resamples: int) -> tuple[Sequence, Sequence]:
-    """Ends as floats, or None where an interval would say nothing."""
-    nothing = [None] * len(tally.statistics)
-    if not resamples or len(tally.counted) < 2:
-        return nothing, nothing
-    counted = tally.counts() > 0
-    low, high = nothing.copy(), nothing.copy()
-    ends = interval(estimates[:, counted])
-    for place, i in enumerate(np.flatnonzero(counted)):
-        low[i], high[i] = float(ends[0][place]), float(ends[1][place])
-    return low, high
+def _values(tally: Tally, points: np.ndarray, estimates: np.ndarray, unit: str) -> tuple[Value, ...]:
+    """The statistics that count anything, each with the interval of its column of R x M estimates."""
+    counts = tally.counts()
+    counted = np.flatnonzero(counts)
+    ends = zip(*interval(estimates[:, counted]), strict=True) if len(estimates) else [(None, None)] * len(counted)
+    named = [tally.statistics[i] for i in counted]
+    return tuple(
+        Value(
+            statistic.metric,
+            statistic.part,
+            float(point),
+            unit,
+            int(n),
+            *(end if end is None else float(end) for end in pair),
+        )
+        for statistic, point, n, pair in zip(named, points[counted], counts[counted], ends, strict=True)
+    )

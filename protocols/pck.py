@@ -96,6 +96,8 @@ def check(predictions: Predictions, people: People) -> None:
             cause="Predictions for another split or skeleton.",
             next_step="Choose the dataset and split that the predictions were made for.",
         )
+    if np.isfinite(predictions.keypoints.sum()):  # then every one is, and the search below is not needed
+        return
     wrong = ~np.isfinite(predictions.keypoints).all(axis=-1) & people.annotated
     if wrong.any():
         row, joint = map(int, np.argwhere(wrong)[0])
@@ -127,26 +129,33 @@ def first_threshold(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 def tally(distance: np.ndarray, rule: Rule, extra: tuple[Statistic, ...] = ()) -> Tally:
     """Hits at the reported thresholds and the share of the curve's area, a joint of a person each."""
-    first = first_threshold(distance, rule.thresholds)
-    # A joint hit from threshold k on covers the trapezoids right of k, and half of the one left of it.
-    area = np.clip((rule.steps - np.arange(rule.steps + 2) + 0.5) / rule.steps, 0.0, 1.0)
-    area[-1] = 0.0
+    return _tally(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule, extra)
+
+
+def _tally(first: np.ndarray, counted: np.ndarray, rule: Rule, extra: tuple[Statistic, ...]) -> Tally:
+    # In half steps: a joint hit from threshold k on covers the trapezoids right of k, and half of the one left of it.
+    area = np.clip(2 * (rule.steps - np.arange(rule.steps + 2)) + 1, 0, 2 * rule.steps)
     credits = {rule.name(step): first <= step for step in rule.reported} | {"AUC": area[first]}
     statistics = tuple(
         Statistic(metric, part, metric, columns, pooled=part == "mean")
         for metric in credits
         for part, columns in (*rule.parts, ("mean", rule.mean))
     )
-    return Tally(credits, ~np.isnan(distance), statistics + extra)
+    return Tally(credits, counted, statistics + extra, full={"AUC": 2 * rule.steps})
 
 
 def curves(distance: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
     """Part -> percentages at every threshold of the rule; NaN for a part that nobody has."""
-    joints = distance.shape[1]
-    first = first_threshold(distance, rule.thresholds).astype(np.intp)
-    cells = np.bincount((first * joints + np.arange(joints)).ravel(), minlength=(rule.steps + 2) * joints)
+    return _curves(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule)
+
+
+def _curves(first: np.ndarray, counted: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
+    joints = first.shape[1]
+    cells = np.bincount(
+        (first.astype(np.intp) * joints + np.arange(joints)).ravel(), minlength=(rule.steps + 2) * joints
+    )
     hits = np.cumsum(cells.reshape(-1, joints)[: rule.steps + 1], axis=0)
-    counted = np.broadcast_to(np.count_nonzero(~np.isnan(distance), axis=0), hits.shape)
+    counted = np.broadcast_to(np.count_nonzero(counted, axis=0), hits.shape)
     shares = percentages(hits, counted)
     parts = (*rule.parts, ("mean", rule.mean))
     return {name: average(shares, counted, columns, name == "mean") for name, columns in parts}
@@ -162,10 +171,11 @@ def scores(
     warnings: tuple[str, ...] = (),
 ) -> Scores:
     """Values with intervals, curves, and the distances kept for comparisons."""
+    first, counted = first_threshold(distance, rule.thresholds), ~np.isnan(distance)
     return Scores(
-        values=bootstrap.values([tally(distance, rule, extra)], resamples=resamples, seed=seed),
+        values=bootstrap.values([_tally(first, counted, rule, extra)], resamples=resamples, seed=seed),
         thresholds=rule.thresholds,
-        curve=curves(distance, rule),
+        curve=_curves(first, counted, rule),
         samples={"distance": distance},
         warnings=warnings,
     )

@@ -4,7 +4,7 @@ Scores, their curves, their intervals and the differences between two of them al
 per-person credits, so they cannot disagree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,13 +24,14 @@ class Statistic:
 class Tally:
     """What N people add to the statistics of a protocol, over J columns (joints or sticks)."""
 
-    credits: dict[str, np.ndarray]  # N x J, 0 (miss) to 1 (hit); 0 where not counted
+    credits: dict[str, np.ndarray]  # N x J whole numbers, so that sums are exact in any order; 0 where not counted
     counted: np.ndarray  # N x J bool
     statistics: tuple[Statistic, ...]
+    full: dict[str, int] = field(default_factory=dict)  # what a full hit is worth, where that is not 1
 
     def columns(self) -> np.ndarray:
-        """N x (C + 1) J float64: the C credits, then what is counted, side by side."""
-        return np.concatenate([*self.credits.values(), self.counted], axis=1, dtype=np.float64)
+        """N x (C + 1) J float32: the C credits, then what is counted, side by side; counts up to 2^24 are exact."""
+        return np.concatenate([*self.credits.values(), self.counted], axis=1, dtype=np.float32, casting="unsafe")
 
     def sums(self) -> np.ndarray:
         """(C + 1) J float64: the column sums over all people."""
@@ -45,7 +46,7 @@ class Tally:
     def estimates(self, sums: np.ndarray) -> np.ndarray:
         """... x M percentages from column sums, ... x (C + 1) J; NaN where nothing is counted."""
         *credits, counted = np.split(sums, len(self.credits) + 1, axis=-1)
-        hits = dict(zip(self.credits, credits, strict=True))
+        hits = {name: credit / self.full.get(name, 1) for name, credit in zip(self.credits, credits, strict=True)}
         shares = {name: percentages(hits[name], counted) for name in hits}
         return np.stack([average(shares[s.credit], counted, s.columns, s.pooled) for s in self.statistics], axis=-1)
 

@@ -18,8 +18,9 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
     """The 1,000 people of a split, from data/lsp/joints_pc_oc.mat or joints.mat.
 
     `observer-centric` names left and right as an onlooker does; its split is called
-    "test-observer-centric", so that the two never meet in one table, and can be asked for so. Centre and scale follow the
-    suite's rule, image centre and max(height, width) / 200, and are NaN where an image is absent.
+    "test-observer-centric", so that the two never meet in one table, and can be asked for so.
+    Centre and scale follow the suite's rule, image centre and max(height, width) / 200, and are NaN
+    where an image is absent.
     Raises DataError for an unknown split or convention, an absent file, or one of another layout.
     """
     if split.endswith("-observer-centric"):

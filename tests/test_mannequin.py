@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocols.datasets.mannequin import SPLITS, annotate, contact_sheet, fingerprint, people, render
-from protocols.datasets.mannequin_body import LIMITS, PARTS, POINTS, sample_pose, skeleton
+from protocols.datasets.mannequin_body import LIMITS, PART, PARTS, POINTS, sample_pose, skeleton
 from protocols.errors import DataError
 from protocols.keypoints import COCO, LSP, MPII
 from protocols.people import ABSENT, OCCLUDED, VISIBLE
@@ -97,10 +97,11 @@ def test_head_box_holds_the_head_and_gives_its_size():
 def test_scale_is_the_standing_height():
     """A body of height 1 with straight limbs: from the sole to the top of the head."""
     at = rest()
-    height = at["left_toe"][1] - at["head_top"][1] + PARTS[7].radii[1]
+    height = at["left_toe"][1] - at["head_top"][1] + PARTS[PART["left_foot"]].radii[1]
     assert height == pytest.approx(1.0, abs=0.04)
     for person in SCENES:
-        assert 0.45 * 256 <= 200 * person.scale <= 0.85 * 256
+        assert 0.45 * 256 <= person.body.height <= 0.85 * 256
+        assert 200 * person.scale == pytest.approx(person.body.height, rel=0.08)
 
 
 def test_foreshortening_only_shortens():

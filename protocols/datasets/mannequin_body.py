@@ -13,7 +13,7 @@ from protocols.keypoints import COCO, MPII
 
 FACE = COCO.joints[:5]
 EXTRA = (
-    "belly", "chest", "head_low", "head_high", "hair_low", "hair_high", "nose_root",
+    "belly", "chest", "tie_low", "tie_high", "head_low", "head_high", "hair_low", "hair_high", "nose_root",
     "left_hand", "right_hand", "left_heel", "right_heel", "left_toe", "right_toe",
 )  # fmt: skip
 POINTS = (*MPII.joints, *FACE, *EXTRA)
@@ -38,10 +38,12 @@ def _sides(name: str, start: str, end: str, radii: tuple[float, float], *joints:
     return left, right
 
 
+_SHOULDERS = ("thorax", "upper_neck", "left_shoulder", "right_shoulder")
 PARTS = (
     Part("torso", "belly", "chest", (0.070, 0.082), ("pelvis", "thorax", "upper_neck")),
     Part("hips", "left_hip", "right_hip", (0.062, 0.062), ("pelvis", "left_hip", "right_hip")),
-    Part("shoulders", "left_shoulder", "right_shoulder", (0.040, 0.040), ("thorax", "upper_neck", "left_shoulder", "right_shoulder")),
+    Part("shoulders", "left_shoulder", "right_shoulder", (0.040, 0.040), _SHOULDERS),
+    Part("tie", "tie_low", "tie_high", (0.020, 0.014), (*MPII.joints, *FACE)),
     *_sides("thigh", "hip", "knee", (0.056, 0.036), "hip", "knee"),
     *_sides("shin", "knee", "ankle", (0.037, 0.023), "knee", "ankle"),
     *_sides("foot", "heel", "toe", (0.025, 0.020), "ankle"),
@@ -60,7 +62,8 @@ PART = {part.name: i for i, part in enumerate(PARTS)}
 LIMITS = {
     "pelvis_tilt": (-30, 60), "lean": (-25, 80), "side_bend": (-30, 30), "twist": (-40, 40),
     "nod": (-30, 40), "head_turn": (-60, 60), "head_tilt": (-25, 25),
-    "hip_flexion": (-30, 120), "hip_abduction": (-15, 60), "hip_rotation": (-30, 40), "knee": (0, 145), "foot": (-40, 20),
+    "hip_flexion": (-30, 120), "hip_abduction": (-15, 60), "hip_rotation": (-30, 40),
+    "knee": (0, 145), "foot": (-40, 20),
     "arm_flexion": (-50, 180), "arm_abduction": (-10, 150), "arm_rotation": (-60, 90), "elbow": (0, 145),
 }  # fmt: skip
 _LEG = ("hip_flexion", "hip_abduction", "hip_rotation", "knee", "foot")
@@ -69,34 +72,41 @@ _TRUNK = ("pelvis_tilt", "lean", "side_bend", "twist", "nod", "head_turn", "head
 
 # Kinds of pose: (weight, one (centre, half width) an angle). Trunk, legs and each arm are chosen apart.
 TRUNKS = (
-    (0.50, ((0, 8), (4, 12), (0, 10), (0, 25), (5, 18), (0, 45), (0, 12))),  # upright
-    (0.25, ((12, 12), (25, 20), (0, 18), (0, 30), (0, 25), (0, 45), (0, 15))),  # leaning
-    (0.15, ((35, 20), (50, 25), (0, 15), (0, 25), (-5, 25), (0, 40), (0, 15))),  # bending down
-    (0.10, ((-10, 12), (-12, 12), (0, 25), (0, 30), (-10, 20), (0, 40), (0, 15))),  # arching, reaching
+    (0.60, ((0, 8), (4, 10), (0, 9), (0, 18), (5, 15), (0, 35), (0, 10))),  # upright
+    (0.23, ((12, 12), (25, 18), (0, 15), (0, 22), (0, 20), (0, 35), (0, 12))),  # leaning
+    (0.09, ((35, 20), (50, 22), (0, 15), (0, 15), (-5, 20), (0, 30), (0, 12))),  # bending down
+    (0.08, ((-10, 12), (-12, 10), (0, 22), (0, 22), (-10, 15), (0, 35), (0, 12))),  # arching, reaching
 )
+_SITTING = ((82, 18), (10, 12), (5, 15), (80, 30), (0, 10))
+_SQUATTING = ((92, 24), (22, 16), (15, 15), (108, 29), (5, 8))
+_STANDING = ((2, 8), (4, 6), (5, 12), (4, 6), (0, 6))
+_ASTRIDE = ((5, 15), (35, 18), (15, 18), (12, 14), (-10, 20))
 LEGS = (
-    (0.24, ((2, 8), (4, 6), (5, 12), (4, 6), (0, 6)), ((2, 8), (4, 6), (5, 12), (4, 6), (0, 6))),  # standing
+    (0.24, _STANDING, _STANDING),
     (0.22, ((25, 14), (2, 6), (3, 8), (15, 14), (0, 12)), ((-14, 12), (2, 6), (3, 8), (25, 22), (-10, 15))),  # walking
     (0.14, ((60, 25), (3, 6), (3, 8), (75, 35), (-5, 15)), ((-15, 14), (3, 6), (3, 8), (50, 45), (-20, 18))),  # running
-    (0.14, ((82, 18), (10, 12), (5, 15), (80, 30), (0, 10)), ((82, 18), (10, 12), (5, 15), (80, 30), (0, 10))),  # sitting
-    (0.09, ((95, 22), (22, 16), (15, 15), (110, 28), (5, 8)), ((90, 25), (22, 16), (15, 15), (105, 30), (5, 8))),  # squatting
-    (0.09, ((5, 15), (35, 18), (15, 18), (12, 14), (-10, 20)), ((5, 15), (35, 18), (15, 18), (12, 14), (-10, 20))),  # astride
-    (0.08, ((85, 30), (15, 20), (5, 20), (25, 25), (-15, 20)), ((-3, 12), (5, 8), (5, 12), (12, 14), (0, 8))),  # kicking
-)  # fmt: skip
+    (0.14, _SITTING, _SITTING),
+    (0.09, _SQUATTING, _SQUATTING),
+    (0.09, _ASTRIDE, _ASTRIDE),
+    (0.08, ((85, 30), (15, 20), (5, 20), (25, 25), (-15, 20)), ((-3, 12), (5, 8), (5, 12), (12, 14), (0, 8))),  # kick
+)
 ARMS = (
-    (0.28, ((4, 18), (10, 9), (10, 30), (18, 18))),  # hanging
-    (0.15, ((25, 25), (14, 12), (10, 35), (90, 25))),  # swinging
-    (0.12, ((-8, 18), (42, 12), (55, 20), (85, 20))),  # hand on hip
-    (0.17, ((155, 25), (15, 25), (0, 40), (25, 28))),  # raised
-    (0.10, ((80, 22), (10, 18), (10, 40), (25, 28))),  # reaching forwards
-    (0.10, ((5, 20), (85, 22), (10, 45), (22, 25))),  # spread
-    (0.08, ((60, 30), (35, 30), (20, 40), (125, 18))),  # hand at the head
+    (0.28, ((4, 14), (12, 8), (10, 22), (16, 14))),  # hanging
+    (0.15, ((20, 18), (18, 10), (10, 25), (85, 20))),  # swinging
+    (0.12, ((-8, 12), (42, 10), (55, 14), (85, 15))),  # hand on hip
+    (0.18, ((158, 16), (18, 18), (0, 25), (22, 20))),  # raised
+    (0.08, ((80, 16), (14, 14), (10, 25), (22, 20))),  # reaching forwards
+    (0.12, ((5, 14), (85, 18), (10, 30), (20, 18))),  # spread
+    (0.07, ((60, 20), (40, 20), (20, 25), (120, 14))),  # hand at the head
 )
 
 
 def _table(*angles: str) -> tuple[np.ndarray, np.ndarray]:
     low, high = zip(*(LIMITS[angle] for angle in angles), strict=True)
     return np.array(low, float), np.array(high, float)
+
+
+_LIMIT_ROWS = {angles: _table(*angles) for angles in (_TRUNK, _LEG, _ARM)}
 
 
 def _pick(kinds: tuple, u: float) -> tuple:
@@ -125,14 +135,11 @@ def sample_pose(rng: np.random.Generator) -> dict[str, np.ndarray]:
     pose = {}
     for name, (angles, kind) in kinds.items():
         centre, half_width = np.array(kind, float).T
-        # The sum of two uniforms: mostly near the centre, never beyond twice the half width.
+        # A triangle about the centre: three of four draws lie within the half width, all within twice of it.
         spread = half_width * (rng.random(len(angles)) + rng.random(len(angles)) - 1.0) * 2.0
         low, high = _LIMIT_ROWS[angles]
         pose[name] = np.minimum(np.maximum(centre + spread, low), high)
     return pose
-
-
-_LIMIT_ROWS = {angles: _table(*angles) for angles in (_TRUNK, _LEG, _ARM)}
 
 
 def turn(axis: str, degrees: float) -> np.ndarray:
@@ -161,6 +168,8 @@ def skeleton(pose: dict[str, np.ndarray], build: np.ndarray, facing: np.ndarray)
     at["belly"] = pelvis @ (0, -0.055, 0)
     at["thorax"] = waist + chest @ (0, -0.215, 0)
     at["chest"] = waist + chest @ (0, -0.140, 0)
+    at["tie_low"] = waist + chest @ (0, -0.060, -0.068)
+    at["tie_high"] = waist + chest @ (0, -0.185, -0.066)
     at["upper_neck"] = at["thorax"] + (chest + skull) @ (0, -0.028, -0.004)
     for name, offset in _HEAD.items():
         at[name] = at["upper_neck"] + skull @ (head * offset)
@@ -221,7 +230,7 @@ def project(rng: np.random.Generator, height: float, upright: bool = False) -> P
     u = rng.random(5)
     roll = 360.0 * u[1] if u[0] < 0.08 and not upright else 30.0 * (u[1] - 0.5)
     aside = 2.0 * u[3] - 1.0
-    yaw = 180.0 * aside * abs(aside) ** 0.8  # as in photographs: half face the camera, a fifth turn their back
+    yaw = 180.0 * aside * abs(aside) ** 1.6  # as in photographs: most face the camera, one in seven turns the back
     facing = turn("x", 32.0 * u[2] - 8.0) @ turn("z", roll) @ turn("y", yaw)
     space, chest = skeleton(pose, build, facing)
     focal = 256.0 * (1.7 + 1.7 * u[4])

@@ -62,11 +62,11 @@ def _passer_by(rng: np.random.Generator, body: Projection) -> Projection:
 
 
 def dress(rng: np.random.Generator) -> list[Surface]:
-    """Clothes for every part. Only a watch and a chest trim, when there, tell left from right."""
+    """Clothes for every part. Only the face, a tie and a watch on the left, where seen, tell left from right."""
     skin = np.array(SKIN[rng.integers(len(SKIN))], np.float32) * np.float32(0.9 + 0.15 * rng.random())
     hair = np.array(HAIR[rng.integers(len(HAIR))], np.float32)
     shirt, trousers, shoes = colour(rng), colour(rng), colour(rng) * np.float32(0.8)
-    sleeve = (0.0, 0.5, 0.9, 2.0, 2.0)[rng.integers(5)]  # ends on the upper arm, or at 2 on the wrist
+    sleeve = (0.0, 0.5, 0.5, 0.9, 2.0)[rng.integers(5)]  # ends on the upper arm, or at 2 on the wrist
     leg = (0.45, 1.0, 2.0, 2.0)[rng.integers(4)]
     patterns = [PATTERNS[i] for i in rng.integers(0, len(PATTERNS), 2)]
     periods = 4.0 + 6.0 * rng.random(2)
@@ -74,15 +74,18 @@ def dress(rng: np.random.Generator) -> list[Surface]:
     top = Surface(shirt, shirt, 1.0, patterns[0], periods[0])
     bottom = Surface(trousers, trousers, 1.0, patterns[1], periods[1])
     plain = Surface(skin, skin)
+    tie = shirt if rng.random() < 0.4 else colour(rng)
+    arm = shirt * np.float32(0.85)
     looks = {
         "torso": top,
+        "tie": Surface(tie, tie),
         "shoulders": top,
         "hips": bottom,
         "thigh": Surface(trousers, skin, leg, patterns[1], periods[1]),
         "shin": Surface(trousers, skin, leg - 1.05, patterns[1], periods[1]),
         "foot": Surface(shoes, shoes),
-        "upper_arm": Surface(shirt, skin, sleeve, patterns[0], periods[0]),
-        "forearm": Surface(shirt, skin, sleeve - 1.03, patterns[0], periods[0]),
+        "upper_arm": Surface(arm, skin, sleeve, patterns[0], periods[0]),
+        "forearm": Surface(arm, skin, sleeve - 1.03, patterns[0], periods[0]),
         "hair": Surface(hair, hair, 1.0, "stripes", 3.5),
         "eye": Surface(np.float32((35, 30, 30)), skin),
         "nose": Surface(skin * np.float32(0.93), skin),
@@ -90,7 +93,7 @@ def dress(rng: np.random.Generator) -> list[Surface]:
     surfaces = [looks.get(part.name, looks.get(part.name.split("_", 1)[-1], plain)) for part in PARTS]
     for i, part in enumerate(PARTS):
         if part.name == "left_forearm":
-            surfaces[i] = Surface(shirt, skin, sleeve - 1.03, patterns[0], periods[0], band)
+            surfaces[i] = Surface(arm, skin, sleeve - 1.03, patterns[0], periods[0], band)
     return surfaces
 
 

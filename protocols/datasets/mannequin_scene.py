@@ -24,8 +24,8 @@ class Mannequin:
     face_visibility: np.ndarray  # 5 uint8
     joints: np.ndarray  # 16 x 3 float64, camera axes, body heights
     head_box: np.ndarray  # 4 float64: x1, y1, x2, y2
-    centre: np.ndarray  # 2 float64
-    scale: float  # height of the standing person at this distance / 200
+    centre: np.ndarray  # 2 float64, within 7 % of the height of the middle of the box
+    scale: float  # height of the standing person at this distance / 200, within 8 %
     box: np.ndarray  # 4 float64: x, y, width, height of the body inside the image
     area: float  # square pixels of the body inside the image
     body: Projection  # for drawing; already moved to its place
@@ -62,6 +62,7 @@ def annotate(seed: int, index: int) -> Mannequin:
     outside = ((points < -0.5) | (points > FRAME - 0.5)).any(axis=1)
     visible = np.where(outside, ABSENT, visible).astype(np.uint8)
     box, area = _silhouette(body)
+    slip = rng.random(3) - 0.5  # people who mark centre and scale by hand are off by a few per cent
     return Mannequin(
         seed=seed,
         index=index,
@@ -71,8 +72,8 @@ def annotate(seed: int, index: int) -> Mannequin:
         face_visibility=visible[len(MPII) :],
         joints=body.space[: len(MPII)],
         head_box=_head_box(body),
-        centre=box[:2] + box[2:] / 2,
-        scale=body.height / 200.0,
+        centre=box[:2] + box[2:] / 2 + 0.14 * body.height * slip[:2],
+        scale=body.height / 200.0 * (1.0 + 0.16 * slip[2]),
         box=box,
         area=area,
         body=body,

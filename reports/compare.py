@@ -39,7 +39,7 @@ class Comparison:
             return "Quoted by the paper; no network here rebuilds it."
         if self.verdict == "not measured":
             where = " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
-            return f"No {where} of {self.published.architecture} yet."
+            return f"{self.published.architecture} has no {where} yet."
         return f"Not comparable: {'; '.join(self.differences)}." if self.differences else ""
 
 
@@ -60,7 +60,7 @@ def compare(values: Iterable[Value], snapshot: Snapshot) -> list[Comparison]:
 def facts(cell: dict[str, Any], architecture: dict[str, Any] | None) -> dict[str, str]:
     """What can be compared of a cell: where and how it was tested, as text."""
     size = {"input": "x".join(map(str, architecture["input"]))} if architecture else {}
-    settings = {key: str(value) for key, value in cell["settings"].items()}
+    settings = {key: str(value) for key, value in cell.get("settings", {}).items()}
     return {"dataset": cell["dataset"], "split": cell["split"], "budget": cell["budget"], **size, **settings}
 
 

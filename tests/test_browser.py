@@ -150,6 +150,21 @@ def test_keyboard_alone(watch):
     assert outline == "solid", "the focus is visible"
 
 
+def test_menus(watch):
+    page = watch(viewport={"width": 320, "height": 700}).open("index.html")
+    link = page.locator(".menu a", has_text="complexity")
+    assert not link.is_visible()
+    page.get_by_text("Leaderboards", exact=True).focus()
+    page.keyboard.press("Enter")
+    assert link.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.keyboard.press("Escape")
+    assert not link.is_visible()
+    page.get_by_text("Papers", exact=True).first.click()
+    page.locator(".menu a", has_text="Yang 2017").click()
+    assert page.url.endswith("papers/yang2017.html")
+
+
 def test_without_javascript_the_page_is_complete(watch):
     page = watch(java_script_enabled=False).open("protocols/mpii-pckh.html")
     assert len(networks(page)) == 4

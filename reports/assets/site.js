@@ -123,6 +123,15 @@ document.querySelectorAll("table.sortable").forEach(makeSortable);
 document.querySelectorAll("table[data-search]").forEach(makeFilterable);
 document.querySelectorAll(".command").forEach(makeCopyable);
 
+// One menu at a time; it closes when the focus or a click leaves it, and by Escape.
+const menus = [...document.querySelectorAll(".menu details")];
+const closeAll = (event) => menus.forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+addEventListener("click", closeAll);
+addEventListener("focusin", closeAll);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") menus.filter((menu) => menu.open).forEach((menu) => { menu.open = false; menu.querySelector("summary").focus(); });
+});
+
 let opened = [];
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll("details:not([open])")];

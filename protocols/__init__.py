@@ -167,7 +167,7 @@ PROTOCOLS = {
                 "latency": "one image, median call of a round",
                 "throughput": "at the batch beyond which doubling gains less than 5 %",
                 "bfloat16": "autocast",
-                "interval": "Student t over rounds",
+                "interval": "Student t over rounds, on logarithms",
             },
         ),
         Protocol(

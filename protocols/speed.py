@@ -37,8 +37,8 @@ def measure(
 
     `latency` (ms, batch 1), `throughput` (images/s) at `best_batch` and `peak_memory` (bytes) there: of torch's
     allocator on a GPU, of the whole process on Linux, else absent. After a warm-up each of `rounds` rounds lasts at
-    least `seconds`; its number is the median call; intervals are Student t over rounds. bfloat16 is autocast. The
-    best batch is found in eager mode by doubling until the gain falls below 5 %. `threads` and `clock` (MHz) are
+    least `seconds`; its number is the median call; values and intervals are taken over rounds. bfloat16 is autocast.
+    The best batch is found in eager mode by doubling until the gain falls below 5 %. `threads` and `clock` (MHz) are
     those of the machine. A variant that cannot run is left out with a warning.
     """
     network = copy.deepcopy(network).to(device).eval()
@@ -100,11 +100,19 @@ def _variant(
     _round(run, seconds)
     reset = _reset_peak(device)
     throughputs = [best / _round(run, seconds) for _ in range(rounds)]
-    for metric, numbers, unit in (("latency", latencies, "ms"), ("throughput", throughputs, "images/s")):
-        yield Value(metric, part, float(np.mean(numbers)), unit, rounds, *student(numbers))
+    yield _over_rounds("latency", part, latencies, "ms")
+    yield _over_rounds("throughput", part, throughputs, "images/s")
     yield Value("best_batch", part, float(best), "images", 1)
     if reset:
         yield Value("peak_memory", part, float(_peak(device)), "bytes", 1)
+
+
+def _over_rounds(metric: str, part: str, numbers: Sequence[float], unit: str) -> Value:
+    """Geometric mean, and Student t on logarithms: times are positive, and skewed by whatever else runs."""
+    logarithms = np.log(numbers)
+    low, high = student(logarithms)
+    bounds = (None, None) if low is None else (float(np.exp(low)), float(np.exp(high)))
+    return Value(metric, part, float(np.exp(logarithms.mean())), unit, len(numbers), *bounds)
 
 
 def _best_batch(runner: Callable[[int], Callable[[], None]], device: str, seconds: float) -> int:

@@ -84,6 +84,14 @@ def test_latency_and_throughput(clock):
     assert found["threads", "all"].value == torch.get_num_threads()
 
 
+def test_intervals_of_times_stay_positive():
+    value = speed._over_rounds("latency", "float32 eager", [1.0, 10.0, 100.0], "ms")
+    half = 4.302652729911275 / 3**0.5  # in decades: t(0.975, 2), standard deviation 1
+    assert (value.value, value.n) == (pytest.approx(10), 3)
+    assert (value.low, value.high) == (pytest.approx(10 ** (1 - half)), pytest.approx(10 ** (1 + half)))
+    assert speed._over_rounds("latency", "float32 eager", [2.0], "ms").low is None
+
+
 def test_a_variant_that_cannot_run_is_told_and_left_out():
     class Refuses(nn.Module):
         def forward(self, images):

@@ -13,26 +13,27 @@ def colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A background, `size` x `size` x 3 float32, 0..255."""
+    """A background, 3 x `size` x `size` float32 planes, about 0..255."""
     image = _backdrop(rng, size)
     for draw in rng.choice(_THINGS, size=int(rng.integers(6, 18))):
         draw(image, rng)
-    for cells, amount in ((6, 50.0), (64, 30.0)):
-        image += _noise(rng, cells, size) * np.float32(amount * rng.random())
-    return image
+    planes = image.transpose(2, 0, 1).astype(np.float32, order="C")
+    for cells, most in ((6, 50.0), (64, 30.0)):
+        planes += _noise(rng, cells, size, most * rng.random())
+    return planes
 
 
-def _noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
-    """Smooth noise, -1..1, with `cells` grains across the frame."""
-    grains = rng.random((cells, cells), np.float32) * 2 - 1
-    return cv2.resize(grains, (size, size), interpolation=cv2.INTER_LINEAR)[..., None]
+def _noise(rng: np.random.Generator, cells: int, size: int, most: float) -> np.ndarray:
+    """Smooth noise, -most..most, with `cells` grains across the frame."""
+    grains = (rng.random((cells, cells), np.float32) * 2 - 1) * np.float32(most)
+    return cv2.resize(grains, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Wall and floor with a slanting edge between, each with its own gradient."""
+    """Wall and floor, size x size x 3 uint8, with a slanting edge between, each with its own gradient."""
     top, base = colour(rng), colour(rng)
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = np.linspace(top, 0.6 * top + 0.4 * base, size, dtype=np.float32)[:, None]
+    image = np.empty((size, size, 3), np.uint8)
+    image[:] = np.linspace(top, 0.6 * top + 0.4 * base, size).astype(np.uint8)[:, None]
     left, right = (size * (0.45 + 0.45 * rng.random(2))).tolist()
     floor = np.array([(0, left), (size, right), (size, size), (0, size)])
     cv2.fillPoly(image, [floor.astype(np.int32)], (0.7 * colour(rng)).tolist())

@@ -31,7 +31,7 @@ class Surface:
 class Canvas:
     """What is being drawn: RGB 0..255, and for every pixel the depth of what is in front."""
 
-    image: np.ndarray  # size x size x 3 float32
+    image: np.ndarray  # 3 x size x size float32: planes, so that numpy's inner loops are long
     depth: np.ndarray  # size x size float32
     light: np.ndarray  # 3: towards the lamp, camera axes
     ambient: float
@@ -47,7 +47,8 @@ def render(mannequin: Mannequin, size: int = FRAME) -> np.ndarray:
     for _ in range((0, 0, 1, 1, 2)[rng.integers(5)]):
         draw_body(canvas, rng, _passer_by(rng, mannequin.body))
     if u[3] < 0.5:
-        canvas.image = cv2.GaussianBlur(canvas.image, (0, 0), 0.9 * size / FRAME)
+        for plane in canvas.image:
+            cv2.GaussianBlur(plane, (0, 0), 0.9 * size / FRAME, dst=plane)
     canvas.depth[:] = np.inf
     draw_body(canvas, rng, mannequin.body)
     for obstacle in mannequin.obstacles:
@@ -101,20 +102,22 @@ def draw_body(canvas: Canvas, rng: np.random.Generator, body: Projection) -> Non
     """A freshly dressed person over their own shadow."""
     _draw_shadow(canvas.image, body)
     for capsule, flatness, surface in zip(body.capsules.tolist(), body.flatness.tolist(), dress(rng), strict=True):
-        draw_capsule(canvas, capsule, flatness, surface)
+        if max(capsule[3], capsule[7]) * len(canvas.depth) > 0.6 * FRAME:  # a smaller eye cannot be seen
+            draw_capsule(canvas, capsule, flatness, surface)
 
 
 def _draw_shadow(image: np.ndarray, body: Projection) -> None:
     """A soft dark patch on the ground below the lowest foot or hand."""
-    k = len(image) / FRAME
+    size = image.shape[1]
+    k = size / FRAME
     x, y = body.capsules[:, 0].mean() * k, max(body.capsules[:, 1].max(), body.capsules[:, 5].max()) * k
     width, height = 0.20 * body.height * k, 0.045 * body.height * k
-    left, right = max(0, int(x - width)), min(len(image), int(x + width) + 1)
-    top, bottom = max(0, int(y - height)), min(len(image), int(y + height) + 1)
+    left, right = max(0, int(x - width)), min(size, int(x + width) + 1)
+    top, bottom = max(0, int(y - height)), min(size, int(y + height) + 1)
     if left < right and top < bottom:
         across = (np.arange(left, right, dtype=np.float32) - np.float32(x)) / np.float32(width)
         down = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(y)) / np.float32(height)
-        image[top:bottom, left:right] *= 1.0 - 0.7 * np.maximum(1.0 - across**2 - down**2, 0.0)[..., None]
+        image[:, top:bottom, left:right] *= 1.0 - 0.7 * np.maximum(1.0 - across**2 - down**2, 0.0)
 
 
 def _draw_obstacle(canvas: Canvas, rng: np.random.Generator, obstacle: np.ndarray) -> None:
@@ -158,11 +161,11 @@ def draw_capsule(canvas: Canvas, capsule: list[float], flatness: float, surface:
     lx, ly, lz = (np.float32(v) for v in canvas.light)
     shade = np.maximum(nx * lx + ny * ly - nz * lz, 0.0) * np.float32(1.0 - canvas.ambient) + np.float32(canvas.ambient)
     shade *= _texture(surface, along, nx, ny, hypot(dx, dy) / k, max(r0, r1) / k, (dx, dy))
-    paint = surface.sleeve
+    paint = surface.sleeve[:, None, None]
     if surface.until < 1.0:
-        paint = np.where((along < surface.until)[..., None], surface.sleeve, surface.bare)
-    target = canvas.image[top:bottom, left:right]
-    target += cover[..., None] * (paint * shade[..., None] - target)
+        paint = np.where(along < surface.until, paint, surface.bare[:, None, None])
+    target = canvas.image[:, top:bottom, left:right]
+    target += cover * (paint * shade - target)
     np.copyto(front, depth, where=cover > 0.5)
 
 
@@ -171,30 +174,31 @@ def _texture(surface: Surface, along, nx, ny, length: float, radius: float, axis
     texture = 1.0
     if surface.band <= 1.0:
         texture = 1.0 - 0.8 * (np.abs(along - surface.band) < 0.05)
-    if surface.pattern == "plain":
+    if surface.pattern == "plain" or surface.until <= 0.0:
         return texture
-    dark = np.zeros(along.shape, bool)
+    dark = along < surface.until if surface.until < 1.0 else np.ones(along.shape, bool)  # skin has no pattern
     if surface.pattern != "stripes":
-        dark ^= (along * np.float32(length / surface.period)) % 1.0 < 0.5
-    if surface.pattern != "rings" and length > 1e-3:
-        across = (nx * np.float32(-axis[1]) + ny * np.float32(axis[0])) / np.float32(hypot(*axis) or 1.0)
-        dark ^= (across * np.float32(radius / surface.period)) % 1.0 < 0.5
-    return texture * (1.0 - 0.28 * dark)
+        lines = (along * np.float32(length / surface.period)) % 1.0 < 0.5
+    if surface.pattern != "rings":
+        across = (ny * np.float32(axis[0]) - nx * np.float32(axis[1])) / np.float32(hypot(*axis) or 1.0)
+        bars = (across * np.float32(radius / surface.period)) % 1.0 < 0.5
+        lines = bars if surface.pattern == "stripes" else lines ^ bars
+    return texture * (1.0 - 0.28 * (dark & lines))
 
 
 def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Exposure, colour cast, fall-off towards one side, sensor noise."""
-    size = len(image)
+    size = image.shape[1]
     cast = (0.9 + 0.4 * rng.random()) * (1.0 + 0.16 * (rng.random(3) - 0.5))
-    slope = np.linspace(*(1.0 + 0.35 * (rng.random(2) - 0.5)), size)[:, None] * cast
-    image *= (slope[:, None] if rng.random() < 0.5 else slope[None]).astype(np.float32)
+    slope = np.linspace(*(1.0 + 0.35 * (rng.random(2) - 0.5)), size, dtype=np.float32)
+    image *= cast[:, None, None].astype(np.float32) * (slope[:, None] if rng.random() < 0.5 else slope)
     grain = np.frombuffer(rng.bytes(FRAME * FRAME), np.int8).reshape(FRAME, FRAME) * np.float32(1 / 16)
     if size != FRAME:
         grain = cv2.resize(grain, (size, size), interpolation=cv2.INTER_AREA)
-    image += grain[..., None]
+    image += grain
     np.minimum(image, 255.0, out=image)
     np.maximum(image, 0.0, out=image)
-    return image.astype(np.uint8)
+    return cv2.merge(list(image.astype(np.uint8)))
 
 
 def contact_sheet(count: int = 64, seed: int = 2, columns: int = 8, tile: int = 128) -> np.ndarray:

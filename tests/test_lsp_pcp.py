@@ -71,6 +71,14 @@ def test_mean_length_is_the_rule_of_pcpm():
     assert ours["PCPm", "left lower arm"] == 100
 
 
+def test_a_stick_of_length_zero_is_a_miss_even_if_exact():
+    truth = people(4, "lsp")
+    truth.keypoints[0, LSP.index("right_ankle")] = truth.keypoints[0, LSP.index("right_knee")]
+    ours = table(lsp_pcp.score(Predictions(truth.keypoints), truth, resamples=0))
+    assert {ours[metric, "right lower leg"] for metric in lsp_pcp.METRICS} == {75.0}
+    assert ours["PCP", "right upper leg"] == 100
+
+
 def test_ends_are_not_exchanged():
     truth = people(6, "lsp")
     predicted = truth.keypoints[:, list(LSP.mirror)]

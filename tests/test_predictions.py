@@ -158,6 +158,13 @@ def test_integers_that_wrap(tmp_path):
     np.testing.assert_array_equal(whole.keypoints, np.trunc(KEYPOINTS))
 
 
+def test_whole_doubles_of_a_mat_file_stay_doubles(real_data):
+    """MATLAB stores them as 8-bit integers, and scipy hands those back unless told otherwise."""
+    path = real_data / "lsp/wei2016_cpm_lsp_test_predictions.mat"
+    assert scipy.io.loadmat(path)["prediction_all"].dtype == np.uint8
+    assert arrays.load(path)["prediction_all"].dtype == np.float64
+
+
 def test_names_missing_or_doubled(tmp_path):
     names = list(MPII.joints)
     doubled = npz(tmp_path / "a.npz", keypoints=KEYPOINTS, joints=np.array([*names[:15], names[0]]))

@@ -124,7 +124,7 @@ def sample_pose(rng: np.random.Generator) -> dict[str, np.ndarray]:
     legs = _pick(LEGS, choice[1])[1:]
     first, second = legs if choice[2] < 0.5 else legs[::-1]
     left_arm = _pick(ARMS, choice[3])[1]
-    right_arm = left_arm if choice[5] < 0.35 else _pick(ARMS, choice[4])[1]
+    right_arm = left_arm if choice[5] < 0.45 else _pick(ARMS, choice[4])[1]
     kinds = {
         "trunk": (_TRUNK, _pick(TRUNKS, choice[0])[1]),
         "left_leg": (_LEG, first),
@@ -228,7 +228,7 @@ def project(rng: np.random.Generator, height: float, upright: bool = False) -> P
     build = 1.0 + np.array((0.06, 0.06, 0.15, 0.12, 0.08)) * (2.0 * rng.random(5) - 1.0)
     stout = 0.9 + 0.35 * rng.random()
     u = rng.random(5)
-    roll = 360.0 * u[1] if u[0] < 0.08 and not upright else 30.0 * (u[1] - 0.5)
+    roll = 360.0 * u[1] if u[0] < 0.06 and not upright else 30.0 * (u[1] - 0.5)
     aside = 2.0 * u[3] - 1.0
     yaw = 180.0 * aside * abs(aside) ** 1.6  # as in photographs: most face the camera, one in seven turns the back
     facing = turn("x", 32.0 * u[2] - 8.0) @ turn("z", roll) @ turn("y", yaw)

@@ -15,10 +15,10 @@ def colour(rng: np.random.Generator) -> np.ndarray:
 def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
     """A background, 3 x `size` x `size` float32 planes, about 0..255."""
     image = _backdrop(rng, size)
-    for draw in rng.choice(_THINGS, size=int(rng.integers(6, 18))):
+    for draw in rng.choice(_THINGS, size=int(rng.integers(4, 13))):
         draw(image, rng)
     planes = image.transpose(2, 0, 1).astype(np.float32, order="C")
-    for cells, most in ((6, 50.0), (64, 30.0)):
+    for cells, most in ((6, 50.0), (64, 22.0)):
         planes += _noise(rng, cells, size, most * rng.random())
     return planes
 

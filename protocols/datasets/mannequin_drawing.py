@@ -110,7 +110,8 @@ def _draw_shadow(image: np.ndarray, body: Projection) -> None:
     """A soft dark patch on the ground below the lowest foot or hand."""
     size = image.shape[1]
     k = size / FRAME
-    x, y = body.capsules[:, 0].mean() * k, max(body.capsules[:, 1].max(), body.capsules[:, 5].max()) * k
+    ends = np.concatenate((body.capsules[:, 0:2], body.capsules[:, 4:6]))
+    x, y = k * ends[ends[:, 1].argsort()[-4:], 0].mean(), k * ends[:, 1].max()
     width, height = 0.20 * body.height * k, 0.045 * body.height * k
     left, right = max(0, int(x - width)), min(size, int(x + width) + 1)
     top, bottom = max(0, int(y - height)), min(size, int(y + height) + 1)

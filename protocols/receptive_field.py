@@ -21,7 +21,7 @@ from protocols.counting import Graph
 from protocols.effective_field import Crops, field_values
 from protocols.path_distribution import Pathways, first_run, in_graph, in_run, traced
 
-FIELDS = (1, 3, 5)  # small enough to speak of detail: Liu et al. 2018, figure 4
+FIELDS = range(1, 14, 2)  # of the distribution function of a block: Liu et al. 2018, figure 4
 MOST_MACS = 6e10  # of a block on that grid; beyond it the support is left out, so that a network takes a minute at most
 ROWS, COLUMNS = 32, 192  # the grid on which the support is measured; columns double where it is cut off
 
@@ -37,16 +37,21 @@ def measure(
     """The values of this protocol for a network that maps N x 3 x H x W to a tuple of N x J x h x w.
 
     Of the whole graph and of each kind of block: paths; rf_max, rf_mean and rf_var of the field over
-    pathways; entropy (bits); P(r<=1), P(r<=3), P(r<=5); for blocks also rf_support, the extent of the
-    gradient. With `images` (crops of people, as the network takes them) and a trained network the
+    pathways; entropy (bits). For blocks also P(r<=1), P(r<=3) ... P(r<=13), and rf_support, the extent of
+    the gradient. With `images` (crops of people, as the network takes them) and a trained network the
     empirical field by joint: r50, r90, spread, area50; `joints` names its maps. Raises DataError for a
     graph whose pathways are not defined.
     """
     graph = traced(network, (3, *input_size))
+    if graph.outputs[-1] == 0:  # a constant: nothing of the image reaches it
+        yield Value("paths", "network", 0.0, "paths", 1)
+        return
     whole = in_graph(graph, range(1, len(graph.operations)), {0}, graph.outputs[-1])
     yield from _path_values("network", whole, "px")
     for block in blocks(network, graph):
         yield from _path_values(block.kind, block.pathways, "cells")
+        for field in FIELDS if block.pathways.counts else ():
+            yield Value(f"P(r<={field})", block.kind, block.pathways.share(field), "share", 1)
         widest = 0 if block.fractional else MOST_MACS / (block.macs_per_cell * ROWS)
         if (extent := gradient_support(block.module, block.channels, widest=widest, seed=seed)) is not None:
             yield Value("rf_support", block.kind, float(extent), "cells", 1)
@@ -94,8 +99,6 @@ def _path_values(part: str, pathways: Pathways, unit: str) -> Iterator[Value]:
     yield Value("rf_var", part, pathways.variance, f"{unit}^2", 1)
     if pathways.counts is not None:
         yield Value("entropy", part, pathways.entropy, "bits", 1)
-        for field in FIELDS:
-            yield Value(f"P(r<={field})", part, pathways.share(field), "share", 1)
 
 
 # ------------------------------------------------------------------------------------ gradient

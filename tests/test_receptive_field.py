@@ -231,6 +231,11 @@ def test_measure_names_blocks_and_keeps_the_mode():
     assert not any(part == "ReleasedGate" for _, part in values)
 
 
+def test_a_constant_output_has_no_pathway():
+    values = list(measure(create("mean-pose"), (64, 64)))
+    assert [(value.metric, value.value) for value in values] == [("paths", 0)]
+
+
 # ---------------------------------------------------------------------------------- empirical
 
 

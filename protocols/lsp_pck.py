@@ -11,9 +11,10 @@ import numpy as np
 from protocols import pck
 from protocols.errors import DataError
 from protocols.keypoints import LSP
+from protocols.pck import Variant
 from protocols.people import People, Predictions
 from protocols.scores import Scores
-from protocols.tally import Tally
+from protocols.tally import Tally, percentages
 
 RULE = pck.rule(LSP, "PCK", steps=20, reported=(20, 10))
 
@@ -47,6 +48,33 @@ def score(
 def tally(samples: dict[str, np.ndarray]) -> Tally:
     """The credits behind stored samples, for bootstrap.values and bootstrap.paired_difference."""
     return pck.tally(samples["distance"], RULE)
+
+
+def variants(predictions: Predictions, people: People) -> list[Variant]:
+    """PCK@0.2 with the other torsos, with `<`, and one pixel up or down, next to our value.
+
+    Raises DataError as score does.
+    """
+    ours = _mean(predictions, people)
+
+    def moved(step: int) -> float:
+        return _mean(replace(predictions, keypoints=predictions.keypoints + step), people)
+
+    chosen = lsp_joints(predictions, people)
+    distance = pck.distances(*chosen, torso_lengths(chosen[1]))
+    strict = percentages((distance < RULE.thresholds[20]).sum(), (~np.isnan(distance)).sum())
+    rows = [(f"torso: {torso}", "other code", _mean(predictions, people, torso)) for torso in TORSOS if torso != TORSO]
+    rows += [
+        ("distance < threshold", "other code", float(strict)),
+        ("1 added to the predictions", "a file converted twice", moved(1)),
+        ("1 subtracted from the predictions", "a file that counts from 0, unconverted", moved(-1)),
+    ]
+    return [Variant("PCK@0.2", "mean", convention, source, value, ours) for convention, source, value in rows]
+
+
+def _mean(predictions: Predictions, people: People, torso: str = TORSO) -> float:
+    found = score(predictions, people, torso=torso, resamples=0).values
+    return next(value.value for value in found if (value.metric, value.part) == ("PCK@0.2", "mean"))
 
 
 def torso_lengths(people: People, torso: str = TORSO) -> np.ndarray:

@@ -55,6 +55,17 @@ def test_observer_centric_truth_costs_15_to_18_points(real_data, cpm):
     assert round(table(lsp_pck.score(cpm[0], observers, resamples=0))["PCK@0.2", "mean"], 2) == 72.64
 
 
+def test_variants(cpm):
+    """Spec section 2.2: other torsos move the mean by -0.95 to +0.26 points; integers are not shifted for free."""
+    rows = {row.convention: row.value - row.standard for row in lsp_pck.variants(*cpm)}
+    torsos = [moved for name, moved in rows.items() if name.startswith("torso")]
+    assert len(torsos) == 3
+    assert all(-0.955 <= moved <= 0.265 for moved in torsos)
+    assert max(torsos) == pytest.approx(0.26, abs=0.005)
+    assert rows["1 added to the predictions"] < 0 > rows["1 subtracted from the predictions"]
+    assert rows["distance < threshold"] == pytest.approx(0, abs=1e-9)  # no ties
+
+
 def test_torsos():
     """A person 60 wide and 80 tall between shoulders and hips: diagonals of 100, a middle line of 80."""
     truth = people(1, "lsp")

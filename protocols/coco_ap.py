@@ -129,18 +129,38 @@ def _one_image_each(people: People) -> GroundTruth:
 
 
 @dataclass(frozen=True)
-class _Ranking:
-    """Matches laid out for many accumulations: for each area and threshold the results that count, best first."""
+class _Row:
+    """One area range and threshold of `Matches`, as places among the results, best first."""
 
-    counted: list[list[np.ndarray]]  # area, threshold -> C, row of the image of each result that is not ignored
-    hits: list[list[np.ndarray]]  # area, threshold -> H, places in `counted`
+    hits: np.ndarray  # H
+    changes: np.ndarray  # results that count here and not at the lowest threshold, or the other way round
+    signs: np.ndarray  # 1.0 or -1.0 for each change
+    before: np.ndarray  # H: how many changes come up to each hit
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Matches laid out for many accumulations."""
+
+    image: np.ndarray  # D: row of the image of each result
+    counted: np.ndarray  # area x D float64: 1 where a result is not ignored at the lowest threshold
+    rows: list[list[_Row]]  # area, threshold
     people: np.ndarray  # area x I
 
     @classmethod
     def of(cls, matches: Matches) -> "_Ranking":
-        counted = [[matches.image[row != IGNORED] for row in area] for area in matches.outcome]
-        hits = [[np.flatnonzero(row[row != IGNORED] == HIT) for row in area] for area in matches.outcome]
-        return cls(counted, hits, matches.people)
+        counts = matches.outcome != IGNORED
+        rows = [
+            [_row(outcome == HIT, counted, area[0]) for outcome, counted in zip(outcomes, area, strict=True)]
+            for outcomes, area in zip(matches.outcome, counts, strict=True)
+        ]
+        return cls(matches.image, counts[:, 0].astype(np.float64), rows, matches.people)
+
+
+def _row(hit: np.ndarray, counted: np.ndarray, lowest: np.ndarray) -> _Row:
+    hits, changes = np.flatnonzero(hit), np.flatnonzero(counted != lowest)
+    signs = np.where(counted[changes], 1.0, -1.0)
+    return _Row(hits, changes, signs, np.searchsorted(changes, hits, side="right"))
 
 
 def _numbers(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
@@ -149,14 +169,14 @@ def _numbers(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
     Copies of an image stand next to each other among equal scores, as with neighbouring image ids.
     """
     people = ranking.people @ weights
+    weight = weights[ranking.image]
     precision = np.zeros((len(AREAS), len(THRESHOLDS), len(RECALLS)))
     recall = np.zeros((len(AREAS), len(THRESHOLDS)))
     for a in np.flatnonzero(people):
-        for t in range(len(THRESHOLDS)):
-            weight = weights[ranking.counted[a][t]]
-            hits = ranking.hits[a][t]
-            if len(hits):
-                precision[a, t], recall[a, t] = _curve(weight, hits, people[a])
+        counted = np.cumsum(weight * ranking.counted[a])
+        for t, row in enumerate(ranking.rows[a]):
+            if len(row.hits):
+                precision[a, t], recall[a, t] = _curve(row, weight, counted, people[a])
     pick = (
         (ALL, slice(None)),
         (ALL, slice(AT_50, AT_50 + 1)),
@@ -168,14 +188,15 @@ def _numbers(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
     return np.array(means)
 
 
-def _curve(weight: np.ndarray, hits: np.ndarray, people: float) -> tuple[np.ndarray, float]:
+def _curve(row: _Row, weight: np.ndarray, counted: np.ndarray, people: float) -> tuple[np.ndarray, float]:
     """Precision at the 101 recalls, 0 beyond the reached one, and that recall.
 
     Only hits are looked at: a miss lowers precision and leaves recall, so that the best precision at or
-    beyond any recall is that of a hit.
+    beyond any recall is that of a hit. `counted` is the running number of results at the lowest threshold.
     """
-    true = np.cumsum(weight[hits])
-    precision = true / (np.cumsum(weight)[hits] + np.spacing(1))
+    true = np.cumsum(weight[row.hits])
+    changed = np.cumsum(np.append(0.0, weight[row.changes] * row.signs))
+    precision = true / (counted[row.hits] + changed[row.before] + np.spacing(1))
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     reached = true / people
     place = np.searchsorted(reached, RECALLS, side="left")

@@ -54,7 +54,7 @@ def random_case(seed):
             box = (corner[0] - size / 4, corner[1] - size / 2, size / 2, size)
             people.append((points, visibility, size, corner))
             number = len(annotations) + 1
-            annotations.append(annotation(number, place["id"], points, visibility, area, box, int(kind < 0.08)))
+            annotations.append(annotation(number, place["id"], points, visibility, area, box, int(0.1 < kind < 0.2)))
         for j in range(30 if crowded else rng.poisson(3)):
             if people and rng.random() < 0.8:
                 points, visibility, size, corner = people[j % len(people)]

@@ -112,6 +112,20 @@ def oks_of_one(predicted, truth, visibility, area):
     return pair_oks(predicted[None], truth[None], visibility[None] > 0, np.array([area]), np.zeros((1, 4)))[0]
 
 
+@pytest.mark.parametrize("side", [31, 32, 33, 96, 97])
+def test_a_stranger_counts_in_the_ranges_its_own_area_falls_into(arrays, side):
+    truth = np.arange(34.0).reshape(17, 2) * 6
+    stranger = np.full((17, 2), 400.0)
+    stranger[0] += side
+    people = [annotation(1, 1, truth, area=2000), annotation(2, 2, truth, area=20_000)]
+    annotations = annotation_file([image(1), image(2)], people)
+    results = [result(1, stranger, 0.9), result(1, truth, 0.5), result(2, truth, 0.5)]
+    found = dict(zip(METRICS, numbers(score(*arrays(annotations, results), resamples=0)), strict=True))
+    assert found["APM"] == pytest.approx(0.5 if 32 <= side <= 96 else 1)
+    assert found["APL"] == pytest.approx(0.5 if side >= 96 else 1)
+    np.testing.assert_array_equal(list(found.values()), official(annotations, results))
+
+
 def test_no_results_score_zero_in_every_backend(arrays):
     points = np.arange(34.0).reshape(17, 2) * 5
     case = arrays(annotation_file([image(1)], [annotation(1, 1, points, area=2000)]), [])

@@ -35,6 +35,12 @@ def test_without_labelled_joints_the_box_counts():
     assert one(outside, inside * 0, np.zeros(17)) == pytest.approx(expected, rel=1e-14)
 
 
+def test_an_area_of_zero_is_a_point():
+    truth = np.full((17, 2), 50.0)
+    assert one(truth, truth, np.full(17, 2), area=0) == 1
+    assert one(truth + 1e-3, truth, np.full(17, 2), area=0) == 0
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_equal_to_pycocotools_to_the_last_bit(whole, capsys):
     rng = np.random.default_rng(int(whole))
@@ -44,7 +50,7 @@ def test_equal_to_pycocotools_to_the_last_bit(whole, capsys):
     truth, predicted = (truth.round(), predicted.round()) if whole else (truth, predicted)
     visibility = (rng.random((count, 17)) < rng.random((count, 1))).astype(int) * 2
     visibility[:20] = 0
-    areas, boxes = rng.uniform(50, 40_000, count), rng.uniform(1, 80, (count, 4))
+    areas, boxes = np.exp(rng.uniform(-3, 11, count)), rng.uniform(1, 80, (count, 4))
     people = [annotation(i + 1, i, truth[i], visibility[i], areas[i], boxes[i]) for i in range(count)]
     reference = COCO()
     reference.dataset = annotation_file([image(i) for i in range(count)], people)

@@ -5,7 +5,8 @@ jump over its layers, in pixels of the input, along x (Liu et al. 2018, "scale d
 branches are different pathways even where their fields are equal: a shortcut and a 1x1 branch both
 count. 1x1 convolutions, normalization, activations and resizing add nothing. Gates multiply, so they are
 no pathways: a product with what left a sigmoid or a softmax keeps the pathways of its other factor.
-A slice of a tensor counts as the whole tensor.
+A slice of a tensor counts as the whole tensor. Where pooling and resizing alternate the formula is an
+upper bound: which pixels a cell sees then depends on its place.
 """
 
 import math

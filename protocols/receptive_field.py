@@ -52,7 +52,7 @@ def measure(
         yield from _path_values(block.kind, block.pathways, "cells")
         for field in FIELDS if block.pathways.counts else ():
             yield Value(f"P(r<={field})", block.kind, block.pathways.share(field), "share", 1)
-        widest = 0 if block.fractional else MOST_MACS / (block.macs_per_cell * ROWS)
+        widest = 0 if block.fractional else MOST_MACS / (ROWS * max(1, block.macs_per_cell))
         if (extent := gradient_support(block.module, block.channels, widest=widest, seed=seed)) is not None:
             yield Value("rf_support", block.kind, float(extent), "cells", 1)
     if images is not None:
@@ -79,15 +79,17 @@ def blocks(network: nn.Module, graph: Graph) -> Iterator[Block]:
         if not name or kind in found or kind.__module__.startswith("torch."):
             continue
         if (run := first_run(graph, name)) and (pathways := in_run(graph, run)) and pathways.paths > 1:
-            found.add(kind)
             operations = [graph.operations[index] for index in run]
-            _, channels, height, width = graph.operations[min(operations[0].inputs)].shape
+            entering = graph.operations[min(operations[0].inputs)].shape
+            if len(entering) != 4:  # no maps
+                continue
+            found.add(kind)
             yield Block(
                 kind=kind.__name__,
                 module=module,
-                channels=channels,
+                channels=entering[1],
                 pathways=pathways,
-                macs_per_cell=sum(operation.macs for operation in operations) / (height * width),
+                macs_per_cell=sum(operation.macs for operation in operations) / (entering[2] * entering[3]),
                 fractional=any(operation.operator == "fractional_max_pool2d" for operation in operations),
             )
 

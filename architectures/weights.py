@@ -92,7 +92,7 @@ def _cause(missing, unexpected, shapes) -> str:
 
 
 def _first(keys: list[str]) -> str:
-    return ", ".join(keys[:SHOWN]) + (", ..." if len(keys) > SHOWN else "")
+    return ", ".join(keys[:SHOWN]) + (" and more" if len(keys) > SHOWN else "")
 
 
 def _shape(tensor: Tensor) -> str:

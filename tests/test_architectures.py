@@ -11,7 +11,10 @@ from architectures.weights import load, save
 from protocols.keypoints import SKELETONS
 
 WIDTHS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
-COMPILED = ("hourglass-1", "pyranet-b-2", "attention-2-crf", "resnext-29-8x64d-prm", "mspn-1", "cpm-3-gate", "liu-aioi")
+COMPILED = [
+    ("hourglass-1", {}), ("pyranet-b-2", {"stacks": 1}), ("attention-2-crf", {"stacks": 1}), ("wrn-28-10", {}),
+    ("mspn-1", {}), ("cpm-3-gate", {}),
+]  # fmt: skip
 KINDS = {"published", "released", "reconstruction", "control", "baseline"}
 
 
@@ -134,17 +137,20 @@ def test_size_between_two_multiples_is_refused(row, evaluated):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMPILED)
-def test_compiles_into_one_graph(name):
+@pytest.mark.parametrize(("name", "options"), COMPILED)
+def test_compiles_into_one_graph(name, options):
     """Traced whole, forward and backward, without the minutes that generating C++ for a hundred layers takes."""
-    network = narrow(catalogue()[name])
+    row = catalogue()[name]
+    network = narrow(row, **options).eval()
     torch._dynamo.reset()
     compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
-    compiled(small(catalogue()[name]))[-1].square().sum().backward()
-    network.eval()
-    with torch.no_grad():
-        expected = network(small(catalogue()[name]))[-1]
-        torch.testing.assert_close(compiled(small(catalogue()[name]))[-1], expected, rtol=1e-4, atol=1e-5)
+    found = []
+    for run in (network, compiled):
+        network.zero_grad()
+        prediction = run(small(row))[-1]
+        prediction.square().sum().backward()
+        found.append((prediction, next(network.parameters()).grad.clone()))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-5)
 
 
 # The catalogue itself

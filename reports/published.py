@@ -14,7 +14,11 @@ of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"),
 ("ground truth"/"detected"), `training data` (dataset/split, joined by spaces: "mpii/train lspet"), `backbone`, ...
 "unknown" means that the paper does not say. `mean` names the rule the printed mean must follow ("mpii": weighted by
 annotated joints; "lsp": plain). A table that is known to exist, but not its values, has no rows and says why in
-`missing`.
+`missing`. Where the paper prints the networks side by side, `transposed` is true; `labels` are columns of words.
+A table whose entries in one row are different networks names them in `architectures`, one a column.
+
+`[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
+and `says`, the quotation's content in words that are equal where two places agree.
 """
 
 import math
@@ -49,6 +53,8 @@ class Row(_Data):
     source: Literal["own", "quoted"]
     values: tuple[float, ...]
     architecture: str = ""
+    architectures: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     settings: dict[str, str] = {}
     note: str = ""
 
@@ -62,13 +68,22 @@ class Table(_Data):
     split: str
     unit: str
     decimals: int
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
+    labels: tuple[str, ...] = ()
+    transposed: bool = False
     mean: Literal["mpii", "lsp", ""] = ""
     settings: dict[str, str] = {}
     settings_place: str = ""
     notes: tuple[str, ...] = ()
     missing: str = ""
+
+
+class Statement(_Data):
+    claim: str
+    place: str
+    quote: str
+    says: str
 
 
 class Paper(_Data):
@@ -79,6 +94,7 @@ class Paper(_Data):
     short: str
     tables: tuple[Table, ...]
     summary: str = ""
+    statements: tuple[Statement, ...] = ()
 
     def value(self, table: str, row: str, column: str) -> float:
         """The printed number at (table, row, column), in the printed unit; KeyError if there is none."""
@@ -91,9 +107,9 @@ class Paper(_Data):
         """Every printed number, table by table, row by row."""
         for table in self.tables:
             for row in table.rows:
-                for column, value in zip(table.columns, row.values, strict=True):
+                for place, value in enumerate(row.values):
                     if not math.isnan(value):
-                        yield _value(self, table, row, column, value)
+                        yield _value(self, table, row, place, value)
 
 
 class Value(_Data):
@@ -117,8 +133,9 @@ class Value(_Data):
     settings: dict[str, str]
 
 
-def _value(paper: Paper, table: Table, row: Row, column: Column, value: float) -> Value:
-    """A printed number with what its column leaves to the table filled in."""
+def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Value:
+    """The printed number in a column, with what the column leaves to the table filled in."""
+    column = table.columns[place]
 
     def either(key: str):
         own = getattr(column, key)
@@ -131,7 +148,7 @@ def _value(paper: Paper, table: Table, row: Row, column: Column, value: float) -
         row=row.name,
         column=column.name,
         source=row.source,
-        architecture=row.architecture,
+        architecture=row.architectures[place] if row.architectures else row.architecture,
         protocol=either("protocol"),
         dataset=dataset,
         split=either("split"),
@@ -177,6 +194,8 @@ def _check(file: str, paper: Paper) -> None:
         for row in table.rows:
             if len(row.values) != len(table.columns):
                 raise ValueError(f"{where}: {row.name} has {len(row.values)} values for {len(table.columns)} columns")
+            if len(row.labels) != len(table.labels) or len(row.architectures) not in (0, len(table.columns)):
+                raise ValueError(f"{where}: {row.name} needs {len(table.labels)} labels, and a network for each column")
 
 
 def _unique(where: str, what: str, names: list[str]) -> None:

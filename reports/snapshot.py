@@ -1,12 +1,18 @@
 """What a report is made of: the measurement rows, and what is known of the cells, networks and protocols behind."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 _PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _PLACE = {part: index for index, part in enumerate(_PARTS)}
+
+
+def _nothing(ours: str, theirs: str) -> Iterable[dict[str, Any]]:
+    """No paired differences are known."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,15 @@ class Snapshot:
         budget, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures, protocols: the fields of the catalogue's rows and of the protocols.
+    paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second on the
+        same people; none where the cells keep no samples or were not scored on the same people.
     """
 
     measurements: list[dict[str, Any]]
     cells: list[dict[str, Any]]
     architectures: list[dict[str, Any]]
     protocols: list[dict[str, Any]]
+    paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:

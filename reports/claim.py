@@ -1,0 +1,88 @@
+"""A claim: a sentence of a paper as a function that returns a verdict with its evidence.
+
+A claim is split into findings, each about one thing that can be looked up or computed. `conclude` puts their
+words together and derives the verdict, so that no verdict and no sentence is ever typed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.known import Known
+
+VERDICTS = ("supported", "contradicted", "partly", "not tested")
+KINDS = {  # kind -> what a claim of that kind says
+    "difference": "a number between two results",
+    "ranking": "an order of results",
+    "ablation": "what one component changes",
+    "cost": "sizes, operations, times",
+    "structure": "receptive fields, layers, formulas",
+    "mechanism": "why a network behaves as it does",
+    "consistency": "whether a text agrees with itself and with others",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict rests on: a printed table, a quoted place of a paper, or a cell of ours."""
+
+    kind: Literal["table", "text", "cell"]
+    target: str  # key of the paper or of the cell
+    label: str  # name of the table, place of the quotation, name of the network
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a claim says, held against what is known.
+
+    holds: "yes", "no"; "undecided": measured, but within the uncertainty; "limited": yes, but under other conditions
+    than the paper's; "open": not measured; "note": said beside, decides nothing.
+    """
+
+    holds: Literal["yes", "no", "undecided", "limited", "open", "note"]
+    words: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim, in a sentence made from the data, and what it rests on."""
+
+    verdict: Literal["supported", "contradicted", "partly", "not tested"]
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An entry of the ledger; `place` is where the paper says it, `kind` one of KINDS."""
+
+    id: str
+    paper: str
+    statement: str
+    place: str
+    kind: str
+    check: Callable[[Known], Verdict]
+
+
+def conclude(*findings: Finding | Iterable[Finding] | None) -> Verdict:
+    """The verdict of findings that must all hold.
+
+    supported: all hold; contradicted: none does and one surely not; not tested: nothing is known; partly: the rest.
+    """
+    flat = [item for group in findings for item in ([group] if isinstance(group, Finding) else group or ())]
+    states = {item.holds for item in flat} - {"note"}
+    if states == {"yes"}:
+        verdict = "supported"
+    elif "no" in states and states <= {"no", "open"}:
+        verdict = "contradicted"
+    else:
+        verdict = "partly" if states - {"open"} else "not tested"
+    sentence = " ".join(dict.fromkeys(item.words for item in flat if item.words))
+    evidence = tuple(dict.fromkeys(entry for item in flat for entry in item.evidence))
+    return Verdict(verdict, sentence, evidence)
+
+
+def finding(holds: bool, words: str, *evidence: Evidence) -> Finding:
+    """A finding that was decided."""
+    return Finding("yes" if holds else "no", words, evidence)

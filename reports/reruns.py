@@ -1,0 +1,169 @@
+"""The questions that need measurements of ours: who is better beyond the interval, what a network counts."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports import formats
+from reports.claim import Evidence, Finding, finding
+from reports.known import Known, Row
+
+
+@dataclass(frozen=True)
+class Test:
+    """Where and in what a paper compares networks."""
+
+    protocol: str
+    dataset: str
+    split: str
+    metric: str
+
+
+MPII = Test("mpii-pckh", "mpii", "val", "PCKh@0.5")
+COVERED = Test("occluded-limb", "mpii", "val", "PCKh@0.5")
+COCO = Test("coco-ap", "coco", "val", "AP")
+LSP = Test("lsp-pck", "lsp", "test", "PCK@0.2")
+CIFAR = Test("cifar10-error", "cifar10", "test", "error")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus theirs, tested alike, with its 95 % interval where there is one."""
+
+    ours: Row
+    theirs: Row
+    value: float
+    low: float | None
+    high: float | None
+    where: str  # "" under the paper's conditions, else what is different
+
+
+def cell(row: Row) -> Evidence:
+    """The cell of a measurement."""
+    return Evidence("cell", row["cell"], row["architecture"])
+
+
+def better(known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False) -> list[Finding]:
+    """Our own runs of two networks, compared: one finding for every two cells that were tested alike.
+
+    Holds only if the interval of the difference excludes 0. Under other conditions than the paper's (a synthetic
+    dataset, a smaller budget or network) it holds with a restriction at best, and refutes nothing.
+    """
+    found = differences(known, ours, theirs, test, part)
+    if not found:
+        return [missing(known, [ours, theirs], test)]
+    return [_judged(item, test, part, lower) for item in found]
+
+
+def again(known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False) -> list[Finding]:
+    """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
+    found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
+    return [Finding("note", item.words, item.evidence) if item.holds in ("limited", "open") else item for item in found]
+
+
+def differences(known: Known, ours: str, theirs: str, test: Test, part: str) -> list[Difference]:
+    """Ours minus theirs for all pairs of cells that share place, seed, recipe, budget, settings and overrides."""
+    rivals: dict[tuple, Row] = {}
+    for row in known.rows(theirs, test.protocol, test.metric, part):
+        rivals.setdefault(_conditions(known, row), row)
+    found = []
+    for row in known.rows(ours, test.protocol, test.metric, part):
+        rival = rivals.get(_conditions(known, row))
+        if rival:
+            value, low, high = _difference(known, row, rival)
+            found.append(Difference(row, rival, value, low, high, _restriction(known, row, test)))
+    return sorted(found, key=lambda item: (item.where, item.ours["cell"]))
+
+
+def missing(known: Known, networks: Iterable[str], test: Test) -> Finding:
+    """What would have to be measured, and what the matrix says of it."""
+    wanted = []
+    for name in networks:
+        why = known.why_not(name, test.protocol, test.dataset)
+        wanted.append(f"{name} ({why})" if why else name)
+    place = f"{test.dataset}/{test.split}" if test.dataset else "the network alone"
+    return Finding("open", f"Missing: {test.protocol} on {place} of {' and '.join(wanted)}, tested alike.")
+
+
+def _conditions(known: Known, row: Row) -> tuple:
+    """What two cells must share to be compared: everything but the network."""
+    made = known.cell(row)
+    overrides = row["architecture"].partition("@")[2]
+    settings = tuple(sorted((key, str(value)) for key, value in made.get("settings", {}).items()))
+    place = (row["dataset"], row["split"], row["seed"], made["budget"], made.get("limit", 0), made["recipe"])
+    return (overrides, *place, settings)
+
+
+def _restriction(known: Known, row: Row, test: Test) -> str:
+    """In what a cell is not what the paper tested; "" if it is."""
+    made, overrides = known.cell(row), row["architecture"].partition("@")[2]
+    told = []
+    if (row["dataset"], row["split"]) != (test.dataset, test.split):
+        told.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
+    if made["budget"] != "full":
+        told.append(f"with the {made['budget']} budget")
+    if overrides:
+        told.append(f"at {overrides}")
+    if made.get("limit"):
+        told.append(f"for {made['limit']} people only")
+    return ", ".join(told)
+
+
+def _difference(known: Known, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
+    """The paired difference if the snapshot has it, else that of independent intervals, added in quadrature."""
+    for row in known.snapshot.paired(ours["cell"], theirs["cell"]):
+        if (row["metric"], row["part"]) == (ours["metric"], ours["part"]):
+            return row["value"], row["low"], row["high"]
+    value = ours["value"] - theirs["value"]
+    if any(row[end] is None for row in (ours, theirs) for end in ("low", "high")):
+        return value, None, None
+    down = math.hypot(ours["value"] - ours["low"], theirs["high"] - theirs["value"])
+    up = math.hypot(ours["high"] - ours["value"], theirs["value"] - theirs["low"])
+    return value, value - down, value + up
+
+
+def _judged(item: Difference, test: Test, part: str, lower: bool) -> Finding:
+    """Whether a measured difference says that ours is better."""
+    place = f" {item.where}" if item.where else f" on {test.dataset}/{test.split}"
+    names = f"{item.ours['architecture']} − {item.theirs['architecture']}"
+    metric = test.metric if part == "all" else f"{test.metric} {part}"
+    words = f"Measured{place}, {metric}: {names} = {signed(item.value, item.ours['unit'])}"
+    evidence = (cell(item.ours), cell(item.theirs))
+    if item.low is None or item.high is None:
+        return Finding("open" if item.where else "undecided", f"{words}, without an interval.", evidence)
+    words += f" [{signed(item.low, item.ours['unit'])}, {signed(item.high, item.ours['unit'])}]"
+    low, high = (-item.high, -item.low) if lower else (item.low, item.high)
+    if low > 0:
+        return Finding("limited" if item.where else "yes", f"{words}.", evidence)
+    if high < 0:
+        return Finding("open" if item.where else "no", f"{words}, the opposite.", evidence)
+    return Finding("open" if item.where else "undecided", f"{words}, which includes 0.", evidence)
+
+
+def signed(value: float, unit: str) -> str:
+    """A difference with the digits of its unit; shares (AP) in points."""
+    return formats.signed(100 * value if unit == "share" else value, 2)
+
+
+def counted(known: Known, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
+    """A measurement of a network alone, or what is missing."""
+    row = known.row(network, protocol, metric, part)
+    return row or missing(known, [network], Test(protocol, "", "", metric))
+
+
+def equals(row: Row | Finding, expected: float, words: str, tolerance: float = 1e-6) -> Finding:
+    """A measurement is what was stated; `words` name the thing."""
+    if isinstance(row, Finding):
+        return row
+    number = formats.number(row["value"], row["unit"])
+    right = abs(row["value"] - expected) <= tolerance
+    ending = "as stated" if right else f"stated {formats.number(expected, row['unit'])}"
+    return finding(right, f"{words}: {number} {row['unit']}, {ending}.", cell(row))
+
+
+def less(one: Row | Finding, two: Row | Finding, words: str) -> list[Finding]:
+    """One measurement is smaller than another; `words` name the quantity."""
+    if isinstance(one, Finding) or isinstance(two, Finding):
+        return [item for item in (one, two) if isinstance(item, Finding)]
+    numbers = [f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in (one, two)]
+    return [finding(one["value"] < two["value"], f"{words}: {numbers[0]}, {numbers[1]}.", cell(one), cell(two))]

@@ -93,9 +93,12 @@ class Store:
             yield temporary
             for path in [*temporary.rglob("*"), temporary]:
                 _flush(path)
-            if not place.exists():
+            try:
                 temporary.rename(place)
-                _flush(place.parent)
+            except OSError:  # another process was first: what it published stays
+                if not place.is_dir():
+                    raise
+            _flush(place.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)

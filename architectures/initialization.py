@@ -93,7 +93,7 @@ class _Source:
 
 
 class _Trace(TorchFunctionMode):
-    """Follows every tensor of a run to its source."""
+    """Follows every tensor of a run to its source; functions go by their names in torch.nn.functional."""
 
     LAYERS = ("conv2d", "linear")
     SUMS = ("add", "add_")
@@ -145,7 +145,8 @@ class _Trace(TorchFunctionMode):
         if name in self.LAYERS:
             read = self._source(operands[0])
             read.readers += 1
-            self.reads.append((self.names[id(operands[1])], read))
+            if id(operands[1]) in self.names:
+                self.reads.append((self.names[id(operands[1])], read))
         elif name in self.SUMS and len(operands) == 2:
             source = _Source(sum(map(self._addends, operands)), total=result, call=self.calls[-1])
         elif name in (*self.THROUGH, *self.SUMS) and operands:

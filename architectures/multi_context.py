@@ -101,9 +101,9 @@ class AttentionStack(nn.Module):
         self.first = conv_norm_relu(features, inner)
         self.second = conv_norm_relu(inner, inner)
         self.resolutions = nn.ModuleList(Attention(features, normalize) for _ in range(4 if multi_resolution else 0))
-        self.holistic = nn.ModuleList(
-            Attention(inner, normalize) for _ in range(maps - bool(multi_resolution) - bool(parts and maps == 2))
-        )
+        maps = min(maps, 1) if parts else maps  # parts instead of the refined map
+        single = maps - 1 if multi_resolution else maps  # four maps instead of the first one
+        self.holistic = nn.ModuleList(Attention(inner, normalize) for _ in range(single))
         self.score = PartAttention(inner, joints, normalize) if parts else nn.Conv2d(inner, joints, 1)
         self.features_back = None if last else conv_norm_relu(features, features)
         self.heatmaps_back = None if last else nn.Conv2d(joints, features, 1)

@@ -13,7 +13,7 @@ from architectures import ArchitectureError
 
 def channels(count: int, width: float, multiple: int = 2) -> int:
     """`count` channels of the paper times `width`; refused unless a positive multiple of `multiple` comes out."""
-    scaled = count * width
+    scaled = round(count * width, 6)  # 30 * 0.1 is 3, whatever binary fractions say
     if scaled <= 0 or scaled % multiple:
         raise ArchitectureError(
             f"width={width:g} turns {count} channels into {scaled:g}; allowed are widths that give "

@@ -97,10 +97,10 @@ def test_real_annotations(real_data, part, seed):
 def test_an_oks_equal_to_the_threshold_is_a_hit(arrays):
     truth = np.zeros((17, 2))
     visibility = np.array([2] + [0] * 16)
-    area = 1 / (2 * 0.026) ** 2 / 2 / np.log(2)  # one joint, one pixel away: exp(-ln 2) = 0.5, but for rounding
     found = np.tile([1.0, 0.0], (17, 1))
-    while (oks := oks_of_one(found, truth, visibility, area)) != 0.5:
-        area = np.nextafter(area, 0 if oks > 0.5 else np.inf)
+    near = 1 / (2 * 0.026) ** 2 / 2 / np.log(2)  # one joint, one pixel away: exp(-ln 2) = 0.5, but for rounding
+    areas = near + np.spacing(near) * np.arange(-20, 20)
+    (area, *_) = [area for area in areas if oks_of_one(found, truth, visibility, area) == 0.5]
     annotations = annotation_file([image(1)], [annotation(1, 1, truth, visibility, area)])
     case = arrays(annotations, [result(1, found)])
     scores = score(*case, resamples=0)

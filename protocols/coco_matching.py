@@ -42,7 +42,7 @@ def match(results: Results, truth: GroundTruth) -> Matches:
     """
     image, rank, rows = _best_of_each_image(results, truth)
     keypoints = results.keypoints[rows]
-    extent = keypoints.max(axis=1) - keypoints.min(axis=1) if len(rows) else np.zeros((0, 2))
+    extent = keypoints.max(axis=1) - keypoints.min(axis=1)
     areas = extent[:, 0] * extent[:, 1]
     found, person, oks = _candidates(image, keypoints, truth)
     outcome = np.empty((len(AREAS), len(THRESHOLDS), len(rows)), dtype=np.int8)

@@ -5,16 +5,20 @@ lie inside those of a prediction, which lie inside those of a cell, so that comp
 cell is stale and which step it needs.
 """
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import architectures
 from bench import recipe as recipes
+from bench.provenance import device_name
 from bench.store import file_digest
 from protocols import PROTOCOLS, Protocol
 from protocols.datasets import DATASETS
 from protocols.keypoints import SKELETONS
+
+CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for occluded-limb only
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ class Cell:
 
     @property
     def identity(self) -> tuple:
-        """What stays when a version or a recipe changes: the same place in every table."""
-        return (self.row.name, self.protocol, self.dataset, self.split, self.seed, self.budget, self.weights)
+        """What stays when a version or the text of a recipe changes: the same place in every table."""
+        row, options = self.row, json.dumps(self.options, sort_keys=True)
+        place = (row.name, self.protocol, options, self.seed)
+        if self.rules.needs == "network":
+            return place
+        training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
+        return (*place, self.dataset, self.split, self.limit, *training)
 
 
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
@@ -96,21 +105,24 @@ def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
 def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> dict[str, Any]:
     """What decides the predictions."""
     loaded = recipes.load(cell.recipe_name)
-    inputs = {
+    return {
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
         "testing": {name: getattr(loaded.testing, name) for name in loaded.testing.__struct_fields__},
         "limit": cell.limit,
     }
-    cover = cell.options.get("cover_seed") if cell.protocol == "occluded-limb" else None
-    return inputs if cover is None else {**inputs, "cover seed": cover}
 
 
 def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
     """What decides the numbers of a cell."""
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": cell.options}
     if cell.rules.needs == "predictions":
-        return {**inputs, "predictions": prediction_inputs(cell, train_fingerprint, fingerprint)}
+        inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint)
+        if cell.protocol == "occluded-limb":
+            inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
+        return inputs
+    if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
+        inputs["machine"] = device_name(cell.options.get("device", "cpu"))
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
 
 

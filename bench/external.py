@@ -2,7 +2,8 @@
 
 import importlib
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +95,20 @@ def _score(
 
         truth = coco.ground_truth(where[1], data)
         return coco_ap.score(coco_results.read(file, truth), truth, **options), b"", truth.fingerprint, {}
+    from protocols import diagnosis
     from protocols import predictions as files
 
     people = open_people(*where, data)
     predictions = files.read(file, people)
     scores = score_predictions(rules.name, predictions, people, options)
+    module = importlib.import_module(rules.module)
     more = {}
+    if rules.name.startswith(("mpii", "lsp")):
+        again = partial(module.score, people=people, resamples=0, **options)
+        scores = replace(scores, warnings=scores.warnings + diagnosis.warnings(predictions, people, again))
     if variants:
-        module = importlib.import_module(rules.module)
         if not hasattr(module, "variants"):
-            raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh")
+            raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
         more["variants"] = [asdict(row) for row in module.variants(predictions, people)]
     return scores, gallery(people, predictions), people.fingerprint, more
 

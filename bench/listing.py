@@ -111,12 +111,15 @@ def print_status(tasks: list["Task"]) -> None:
     print(", ".join(f"{count} {state}" for state, count in states(tasks).items()) or "no cell matches")
 
 
-def place(text: str) -> tuple[str, str]:
-    """ "mpii" or "mpii/val" as dataset and split."""
+def place(text: str, usual: str = "test") -> tuple[str, str]:
+    """ "mpii" or "mpii/val" as dataset and split; `usual` ("train" or "test") says what a name alone means."""
     name, _, split = text.partition("/")
     if name not in DATASETS:
         raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}", code=USAGE)
-    return name, split or DATASETS[name].test
+    splits = DATASETS[name].splits
+    if split and split not in splits:
+        raise Problem(f"{name} has no split {split!r}.", expected=f"one of {', '.join(splits)}", code=USAGE)
+    return name, split or getattr(DATASETS[name], usual)
 
 
 def checked(text: str, data: Path) -> dict[str, Any]:

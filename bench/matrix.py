@@ -4,15 +4,16 @@ import fnmatch
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 import architectures
 from bench.cell import Cell
-from bench.errors import NOTHING, Problem
+from bench.errors import Problem
+from bench.listing import place
+from bench.recipe import Count
 from protocols import PROTOCOLS
-from protocols.datasets import DATASETS
 
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,12 +22,12 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     architectures: tuple[str, ...]
     protocols: tuple[str, ...]
     datasets: tuple[str, ...] = ("mannequin",)  # name or name/split; skipped where a protocol needs none
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Count, ...] = (0,)
     set: dict[str, Any] = {}  # options of the architectures
     recipe: str = ""
-    budget: str = "full"
+    budget: Literal["full", "quick"] = "full"
     weights: str = ""
-    limit: int = 0
+    limit: Count = 0  # score only so many people; 0 for all
     options: dict[str, Any] = {}  # of the protocols
 
 
@@ -43,7 +44,7 @@ def load(path: Path) -> list[Cell]:
         )
     try:
         matrix = msgspec.toml.decode(path.read_bytes(), type=Matrix)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(f"{path}: {error}.", next_step="compare with the matrix.toml of the repository") from error
     return unique(cell for block in matrix.cells for cell in expand(block))
 
@@ -85,9 +86,7 @@ def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
     if not found and kind == "architecture":
         architectures.describe(pattern)  # raises, with the nearest names
     if not found:
-        raise Problem(
-            f"There is no {kind} {pattern!r}.", expected=f"one of {', '.join(known)}, or a glob", code=NOTHING
-        )
+        raise Problem(f"There is no {kind} {pattern!r}.", expected=f"one of {', '.join(known)}, or a glob")
     return found
 
 
@@ -104,21 +103,14 @@ def places(protocol: str, datasets: Iterable[str]) -> list[tuple[str, str]]:
     rules = PROTOCOLS[protocol]
     if not rules.datasets:
         return [("", "")]
-    pairs = []
-    for place in datasets:
-        name, _, split = place.partition("/")
-        if name not in DATASETS:
-            raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}")
-        if name in rules.datasets:
-            pairs.append((name, split or DATASETS[name].test))
-    return pairs
+    return [pair for pair in map(place, datasets) if pair[0] in rules.datasets]
 
 
 def unique(cells: Iterable[Cell]) -> list[Cell]:
     """The cells without repetitions."""
     seen: dict[tuple, Cell] = {}
     for cell in cells:
-        seen.setdefault((*cell.identity, cell.recipe, str(cell.options), cell.limit), cell)
+        seen.setdefault(cell.identity, cell)
     return list(seen.values())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from architectures import ArchitectureError
-from bench.cell import Cell, cell_inputs, differences, prediction_inputs, weights_inputs
+from bench.cell import CLEAN, COVERED, Cell, cell_inputs, differences
 from bench.errors import Problem, explain
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from protocols.datasets import DATASETS, fingerprint
@@ -25,8 +25,6 @@ class Task:
     step: str = ""  # what comes next: train, predict, score, measure
     key: str = ""
     inputs: dict[str, Any] | None = None
-    weights_key: str = ""
-    predictions_key: str = ""
     problem: Exception | None = None  # why it is blocked
 
 
@@ -56,19 +54,17 @@ def _locate(cell: Cell, store: Store, data: Path) -> Task:
             inputs = cell_inputs(cell)
             return Task(cell, MISSING, "not measured yet", "measure", content_key(inputs), inputs)
         train = "" if cell.weights else fingerprint(cell.dataset, DATASETS[cell.dataset].train, data, cell.skeleton)
-        test = fingerprint(cell.dataset, cell.split, data, cell.skeleton)
-        inputs = cell_inputs(cell, train, test)
-        weights = content_key(weights_inputs(cell, train))
-        predictions = content_key(prediction_inputs(cell, train, test))
+        inputs = cell_inputs(cell, train, fingerprint(cell.dataset, cell.split, data, cell.skeleton))
     except (Problem, DataError, ArchitectureError, OSError) as error:
         return Task(cell, BLOCKED, explain(error), problem=error)
-    if store.has(PREDICTIONS, predictions):
+    needed = [inputs[name] for name in (CLEAN, COVERED) if name in inputs]
+    if all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
         step, why = "score", "predictions are there"
-    elif cell.weights or store.has(WEIGHTS, weights):
+    elif cell.weights or store.has(WEIGHTS, content_key(inputs[CLEAN]["weights"])):
         step, why = "predict", "weights are there"
     else:
         step, why = "train", "not trained yet"
-    return Task(cell, MISSING, why, step, content_key(inputs), inputs, weights, predictions)
+    return Task(cell, MISSING, why, step, content_key(inputs), inputs)
 
 
 def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, dict[str, Any]]:

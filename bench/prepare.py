@@ -6,16 +6,17 @@ Chunks are written by several processes straight into one memory-mapped file; a 
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.lib.format import open_memmap
 
-from bench.errors import Problem
+from bench.listing import place
 from bench.store import PREPARED, Store, content_key
 from protocols.crops import crop, to_crop, windows
 from protocols.datasets import DATASETS, open_people
@@ -34,9 +35,10 @@ class Source:
     split: str
     data: Path
     skeleton: str
+    limit: int = 0  # only the first so many people; 0 for all
 
     def open(self) -> People:
-        return open_people(self.dataset, self.split, self.data, self.skeleton)
+        return open_people(self.dataset, self.split, self.data, self.skeleton, self.limit)
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,10 @@ class Crops:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def fractions(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keypoints as fractions of the test window (N x J x 2), and which are annotated (N x J)."""
+    def fractions(self) -> np.ndarray:
+        """Keypoints as fractions of the test window (N x J x 2)."""
         height, width = self.pixels.shape[1:3]
-        inside = (self.keypoints / np.array([width, height]) - 0.5) * MARGIN + 0.5
-        return torch.from_numpy(inside), torch.from_numpy(self.annotated)
+        return (self.keypoints / np.array([width, height]) - 0.5) * MARGIN + 0.5
 
 
 def prepare(store: Store, source: Source, size: tuple[int, int], progress: Callable[[int, int], None]) -> Crops:
@@ -65,14 +66,10 @@ def prepare(store: Store, source: Source, size: tuple[int, int], progress: Calla
     people = source.open()
     side = tuple(round(length * MARGIN) for length in size)
     key = content_key({"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN})
-    if not store.has(PREPARED, key):
-        with store.lock(PREPARED, key, wait=True):
-            if not store.has(PREPARED, key):
-                store.sweep(PREPARED, key)
-                _build(store, key, source, people, side, progress)
+    folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, progress))
     centre, height = windows(people)
     points = to_crop(people.keypoints - people.origin, centre, height * MARGIN, side)
-    pixels = np.load(store.folder(PREPARED, key) / "pixels.npy", mmap_mode="r")
+    pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     return Crops(pixels, points.astype(np.float32), people.annotated)
 
 
@@ -82,34 +79,63 @@ def _build(
     """Fill the chunks that an earlier try did not finish, then publish."""
     work = store.work(PREPARED, key)
     path, finished = work / "pixels.npy", work / "finished"
-    if not finished.exists():
-        open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(people), *side, 3)).flush()
+    if not (path.exists() and finished.exists()):  # the first is gone if an earlier try died while publishing
+        finished.unlink(missing_ok=True)
+        _allocate(path, (len(people), *side, 3))
         finished.touch()
     done = {int(line) for line in finished.read_text().split()}
     chunks = [start for start in range(0, len(people), CHUNK) if start not in done]
-    workers = min(len(os.sched_getaffinity(0)), len(chunks))
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
-    count = len(people) - len(chunks) * CHUNK
     if chunks:
-        with ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path, side)) as pool:
-            for future in as_completed([pool.submit(_fill, start) for start in chunks]):
-                with finished.open("a") as file:
-                    file.write(f"{future.result()}\n")
-                count += CHUNK
-                progress(max(0, min(count, len(people))), len(people))
+        _fill_all(
+            chunks, source, path, finished, lambda left: progress(max(0, len(people) - left * CHUNK), len(people))
+        )
     with store.publish(PREPARED, key) as folder:
         path.rename(folder / path.name)
+
+
+def _allocate(path: Path, shape: tuple[int, ...]) -> None:
+    """An .npy file of zeros with all its blocks: a full disk is an error here, not a crash of a worker later."""
+    open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, progress: Callable[[int], None]) -> None:
+    """Fill chunks with one worker a core; `finished` gets a line for each, `progress` how many are left."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
+    workers = min(len(os.sched_getaffinity(0)), len(chunks))
+    pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers inherit it: Ctrl-C is for this process
+        futures = [pool.submit(_fill, start) for start in chunks]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
+            with finished.open("a") as file:
+                file.write(f"{future.result()}\n")
+            progress(left)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _worker: tuple[People, np.ndarray] | None = None  # what a worker process opened
 
 
-def _open_worker(source: Source, path: Path, side: tuple[int, int]) -> None:
+def _open_worker(source: Source, path: Path) -> None:
     import cv2
 
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # one worker a core: threads of their own would only compete
     _worker = (source.open(), open_memmap(path, mode="r+"))
+
+
+def _end_with_parent() -> None:
+    """End this worker as soon as its parent is gone, also after kill -9: nobody wants its crops any more."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _fill(start: int) -> int:
@@ -126,10 +152,8 @@ def prepare_named(store: Store, dataset: str, data: Path, size: int) -> str:
     """Build the cache of "name" or "name/split" (default: what networks train on) for square inputs; a sentence."""
     from bench.progress import step
 
-    name, _, split = dataset.partition("/")
-    if name not in DATASETS:
-        raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}")
-    source = Source(name, split or DATASETS[name].train, data, DATASETS[name].skeletons[0])
+    name, split = place(dataset, "train")
+    source = Source(name, split, data, DATASETS[name].skeletons[0])
     with step(f"{source.dataset}/{source.split}: crops") as update:
         crops = prepare(store, source, (size, size), update)
     return f"{len(crops)} people of {source.dataset}/{source.split} are ready, {crops.pixels.nbytes / 1e6:.0f} MB."

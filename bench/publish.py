@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 from bench import provenance, score
+from bench import recipe as recipes
+from bench.cell import CLEAN, Cell
 from bench.plan import Task
 from bench.predict import archive
-from bench.store import CELLS, WEIGHTS, Store
+from bench.store import CELLS, WEIGHTS, Store, content_key
+from protocols.datasets import DATASETS
 from protocols.scores import Scores
 
 
@@ -32,9 +35,9 @@ def publish_cell(
             (folder / "samples.npz").write_bytes(archive(**scores.samples))
         if pictures:
             (folder / "gallery.webp").write_bytes(pictures)
-        if task.weights_key and not cell.weights and source == "measured":
-            history = store.folder(WEIGHTS, task.weights_key) / "history.csv"
-            (folder / "history.csv").write_bytes(history.read_bytes())
+        if source == "measured" and cell.dataset and not cell.weights:
+            trained = store.folder(WEIGHTS, content_key(task.inputs[CLEAN]["weights"]))
+            (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
         document = describe(task, source, scores.warnings)
         document |= {"provenance": provenance.record(device, seconds)}
         (folder / "cell.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
@@ -57,7 +60,21 @@ def describe(task: Task, source: str, warnings: tuple[str, ...] = ()) -> dict[st
         "source": source,
         "limit": cell.limit,
         "conventions": cell.rules.conventions,
+        "settings": _settings(cell) if measured and cell.dataset else {},
         "identity": list(cell.identity) if measured else [],
         "inputs": task.inputs,
         "warnings": list(warnings),
+    }
+
+
+def _settings(cell: Cell) -> dict[str, str]:
+    """How it was trained and tested, in the words in which the published tables say it."""
+    recipe = recipes.load(cell.recipe_name)
+    people = recipe.budgeted(cell.budget).people
+    trained_on = f"{cell.dataset}/{DATASETS[cell.dataset].train}" + (f", first {people}" if people else "")
+    return {
+        "flip": "yes" if recipe.testing.flip else "no",
+        "scales": "1",
+        "boxes": "ground truth",
+        "training data": "released weights" if cell.weights else trained_on,
     }

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +118,15 @@ class Store:
                 yield False
                 return
             yield True
+
+    def ensure(self, kind: str, key: str, make: Callable[[], None]) -> Path:
+        """The folder of a step, which `make` publishes if it is not there; of several processes, one makes it."""
+        if not self.has(kind, key):
+            with self.lock(kind, key, wait=True):
+                if not self.has(kind, key):
+                    self.sweep(kind, key)
+                    make()
+        return self.folder(kind, key)
 
     def sweep(self, kind: str, key: str) -> None:
         """Remove what killed processes left of a step; call with its lock held."""

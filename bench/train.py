@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from bench.batches import augmented, rows_of_step
 from bench.errors import CELL_FAILED, Problem
 from bench.prepare import Crops
-from bench.recipe import Recipe, Training
+from bench.recipe import Plan, Recipe
 from bench.store import write_whole
 from protocols.keypoints import Skeleton
 from protocols.targets import background, gaussians
@@ -27,6 +28,22 @@ History = list[tuple[int, float, float]]  # step, seconds, loss
 
 CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
 HISTORY_EVERY = 10  # steps
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained how, apart from the network and the people."""
+
+    recipe: Recipe
+    budget: str
+    size: tuple[int, int]  # of the input
+    skeleton: Skeleton
+    seed: int
+    device: str
+
+    @property
+    def plan(self) -> Plan:
+        return self.recipe.budgeted(self.budget)
 
 
 @dataclass
@@ -39,68 +56,54 @@ class _State:
 
 
 def fit(
-    network: nn.Module,
-    crops: Crops,
-    recipe: Recipe,
-    budget: str,
-    size: tuple[int, int],
-    skeleton: Skeleton,
-    work: Path,
-    seed: int,
-    device: str,
-    progress: Callable[[int, int, str], None],
+    network: nn.Module, crops: Crops, task: Training, work: Path, progress: Callable[[int, int, str], None]
 ) -> History:
     """Train `network` in place on crops; returns the history (step, seconds, loss).
 
     `work` keeps the checkpoint; what it holds of an earlier try is continued. `progress(step, total, text)`
     is called every few steps. Raises Problem when the loss is not finite.
     """
-    training = recipe.budgeted(budget)
-    total = training.total_steps(len(crops))
-    optimizer = _optimizer(network, training)
+    total = task.plan.total_steps(len(crops))
+    network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
+    optimizer = _optimizer(network, task.plan)
     path = work / "checkpoint.safetensors"
     state = _load(path, network, optimizer) if path.exists() else _State(0, 0.0, [])
     started, saved = time.perf_counter() - state.seconds, time.perf_counter()
-    network.to(device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
-    try:
-        while state.step < total:
-            rows = rows_of_step(state.step, len(crops), training.batch, seed)
-            _set_rate(optimizer, training, state.step, total)
-            loss = _step(network, optimizer, crops, rows, recipe, size, skeleton, _step_seed(seed, state.step), device)
-            state.step += 1
-            state.seconds = time.perf_counter() - started
-            if state.step % HISTORY_EVERY == 0 or state.step == total:
-                value = _finite(loss, state.step, rows)
-                state.history.append((state.step, round(state.seconds, 2), value))
-                progress(state.step, total, f"loss {value:.5f}")
-            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
-                _save(path, network, optimizer, state)
-                saved = time.perf_counter()
-    except KeyboardInterrupt:
-        _save(path, network, optimizer, state)
-        raise
+    while state.step < total:
+        rows = rows_of_step(state.step, len(crops), task.plan.batch, task.seed)
+        _set_rate(optimizer, task.plan, state.step, total)
+        loss = _step(network, optimizer, crops, rows, task, state.step)
+        state.step += 1
+        state.seconds = time.perf_counter() - started
+        if state.step % HISTORY_EVERY == 0 or state.step == total:
+            value = _finite(loss, state.step, rows)
+            state.history.append((state.step, round(state.seconds, 2), value))
+            progress(state.step, total, f"loss {value:.5f}")
+        if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+            _save(path, network, optimizer, state)
+            saved = time.perf_counter()
     return state.history
 
 
 def _step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    crops: Crops,
-    rows,
-    recipe: Recipe,
-    size: tuple[int, int],
-    skeleton: Skeleton,
-    seed: int,
-    device: str,
+    network: nn.Module, optimizer: torch.optim.Optimizer, crops: Crops, rows: np.ndarray, task: Training, step: int
 ) -> torch.Tensor:
     """One update; returns the loss."""
-    torch.manual_seed(seed)
+    seed = (task.seed * 1_000_003 + step) % 2**63
+    torch.manual_seed(seed)  # for dropout and fractional pooling
     generator = torch.Generator().manual_seed(seed)
     images, points, mask = augmented(
-        crops, rows, size, recipe.augmentation, recipe.pixels, skeleton.mirror, generator, device
+        crops,
+        rows,
+        task.size,
+        task.recipe.augmentation,
+        task.recipe.pixels,
+        task.skeleton.mirror,
+        generator,
+        task.device,
     )
-    images = images.contiguous(memory_format=torch.channels_last)
-    loss = heatmap_loss(network(images), points, mask, size, recipe.targets.sigma)
+    outputs = network(images.contiguous(memory_format=torch.channels_last))
+    loss = heatmap_loss(outputs, points, mask, task.size, task.recipe.targets.sigma)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
@@ -135,7 +138,7 @@ def history_csv(history: History) -> str:
     return "\n".join(["step,seconds,loss", *lines]) + "\n"
 
 
-def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, training: Plan) -> torch.optim.Optimizer:
     settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
     if training.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), **settings)
@@ -145,7 +148,7 @@ def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(network.parameters(), alpha=0.99, eps=1e-8, momentum=training.momentum, **settings)
 
 
-def learning_rate(training: Training, step: int, total: int) -> float:
+def learning_rate(training: Plan, step: int, total: int) -> float:
     """The rate of a step (counted from 0)."""
     rate = training.learning_rate
     if training.schedule == "linear":
@@ -156,16 +159,12 @@ def learning_rate(training: Training, step: int, total: int) -> float:
     return rate * min(1.0, 0.1 + 0.9 * step / training.warmup) if training.warmup else rate
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, training: Training, step: int, total: int) -> None:
+def _set_rate(optimizer: torch.optim.Optimizer, training: Plan, step: int, total: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(training, step, total)
 
 
-def _step_seed(seed: int, step: int) -> int:
-    return (seed * 1_000_003 + step) % 2**63
-
-
-def _finite(loss: torch.Tensor, step: int, rows) -> float:
+def _finite(loss: torch.Tensor, step: int, rows: np.ndarray) -> float:
     value = loss.item()
     if value != value or value in (float("inf"), float("-inf")):
         raise Problem(
@@ -191,17 +190,25 @@ def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, stat
 
 
 def _load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> _State:
-    """Put network and optimizer back where `_save` found them."""
+    """Put network and optimizer back where `_save` found them. Raises Problem when the file is not such a one."""
     weights, moments = {}, {}
-    with safe_open(path, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - it is no dict
-            part, _, rest = name.partition(".")
-            if part == "network":
-                weights[rest] = file.get_tensor(name)
-            else:
-                index, _, field = rest.partition(".")
-                moments.setdefault(int(index), {})[field] = file.get_tensor(name)
-        place = json.loads(file.metadata()["state"])
-    network.load_state_dict(weights, strict=True)
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _State(place["step"], place["seconds"], [tuple(entry) for entry in place["history"]])
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no dict
+                part, _, rest = name.partition(".")
+                if part == "network":
+                    weights[rest] = file.get_tensor(name)
+                else:
+                    index, _, field = rest.partition(".")
+                    moments.setdefault(int(index), {})[field] = file.get_tensor(name)
+            place = json.loads(file.metadata()["state"])
+        network.load_state_dict(weights, strict=True)
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        return _State(place["step"], place["seconds"], [tuple(entry) for entry in place["history"]])
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise Problem(
+            f"{path}: the checkpoint cannot be continued: {str(error).splitlines()[0]}",
+            cause="the file is damaged, or the network's code changed since it was written",
+            next_step="delete it and repeat the command: this training starts anew",
+            code=CELL_FAILED,
+        ) from error

@@ -18,6 +18,8 @@ from protocols import PROTOCOLS, Protocol
 from protocols.datasets import DATASETS
 from protocols.keypoints import SKELETONS
 
+# Raise one when the code that trains or predicts may give other weights or predictions from the same inputs.
+TRAINING_VERSION, PREDICTION_VERSION = 1, 1
 CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for occluded-limb only
 
 
@@ -88,6 +90,7 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
 def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
     """What decides the weights."""
     return {
+        "version": TRAINING_VERSION,
         "architecture": architecture_inputs(cell.row),
         "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
         "trained on": train_fingerprint,
@@ -106,6 +109,7 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
     """What decides the predictions."""
     loaded = recipes.load(cell.recipe_name)
     return {
+        "version": PREDICTION_VERSION,
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
         "testing": {name: getattr(loaded.testing, name) for name in loaded.testing.__struct_fields__},

@@ -25,7 +25,9 @@ def exit_code(error: BaseException) -> int:
     """The exit code that an error ends a command with."""
     if isinstance(error, Problem):
         return error.code
-    return {DataError: DATA, ArchitectureError: USAGE}.get(type(error), CELL_FAILED)
+    if isinstance(error, DataError | FileNotFoundError | IsADirectoryError):
+        return DATA
+    return USAGE if isinstance(error, ArchitectureError) else CELL_FAILED
 
 
 def explain(error: BaseException) -> str:

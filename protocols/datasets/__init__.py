@@ -1,6 +1,7 @@
 """Datasets: one reader a file, all behind `open_people`. Importing this imports no reader."""
 
 import importlib
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,14 +98,15 @@ def fingerprint(name: str, split: str, data: Path, skeleton: str) -> str:
     return open_people(name, split, data, skeleton).fingerprint
 
 
-def open_people(name: str, split: str, data: Path, skeleton: str = "") -> "People":
-    """The people of a split. Raises DataError when the dataset is absent or cannot be read."""
+def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: int = 0) -> "People":
+    """The people of a split, or its first `limit`. Raises DataError when the dataset is absent or cannot be read."""
     dataset = DATASETS[name]
     if split not in dataset.splits:
         raise DataError(f"{name} has no split {split!r}.", expected=f"one of {', '.join(dataset.splits)}")
     reader = importlib.import_module(f"protocols.datasets.{name}")
     if name == "mannequin":
-        return reader.people(split, skeleton=skeleton or dataset.skeletons[0])
+        count = min(limit or math.inf, reader.SPLITS[split][1])  # others need not even be annotated
+        return reader.people(split, skeleton=skeleton or dataset.skeletons[0], count=count)
     if lacking := missing(name, data):
         raise DataError(
             f"{name}: the annotation was not found.",
@@ -112,4 +114,5 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "") -> "Peopl
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )
-    return reader.people(split, data)
+    people = reader.people(split, data)
+    return people.first(limit) if limit else people

@@ -1,0 +1,148 @@
+"""Batches: after any augmentation the keypoints still point at the dots that were painted on them."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from bench.batches import augmented, normalised, rows_of_step
+from bench.prepare import MARGIN, Crops
+from bench.recipe import Augmentation, Pixels
+from protocols.keypoints import MPII
+
+SIZE = (64, 48)  # height, width of the input
+CACHED = (96, 72)  # larger by the margin
+JOINTS = len(MPII)
+
+
+def dotted() -> Crops:
+    """Sixteen people in the same pose; the picture of person i has a dot on joint i alone."""
+    rng = np.random.default_rng(0)
+    points = np.array([36.0, 48.0]) + rng.uniform(-12, 12, (JOINTS, 2))
+    y, x = np.mgrid[: CACHED[0], : CACHED[1]]
+    squares = (x - points[:, :1, None]) ** 2 + (y - points[:, 1:, None]) ** 2
+    dots = np.round(255 * np.exp(-squares / (2 * 1.5**2)))
+    pixels = np.repeat(dots[..., None], 3, axis=-1).astype(np.uint8)
+    annotated = np.ones((JOINTS, JOINTS), bool)
+    return Crops(pixels, np.repeat(points[None], JOINTS, axis=0).astype(np.float32), annotated)
+
+
+def batch(crops: Crops, rules: Augmentation, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return augmented(crops, np.arange(len(crops)), SIZE, rules, Pixels(), MPII.mirror, generator, "cpu")
+
+
+def dots(images: torch.Tensor) -> torch.Tensor:
+    """Centre of mass of each picture: B x 2."""
+    light = images.sum(1)
+    y, x = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    return torch.stack([(light * x).sum((1, 2)), (light * y).sum((1, 2))], -1) / light.sum((1, 2))[:, None]
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Augmentation(),
+        Augmentation(rotation=180.0),
+        Augmentation(scale=(0.8, 1.3)),
+        Augmentation(rotation=40.0, scale=(0.8, 1.3), rotation_probability=0.6),
+    ],
+)
+def test_keypoints_point_at_the_dots(rules, flip):
+    images, points, mask = batch(dotted(), msgspec.structs.replace(rules, flip=flip))
+    assert images.shape == (JOINTS, 3, *SIZE) and points.shape == (JOINTS, JOINTS, 2) and mask.all()
+    names = list(MPII.mirror) if flip else list(range(JOINTS))  # the dot of a right knee is now on a left one
+    assert torch.allclose(dots(images), points[range(JOINTS), names], atol=0.1)
+
+
+def test_without_augmentation_the_middle_is_copied():
+    crops = dotted()
+    images, points, _ = batch(crops, Augmentation())
+    middle = torch.from_numpy(crops.pixels[:, 16:80, 12:60].astype(np.float32)).permute(0, 3, 1, 2) / 255
+    assert torch.allclose(images, middle, atol=1e-5)
+    assert torch.allclose(points, torch.from_numpy(crops.keypoints) - torch.tensor([12.0, 16.0]), atol=1e-4)
+
+
+def test_a_mirror_image_is_the_mirror_image():
+    images, points, _ = batch(dotted(), Augmentation())
+    mirrored, mirrored_points, _ = batch(dotted(), Augmentation(flip=1.0))
+    assert torch.allclose(mirrored, images.flip(-1), atol=1e-4)
+    expected = points[:, list(MPII.mirror)]
+    assert torch.allclose(mirrored_points[..., 0], SIZE[1] - 1 - expected[..., 0], atol=1e-4)
+    assert torch.allclose(mirrored_points[..., 1], expected[..., 1], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.25])
+def test_a_larger_window_shows_a_smaller_person(scale):
+    _, points, _ = batch(dotted(), Augmentation())
+    _, scaled, _ = batch(dotted(), Augmentation(scale=(scale, scale)))
+    middle = torch.tensor([SIZE[1] / 2, SIZE[0] / 2])
+    assert torch.allclose(scaled - middle, (points - middle) / scale, atol=1e-4)
+
+
+def test_rotation_stays_in_its_range_and_happens_as_often_as_asked():
+    crops = dotted()
+    _, upright, _ = batch(crops, Augmentation())
+    middle = torch.tensor([SIZE[1] / 2, SIZE[0] / 2])
+    angles = []
+    for seed in range(40):
+        _, turned, _ = batch(crops, Augmentation(rotation=30.0, rotation_probability=0.4), seed)
+        before, after = (upright - middle)[:, 0], (turned - middle)[:, 0]
+        angle = torch.atan2(after[:, 1], after[:, 0]) - torch.atan2(before[:, 1], before[:, 0])
+        angles.append(torch.rad2deg((angle + np.pi) % (2 * np.pi) - np.pi))
+    angles = torch.cat(angles).abs()  # 640 of them
+    assert angles.max() <= 30.01
+    assert 0.33 < (angles > 0.01).float().mean() < 0.47
+
+
+def test_masks_swap_with_their_joints():
+    crops = dotted()
+    crops.annotated[:, MPII.index("left_wrist")] = False
+    _, _, mask = batch(crops, Augmentation(flip=1.0))
+    assert not mask[:, MPII.index("right_wrist")].any()
+    assert mask.sum() == JOINTS * (JOINTS - 1)
+
+
+def test_colour_changes_channels_apart_and_stays_in_range():
+    crops = dotted()
+    crops = dataclasses.replace(crops, pixels=np.full_like(crops.pixels, 200))
+    images, _, _ = batch(crops, Augmentation(colour=0.4))
+    middle = images[:, :, 24:40, 16:32]
+    gain = middle[..., 0, 0] / (200 / 255)
+    assert torch.allclose(middle, middle[..., :1, :1].expand_as(middle), atol=1e-5)
+    assert gain.min() >= 0.6 - 1e-5 and middle.max() <= 1
+    assert len(gain.unique()) > JOINTS
+
+
+def test_the_generator_decides_everything():
+    rules = Augmentation(rotation=30.0, scale=(0.75, 1.25), flip=0.5, colour=0.4)
+    assert all(torch.equal(a, b) for a, b in zip(batch(dotted(), rules), batch(dotted(), rules), strict=True))
+    assert not torch.equal(batch(dotted(), rules)[1], batch(dotted(), rules, seed=1)[1])
+
+
+def test_normalised():
+    pixels = Pixels(mean=(0.5, 0.0, 0.25), std=(0.5, 1.0, 0.25))
+    found = normalised(torch.full((1, 3, 1, 1), 0.75), pixels)
+    assert found.flatten().tolist() == pytest.approx([0.5, 0.75, 2.0])
+
+
+def test_cached_size_is_the_input_times_the_margin():
+    assert tuple(round(side * MARGIN) for side in SIZE) == CACHED
+
+
+def test_every_pass_shows_everyone_once_in_a_new_order():
+    passes = [np.stack([rows_of_step(12 * p + s, 96, 8, seed=3) for s in range(12)]) for p in range(3)]
+    for rows in passes:
+        assert sorted(rows.ravel()) == list(range(96))
+    assert not np.array_equal(passes[0], passes[1])
+    assert not np.array_equal(passes[0][0], rows_of_step(0, 96, 8, seed=4))
+    assert np.array_equal(passes[2][5], rows_of_step(29, 96, 8, seed=3))  # a function of its arguments alone
+
+
+def test_a_rest_that_fills_no_batch_waits_for_the_next_pass():
+    rows = np.stack([rows_of_step(step, 10, 4, seed=0) for step in range(2)])
+    assert len(set(rows.ravel())) == 8
+    assert len(rows_of_step(0, 3, 8, seed=0)) == 3  # fewer people than a batch: all of them, every time

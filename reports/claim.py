@@ -4,9 +4,9 @@ A claim is split into findings, each about one thing that can be looked up or co
 words together and derives the verdict, so that no verdict and no sentence is ever typed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from reports.known import Known
 
@@ -36,10 +36,11 @@ class Finding:
     """One thing a claim says, held against what is known.
 
     holds: "yes", "no"; "undecided": measured, but within the uncertainty; "limited": yes, but under other conditions
-    than the paper's; "open": not measured; "note": said beside, decides nothing.
+    than the paper's; "open": measured under conditions that decide nothing; "missing": not measured, the words say
+    what; "note": said beside.
     """
 
-    holds: Literal["yes", "no", "undecided", "limited", "open", "note"]
+    holds: Literal["yes", "no", "undecided", "limited", "open", "missing", "note"]
     words: str
     evidence: tuple[Evidence, ...] = ()
 
@@ -65,24 +66,42 @@ class Claim:
     check: Callable[[Known], Verdict]
 
 
-def conclude(*findings: Finding | Iterable[Finding] | None) -> Verdict:
-    """The verdict of findings that must all hold.
+Findings: TypeAlias = "Finding | Iterable[Findings] | None"
+
+
+def conclude(*findings: Findings) -> Verdict:
+    """The verdict of findings that must all hold; lists of them may be nested.
 
     supported: all hold; contradicted: none does and one surely not; not tested: nothing is known; partly: the rest.
     """
-    flat = [item for group in findings for item in ([group] if isinstance(group, Finding) else group or ())]
+    flat = list(_flat(findings))
     states = {item.holds for item in flat} - {"note"}
     if states == {"yes"}:
         verdict = "supported"
-    elif "no" in states and states <= {"no", "open"}:
+    elif "no" in states and states <= {"no", "open", "missing"}:
         verdict = "contradicted"
     else:
-        verdict = "partly" if states - {"open"} else "not tested"
-    sentence = " ".join(dict.fromkeys(item.words for item in flat if item.words))
+        verdict = "partly" if states - {"open", "missing"} else "not tested"
+    said = dict.fromkeys(item.words for item in flat if item.words and item.holds != "missing")
+    lacking = dict.fromkeys(item.words for item in flat if item.holds == "missing")
+    sentence = " ".join([*said, f"Missing: {'; '.join(lacking)}."] if lacking else said)
     evidence = tuple(dict.fromkeys(entry for item in flat for entry in item.evidence))
     return Verdict(verdict, sentence, evidence)
+
+
+def _flat(findings: Findings) -> Iterator[Finding]:
+    if isinstance(findings, Finding):
+        yield findings
+    else:
+        for item in findings or ():
+            yield from _flat(item)
 
 
 def finding(holds: bool, words: str, *evidence: Evidence) -> Finding:
     """A finding that was decided."""
     return Finding("yes" if holds else "no", words, evidence)
+
+
+def ask(question: Callable[..., Findings], *arguments: Any, **options: Any) -> Callable[[Known], Verdict]:
+    """The check of a claim that asks a single question."""
+    return lambda known: conclude(question(known, *arguments, **options))

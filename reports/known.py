@@ -60,9 +60,7 @@ class Known:
 
     def row(self, network: str, protocol: str, metric: str, part: str = "all") -> Row | None:
         """The measurement of the very network under a protocol that needs no dataset; None if there is none."""
-        return next(
-            (row for row in self.rows(network, protocol, metric, part) if row["architecture"] == network), None
-        )
+        return next((row for row in self.rows(network, protocol, metric, part) if row["architecture"] == network), None)
 
     def cell(self, row: Row) -> Cell:
         """The cell of a measurement."""

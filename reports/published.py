@@ -18,7 +18,7 @@ annotated joints; "lsp": plain). A table that is known to exist, but not its val
 A table whose entries in one row are different networks names them in `architectures`, one a column.
 
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
-and `says`, the quotation's content in words that are equal where two places agree.
+`says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
 """
 
 import math
@@ -84,6 +84,7 @@ class Statement(_Data):
     place: str
     quote: str
     says: str
+    number: float = math.nan
 
 
 class Paper(_Data):

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports import formats
+from reports.checks import half_unit, table
 from reports.claim import Evidence, Finding, finding
 from reports.known import Known, Row
+from reports.published import Value
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Test:
 
 MPII = Test("mpii-pckh", "mpii", "val", "PCKh@0.5")
 COVERED = Test("occluded-limb", "mpii", "val", "PCKh@0.5")
-COCO = Test("coco-ap", "coco", "val", "AP")
+COCO = Test("coco-ap", "coco", "val2017", "AP")
 LSP = Test("lsp-pck", "lsp", "test", "PCK@0.2")
 CIFAR = Test("cifar10-error", "cifar10", "test", "error")
 
@@ -43,7 +45,9 @@ def cell(row: Row) -> Evidence:
     return Evidence("cell", row["cell"], row["architecture"])
 
 
-def better(known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False) -> list[Finding]:
+def better(
+    known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+) -> list[Finding]:
     """Our own runs of two networks, compared: one finding for every two cells that were tested alike.
 
     Holds only if the interval of the difference excludes 0. Under other conditions than the paper's (a synthetic
@@ -55,7 +59,9 @@ def better(known: Known, ours: str, theirs: str, test: Test, part: str = "mean",
     return [_judged(item, test, part, lower) for item in found]
 
 
-def again(known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False) -> list[Finding]:
+def again(
+    known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+) -> list[Finding]:
     """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
     found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
     return [Finding("note", item.words, item.evidence) if item.holds in ("limited", "open") else item for item in found]
@@ -81,8 +87,13 @@ def missing(known: Known, networks: Iterable[str], test: Test) -> Finding:
     for name in networks:
         why = known.why_not(name, test.protocol, test.dataset)
         wanted.append(f"{name} ({why})" if why else name)
-    place = f"{test.dataset}/{test.split}" if test.dataset else "the network alone"
-    return Finding("open", f"Missing: {test.protocol} on {place} of {' and '.join(wanted)}, tested alike.")
+    alike = f" on {test.dataset}/{test.split}, tested alike" if test.dataset else ""
+    return Finding("missing", f"{test.protocol} of {' and '.join(wanted)}{alike}")
+
+
+def unmeasured(known: Known, what: str) -> Finding:
+    """What no protocol and no network of the catalogue can decide yet."""
+    return Finding("missing", what)
 
 
 def _conditions(known: Known, row: Row) -> tuple:
@@ -141,8 +152,8 @@ def _judged(item: Difference, test: Test, part: str, lower: bool) -> Finding:
 
 
 def signed(value: float, unit: str) -> str:
-    """A difference with the digits of its unit; shares (AP) in points."""
-    return formats.signed(100 * value if unit == "share" else value, 2)
+    """A difference in points where it is one of percentages or shares (AP has no unit)."""
+    return formats.signed(100 * value if unit in ("", "share") else value, 2)
 
 
 def counted(known: Known, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
@@ -151,19 +162,24 @@ def counted(known: Known, network: str, protocol: str, metric: str, part: str = 
     return row or missing(known, [network], Test(protocol, "", "", metric))
 
 
-def equals(row: Row | Finding, expected: float, words: str, tolerance: float = 1e-6) -> Finding:
-    """A measurement is what was stated; `words` name the thing."""
+def reproduces(known: Known, value: Value, network: str = "") -> Finding:
+    """Our count of a network is the one that was printed, to the last printed digit."""
+    row = counted(known, network or value.architecture, value.protocol, value.metric, value.part)
     if isinstance(row, Finding):
         return row
-    number = formats.number(row["value"], row["unit"])
-    right = abs(row["value"] - expected) <= tolerance
-    ending = "as stated" if right else f"stated {formats.number(expected, row['unit'])}"
-    return finding(right, f"{words}: {number} {row['unit']}, {ending}.", cell(row))
+    ours, name = row["value"] / value.scale, row["architecture"]
+    right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
+    numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
+    words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
+    return finding(right, words, table(value), cell(row))
 
 
-def less(one: Row | Finding, two: Row | Finding, words: str) -> list[Finding]:
-    """One measurement is smaller than another; `words` name the quantity."""
-    if isinstance(one, Finding) or isinstance(two, Finding):
-        return [item for item in (one, two) if isinstance(item, Finding)]
-    numbers = [f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in (one, two)]
-    return [finding(one["value"] < two["value"], f"{words}: {numbers[0]}, {numbers[1]}.", cell(one), cell(two))]
+def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:
+    """One network needs less of something than another."""
+    rows = [counted(known, name, protocol, metric, part) for name in (one, two)]
+    if lacking := [name for name, row in zip((one, two), rows, strict=True) if isinstance(row, Finding)]:
+        return missing(known, lacking, Test(protocol, "", "", metric))
+    told = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
+    words = told.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
+    label = metric if part == "all" else f"{metric} of {part}"
+    return finding(rows[0]["value"] < rows[1]["value"], f"{label.capitalize()}: {words}.", *map(cell, rows))

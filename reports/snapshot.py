@@ -25,8 +25,8 @@ class Snapshot:
         budget, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures, protocols: the fields of the catalogue's rows and of the protocols.
-    paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second on the
-        same people; none where the cells keep no samples or were not scored on the same people.
+    paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second
+        on the same people; none where the cells keep no samples or were not scored on the same people.
     """
 
     measurements: list[dict[str, Any]]

@@ -19,10 +19,9 @@ def run(tasks: Iterable[Task], bench: Bench) -> tuple[list[Task], list[tuple[Tas
     queue = [task for task in tasks if task.state != BLOCKED]
     for task in queue:
         (done if task.state == FRESH or _attempt(task, bench, failed, wait=False) else busy).append(task)
-    failed_tasks = [task for task, _ in failed]
-    done = [task for task in done if task not in failed_tasks]
+    tried = [task for task, _ in failed]
     for task in busy:
-        if task not in failed_tasks and _attempt(task, bench, failed, wait=True):
+        if task not in tried and _attempt(task, bench, failed, wait=True):
             done.append(task)
     return done, failed
 
@@ -30,24 +29,23 @@ def run(tasks: Iterable[Task], bench: Bench) -> tuple[list[Task], list[tuple[Tas
 def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: bool) -> bool:
     """Try to finish a task; False if another process has it or it failed."""
     store = bench.store
-    with store.lock(CELLS, task.key, wait) as mine:
-        if not mine:
-            return False
-        if store.has(CELLS, task.key):
+    try:
+        with store.lock(CELLS, task.key, wait) as mine:
+            if not mine:
+                return False
+            if not store.has(CELLS, task.key):
+                store.sweep(CELLS, task.key)
+                finish(task, bench)
+                store.forget_failure(task.key)
             return True
-        try:
-            store.sweep(CELLS, task.key)
-            finish(task, bench)
-        except Exception as error:
-            if bench.debug and not isinstance(error, EXPECTED):
-                raise
-            why = explain(error)
-            progress.say(f"✕ {task.cell.label}: {why}")
-            failed.append((task, why))
-            _note_failure(task, why, store)
-            return False
-        store.forget_failure(task.key)
-        return True
+    except Exception as error:
+        if bench.debug and not isinstance(error, EXPECTED):
+            raise
+        why = explain(error)
+        progress.say(f"✕ {task.cell.label}: {why}")
+        failed.append((task, why))
+        _note_failure(task, why, store)
+        return False
 
 
 def _note_failure(task: Task, why: str, store: Store) -> None:

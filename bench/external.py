@@ -90,11 +90,14 @@ def _score(
 ) -> tuple[Scores, bytes, str, dict[str, Any]]:
     """Scores, a gallery, the fingerprint of the ground truth, and the variants if asked for."""
     if rules.name == "coco-ap" and where[0] == "coco":
-        from protocols import coco_ap, coco_results
+        from protocols import coco_ap, coco_diagnosis, coco_results
         from protocols.datasets import coco
 
         truth = coco.ground_truth(where[1], data)
-        return coco_ap.score(coco_results.read(file, truth), truth, **options), b"", truth.fingerprint, {}
+        results = coco_results.read(file, truth)
+        scores = coco_ap.score(results, truth, **options)
+        scores = replace(scores, warnings=scores.warnings + coco_diagnosis.warnings(results, truth))
+        return scores, b"", truth.fingerprint, {}
     from protocols import diagnosis
     from protocols import predictions as files
 

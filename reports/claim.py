@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeAlias
 
 from reports.known import Known
 
-VERDICTS = ("supported", "contradicted", "partly", "not tested")
 KINDS = {  # kind -> what a claim of that kind says
     "difference": "a number between two results",
     "ranking": "an order of results",

@@ -33,13 +33,26 @@ class Comparison:
         return None if self.row is None or self.differences else self.measured - self.published.value
 
     @property
+    def test(self) -> str:
+        """What has to be measured for a comparison: "coco-ap on coco"."""
+        return " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the difference, from that of our measurement; None where either is missing."""
+        if self.delta is None or self.row["low"] is None or self.row["high"] is None:
+            return None
+        low, high = (self.row[end] / self.published.scale - self.published.value for end in ("low", "high"))
+        return low, high
+
+    @property
     def reason(self) -> str:
         """Why there is no difference to show, as a sentence; "" if there is one."""
         if self.verdict == "not rebuilt":
-            return "Quoted by the paper; no network here rebuilds it."
+            whose = "Quoted by the paper" if self.published.source == "quoted" else "The paper's own"
+            return f"{whose}; no network here rebuilds it." if self.published.protocol else ""
         if self.verdict == "not measured":
-            where = " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
-            return f"{self.published.architecture} has no {where} yet."
+            return f"{self.published.architecture} has no {self.test} yet."
         return f"Not comparable: {'; '.join(self.differences)}." if self.differences else ""
 
 

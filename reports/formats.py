@@ -13,6 +13,12 @@ STATES = {  # state -> (mark, what the word means)
     "failed": ("✕", "was tried and raised an error"),
     "blocked": ("◌", "cannot run: data or weights are missing"),
 }
+VERDICTS = {  # verdict of a claim -> (mark, what the word means)
+    "supported": ("●", "what is printed or measured bears it out"),
+    "partly": ("◐", "some of it holds, or it holds with a restriction"),
+    "contradicted": ("✕", "what is printed or measured says otherwise"),
+    "not tested": ("○", "nothing here can tell yet"),
+}
 SYNTHETIC = ("mannequin",)
 _COUNTED = ("count", "parameters", "MACs", "bytes", "calls")
 _LARGE = ((1e9, "G"), (1e6, "M"))

@@ -1,8 +1,8 @@
 """The pages of the site: what each one shows, computed from the rows. Words and layout are in templates/."""
 
 import csv
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,16 @@ from typing import Any
 import pandas as pd
 
 from reports import figures, formats, tables
+from reports.claim import Claim, Evidence, Verdict
+from reports.claims import CLAIMS
 from reports.compare import FIELDS, Comparison, compare, facts, required
+from reports.known import Known
 from reports.published import Paper, Table
 from reports.snapshot import Snapshot
 from reports.tables import Leaderboard
 
 _PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+SEVERAL = "several"  # the paper of a claim that two or more make
 VERDICTS = ("reproduced", "above", "below", "not comparable", "not measured", "not rebuilt")
 
 
@@ -33,13 +37,16 @@ def pages(snapshot: Snapshot, papers: dict[str, Paper], contact_sheet: str) -> I
     boards = {name: tables.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
     compared = {key: compare(paper.values(), snapshot) for key, paper in papers.items()}
     ranked = [board for group in boards.values() for board in group]
-    yield _index(snapshot, papers, ranked, compared)
+    ledger = judged(snapshot, papers)
+    yield _index(snapshot, papers, ranked, compared, ledger)
+    yield Page("claims.html", "claims.html", {"ledger": ledger, "several": SEVERAL})
     for name, group in boards.items():
         yield Page(
             f"protocols/{formats.slug(name)}.html", "protocol.html", {"rules": snapshot.protocol[name], "boards": group}
         )
     for key, paper in papers.items():
-        yield _paper(snapshot, paper, compared[key])
+        own = [(claim, verdict) for claim, verdict in ledger if claim.paper == key]
+        yield _paper(snapshot, paper, compared[key], own)
     yield Page("curves.html", "figures.html", _curves(ranked))
     yield Page("training.html", "figures.html", _training(ranked))
     yield Page("predictions.html", "predictions.html", {"boards": _galleries(ranked)})
@@ -48,6 +55,21 @@ def pages(snapshot: Snapshot, papers: dict[str, Paper], contact_sheet: str) -> I
     for cell in snapshot.sorted_cells:
         context = {"cell": cell, "rows": snapshot.rows.get(cell["cell"], []), "picture": gallery(cell) is not None}
         yield Page(cell_path(cell), "cell.html", context)
+
+
+def judged(snapshot: Snapshot, papers: dict[str, Paper]) -> list[tuple[Claim, Verdict]]:
+    """Every claim of the ledger with its verdict."""
+    known = Known(papers, snapshot)
+    return [(claim, claim.check(known)) for claim in CLAIMS]
+
+
+def evidence_path(evidence: Evidence, papers: dict[str, Paper]) -> str:
+    """Where in the site something lies that a verdict rests on; places that are not quoted lead to the paper."""
+    if evidence.kind == "cell":
+        return f"cells/{formats.slug(evidence.target)}.html"
+    quoted = evidence.label in {item.place for item in papers[evidence.target].statements}
+    anchor = f"#{formats.slug(evidence.label)}" if evidence.kind == "table" or quoted else ""
+    return f"papers/{evidence.target}.html{anchor}"
 
 
 def cell_path(cell: dict[str, Any]) -> str:
@@ -66,7 +88,11 @@ def _kept(cell: dict[str, Any], name: str) -> Path | None:
 
 
 def _index(
-    snapshot: Snapshot, papers: dict[str, Paper], boards: list[Leaderboard], compared: dict[str, list[Comparison]]
+    snapshot: Snapshot,
+    papers: dict[str, Paper],
+    boards: list[Leaderboard],
+    compared: dict[str, list[Comparison]],
+    ledger: list[tuple[Claim, Verdict]],
 ) -> Page:
     """The state of everything, and what can be read from it."""
     provenance = [cell["provenance"] for cell in snapshot.sorted_cells if cell["provenance"]]
@@ -80,6 +106,7 @@ def _index(
         "commits": sorted({row["commit"] for row in provenance if row.get("commit")}),
         "devices": sorted({row["device"] for row in provenance if row.get("device")}),
         "papers": papers,
+        "claims": Counter(verdict.verdict for _, verdict in ledger),
         "headlines": {
             row["name"]: " ".join(part for part in row["headline"] if part != "all") for row in snapshot.protocols
         },
@@ -89,22 +116,60 @@ def _index(
     return Page("index.html", "index.html", context)
 
 
-def _paper(snapshot: Snapshot, paper: Paper, comparisons: list[Comparison]) -> Page:
-    """The tables of a paper, each value beside ours."""
+def _paper(
+    snapshot: Snapshot, paper: Paper, comparisons: list[Comparison], ledger: list[tuple[Claim, Verdict]]
+) -> Page:
+    """The tables of a paper, each value beside ours, what it claims, and what was quoted for that."""
     found = {(item.published.table, item.published.row, item.published.column): item for item in comparisons}
-    shown = [(table, _lines(table, found), _conditions(snapshot, table, found)) for table in paper.tables]
-    verdicts = Counter(item.verdict for item in comparisons)
-    return Page(f"papers/{paper.key}.html", "paper.html", {"paper": paper, "tables": shown, "verdicts": verdicts})
+    quotations = defaultdict(dict)
+    for item in paper.statements:
+        quotations[item.place][item.quote] = item
+    context = {
+        "paper": paper,
+        "tables": [(table, _lines(table, found), _conditions(snapshot, table, found)) for table in paper.tables],
+        "verdicts": Counter(item.verdict for item in comparisons),
+        "ledger": ledger,
+        "quotations": {place: list(quotes) for place, quotes in quotations.items()},
+    }
+    return Page(f"papers/{paper.key}.html", "paper.html", context)
 
 
-def _lines(table: Table, found: dict[tuple, Comparison]) -> list[tuple]:
-    """Row, its comparisons in the order of the columns (None: nothing printed), and why differences are missing."""
-    lines = []
-    for row in table.rows:
-        items = [found.get((table.name, row.name, column.name)) for column in table.columns]
-        reasons = dict.fromkeys(item.reason for item in items if item and item.reason)
-        lines.append((row, items, list(reasons)))
-    return lines
+@dataclass(frozen=True)
+class Line:
+    """One line of a table as it is printed."""
+
+    name: str
+    architecture: str
+    labels: tuple[str, ...]
+    own: bool
+    items: list[Comparison | None]  # in the order of the printed columns; None: nothing printed
+    reasons: list[str]  # why differences are missing
+
+
+def _lines(table: Table, found: dict[tuple, Comparison]) -> list[Line]:
+    """The lines of a table; of a transposed one, a line is a column of the data."""
+    grid = [[found.get((table.name, row.name, column.name)) for column in table.columns] for row in table.rows]
+    if table.transposed:
+        flipped = zip(table.columns, zip(*grid, strict=True), strict=True)
+        return [Line(column.name, "", (), True, list(items), _reasons(items)) for column, items in flipped]
+    return [
+        Line(row.name, row.architecture, row.labels, row.source == "own", items, [*_reasons(items), row.note])
+        for row, items in zip(table.rows, grid, strict=True)
+    ]
+
+
+def _reasons(items: Iterable[Comparison | None]) -> list[str]:
+    """Why differences are missing, each reason once; networks that lack the same measurement share a sentence."""
+    reasons, lacking = {}, defaultdict(dict)
+    for item in items:
+        if item and item.verdict == "not measured":
+            lacking[item.test][item.published.architecture] = None
+        elif item and item.reason:
+            reasons[item.reason] = None
+    told = (
+        f"{', '.join(names)} {'have' if len(names) > 1 else 'has'} no {test} yet." for test, names in lacking.items()
+    )
+    return [*reasons, *told]
 
 
 def _conditions(snapshot: Snapshot, table: Table, found: dict[tuple, Comparison]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import jinja2
 import numpy as np
 
 from reports import formats
-from reports.pages import VERDICTS, Page, cell_path, gallery, pages, write_csv
+from reports.claim import KINDS
+from reports.pages import SEVERAL, VERDICTS, Page, cell_path, evidence_path, gallery, judged, pages, write_csv
 from reports.published import Paper, papers
 from reports.snapshot import Snapshot
 
@@ -29,6 +30,7 @@ _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
 )  # fmt: skip
+_LEDGER = ("id", "paper", "kind", "place", "statement", "verdict", "sentence")
 _FILTERS = (
     "breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "printed", "signed", "slug",
 )  # fmt: skip
@@ -76,6 +78,11 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         {key: getattr(value, key) for key in _PRINTED} for paper in published.values() for value in paper.values()
     ]
     write_csv(folder / "data" / "published.csv", printed, _PRINTED)
+    ledger = [
+        {key: getattr(claim, key, getattr(verdict, key, "")) for key in _LEDGER}
+        for claim, verdict in judged(snapshot, published)
+    ]
+    write_csv(folder / "data" / "claims.csv", ledger, _LEDGER)
 
 
 def gallery_path(cell: dict[str, Any]) -> str:
@@ -103,6 +110,10 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
     environment.globals |= {
         "STATES": formats.STATES,
         "VERDICTS": VERDICTS,
+        "CLAIM_VERDICTS": formats.VERDICTS,
+        "KINDS": KINDS,
+        "SEVERAL": SEVERAL,
+        "evidence_path": evidence_path,
         "cell_path": cell_path,
         "gallery_path": gallery_path,
         "all_papers": published,

@@ -224,3 +224,26 @@ def test_paper_shows_what_is_folded_away(watch):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details table").first.is_visible()
     assert not page.locator(".top nav").is_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_claims_are_filtered_without_a_script(watch, script):
+    page = watch(java_script_enabled=script).open("claims.html")
+    shown = page.locator(".claims > li:visible")
+    assert shown.count() == 166
+    page.get_by_role("radio", name="Nie 2019").check()
+    assert shown.count() == 26
+    page.get_by_role("radio", name="contradicted").check()
+    few = shown.count()
+    assert 0 < few < 26 and page.locator('.claims > li[data-verdict="supported"]:visible').count() == 0
+    page.get_by_role("group", name="Paper").get_by_role("radio", name="all").check()
+    assert shown.count() > few
+
+
+def test_a_filtered_ledger_is_a_link(watch):
+    page = watch().open("claims.html", "#verdict=not%20tested&paper=yang2017")
+    rows = page.locator(".claims > li:visible")
+    assert 0 < rows.count() < 28
+    assert rows.first.get_attribute("data-verdict") == "not tested"
+    page.get_by_role("group", name="Verdict").get_by_role("radio", name="all").check()
+    assert rows.count() == 28 and "verdict" not in page.url and "paper=yang2017" in page.url

@@ -1,13 +1,17 @@
 """The site as files: self-contained, escaped, accessible markup, the same bytes, never half a site."""
 
 import html.parser
+import os
 import re
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from snapshots import HOSTILE, PCKH, cell, counts, pckh, small
 
-from reports import pages, site
+from reports import formats, pages, site
+from reports.claims import CLAIMS
 from reports.snapshot import Snapshot
 
 SHEET = np.full((64, 64, 3), 128, np.uint8)
@@ -58,8 +62,9 @@ def documents(built):
 
 
 def test_every_page_is_there(built, snapshot, documents):
-    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "protocols/mpii-pckh",
-                "protocols/complexity", "papers/yang2017"}  # fmt: skip
+    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "claims",
+                "protocols/mpii-pckh", "protocols/complexity"}  # fmt: skip
+    expected |= {f"papers/{key}" for key in ("liu2018", "chu2017", "yang2017", "li2019", "nie2019")}
     expected |= {pages.cell_path(made).removesuffix(".html") for made in snapshot.cells}
     assert {name.removesuffix(".html") for name in documents} == expected
     assert (built / "data" / "measurements.csv").read_text().count("\n") == 1 + len(snapshot.measurements)
@@ -75,6 +80,10 @@ def test_every_link_leads_somewhere_inside(built, documents):
                 continue
             assert not re.match(r"[a-z]+:|//|/", target), (name, target)
             path, _, anchor = target.partition("#")
+            if path and anchor and "=" not in anchor:  # fragments with "=" are filters
+                there = os.path.normpath(Path(name).parent / path)
+                ids_there = {attributes.get("id") for _, attributes in documents[there].tags}
+                assert anchor in ids_there, (name, target)
             assert (built / name).parent.joinpath(path).exists() if path else anchor in ids, (name, target)
 
 
@@ -124,7 +133,33 @@ def test_the_paper_shows_differences_only_where_they_are_true(documents):
     text = " ".join("".join(documents["papers/yang2017.html"].words).split())
     assert re.search(r"Eight-stack hourglassprm-baseline-8 23.723.7\+0.02 41.241.1−0.07", text)
     assert "Not comparable: split val, in the paper test; scales 1, in the paper 6." in text
-    assert "15 cells" not in text and text.count("±") + text.count("+0.") + text.count("−0.") == 4
+    tables = text[: text.index("Quotations")]
+    assert tables.count("±") + tables.count("+0.") + tables.count("−0.") == 4
+
+
+def test_tables_are_laid_out_as_printed(documents):
+    text = " ".join(" ".join(documents["papers/li2019.html"].words).split())
+    assert "method Res-50 mspn-1 Res-101 mspn-1-res101 Res-152 mspn-1-res152 Res-254 mspn-1-res254 comparison" in text
+    assert "AP 71.5 73.1 73.6 74.0" in text and "Flops(G) 4.4 7.5 11.2 18.0" in text
+    assert "Mask R-CNN [14] Res-50-FPN – 63.1 87.3 68.7 57.8 71.4 – not printed" in text
+    missing = " ".join("".join(documents["papers/nie2019.html"].words).split())
+    assert missing.count("The table is an image in the published document") == 6
+
+
+def test_every_claim_is_in_the_ledger_with_its_verdict(built, documents):
+    text = " ".join(" ".join(documents["claims.html"].words).split())
+    items = [
+        attributes for tag, attributes in documents["claims.html"].tags if tag == "li" and "data-verdict" in attributes
+    ]
+    assert [item["id"] for item in items] == [claim.id for claim in CLAIMS] and len(items) == 166
+    counts = Counter(item["data-verdict"] for item in items)
+    assert all(f"{number} {verdict}" in text for verdict, number in counts.items())
+    assert "A01 IOI is 1.5 points better overall than the residual baseline. Liu 2018" in text
+    lines = (built / "data" / "claims.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 1 + len(CLAIMS) and lines[0] == "id,paper,kind,place,statement,verdict,sentence"
+    index = " ".join(" ".join(documents["index.html"].words).split())
+    assert all(f"{number} {mark} {verdict}" in index for verdict, number, mark in
+               ((name, counts[name], formats.VERDICTS[name][0]) for name in formats.VERDICTS))  # fmt: skip
 
 
 def test_the_same_rows_give_the_same_bytes(snapshot, built, tmp_path):

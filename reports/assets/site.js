@@ -119,6 +119,16 @@ function makeCopyable(block) {
   block.append(button);
 }
 
+/* Radio buttons filter by the style sheet alone; here a choice becomes part of the link. */
+function makeLinkable(filters) {
+  for (const [name, value] of fragment()) {
+    const chosen = [...filters.querySelectorAll("input")].find((input) => input.name === name && input.value === value);
+    if (chosen) chosen.checked = true;
+  }
+  filters.addEventListener("change", (event) => remember(event.target.name, event.target.value));
+}
+
+document.querySelectorAll(".filters").forEach(makeLinkable);
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 document.querySelectorAll("table[data-search]").forEach(makeFilterable);
 document.querySelectorAll(".command").forEach(makeCopyable);

@@ -46,7 +46,8 @@ def _baselines(known: Known, tables: tuple[tuple[str, str], ...]) -> Finding:
         numbers = [{tuple(value.value for value in row) for row in rows} for rows in groups]
         if not set.intersection(*numbers):
             apart.append(f"{author} ({'; '.join(say(rows[0][-1]) for rows in groups)})")
-    words = f"{len(shared)} rows stand in more than one of {', '.join(f'{name} of {known.papers[paper].short}' for paper, name in tables)}: "
+    names = ", ".join(f"{name} of {known.papers[paper].short}" for paper, name in tables)
+    words = f"{len(shared)} rows stand in more than one of {names}: "
     words += f"not equal are {', '.join(apart)}." if apart else "all are equal, cell by cell."
     return finding(not apart, words, *(Evidence("table", *place) for place in tables))
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 import architectures
+from bench.paired import paired
 from bench.plan import FRESH, STALE, Task
 from bench.publish import describe
 from bench.store import CELLS, Store
@@ -30,6 +31,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         cells=list(cells.values()),
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
         protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
+        paired=paired(store),
     )
 
 

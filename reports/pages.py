@@ -32,12 +32,13 @@ class Page:
     context: dict[str, Any]
 
 
-def pages(snapshot: Snapshot, papers: dict[str, Paper], contact_sheet: str) -> Iterator[Page]:
+def pages(
+    snapshot: Snapshot, papers: dict[str, Paper], ledger: list[tuple[Claim, Verdict]], contact_sheet: str
+) -> Iterator[Page]:
     """Every page. `contact_sheet` is the site's path of the picture of mannequins, "" for none."""
     boards = {name: tables.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
     compared = {key: compare(paper.values(), snapshot) for key, paper in papers.items()}
     ranked = [board for group in boards.values() for board in group]
-    ledger = judged(snapshot, papers)
     yield _index(snapshot, papers, ranked, compared, ledger)
     yield Page("claims.html", "claims.html", {"ledger": ledger, "several": SEVERAL})
     for name, group in boards.items():

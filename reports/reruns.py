@@ -181,5 +181,11 @@ def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str
         return missing(known, lacking, Test(protocol, "", "", metric))
     told = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
     words = told.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
-    label = metric if part == "all" else f"{metric} of {part}"
-    return finding(rows[0]["value"] < rows[1]["value"], f"{label.capitalize()}: {words}.", *map(cell, rows))
+    where = "" if part == "all" else f", {part}"
+    return finding(rows[0]["value"] < rows[1]["value"], f"{label(metric)}{where}: {words}.", *map(cell, rows))
+
+
+def label(metric: str) -> str:
+    """A metric of a network alone as a sentence begins with it."""
+    names = {"macs": "MACs", "giga_published": "Operations by the paper's rule, G", "rf_mean": "Mean receptive field"}
+    return names.get(metric, metric.capitalize())

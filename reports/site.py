@@ -70,7 +70,8 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         if source := gallery(cell):
             shutil.copyfile(source, folder / gallery_path(cell))
     render = _renderer(snapshot, published)
-    for page in pages(snapshot, published, picture):
+    ledger = judged(snapshot, published)
+    for page in pages(snapshot, published, ledger, picture):
         (folder / page.path).write_text(render(page), encoding="utf-8")
     rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
     write_csv(folder / "data" / "measurements.csv", rows, _COLUMNS)
@@ -78,11 +79,8 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         {key: getattr(value, key) for key in _PRINTED} for paper in published.values() for value in paper.values()
     ]
     write_csv(folder / "data" / "published.csv", printed, _PRINTED)
-    ledger = [
-        {key: getattr(claim, key, getattr(verdict, key, "")) for key in _LEDGER}
-        for claim, verdict in judged(snapshot, published)
-    ]
-    write_csv(folder / "data" / "claims.csv", ledger, _LEDGER)
+    claims = [{key: getattr(claim, key, getattr(verdict, key, "")) for key in _LEDGER} for claim, verdict in ledger]
+    write_csv(folder / "data" / "claims.csv", claims, _LEDGER)
 
 
 def gallery_path(cell: dict[str, Any]) -> str:

@@ -320,7 +320,7 @@ def test_receptive_fields_are_read_from_the_graph():
     assert check("C11", **plant(one)).verdict == "partly"
 
 
-@pytest.mark.parametrize(("total", "verdict"), [(4.1, "supported"), (2.1, "contradicted")])
+@pytest.mark.parametrize(("total", "verdict"), [(4.1, "supported"), (6.0, "partly"), (2.1, "contradicted")])
 def test_variances_of_sums(total, verdict):
     """Two addends of variance 2 give about 4, twice the one that either has."""
     part = "stacks.0.hourglass"

@@ -7,7 +7,7 @@ from reports.checks import MPII_JOINTS, best, differ, gain, gains, largest, mean
 from reports.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
 from reports.claims.scales import INCEPTION, IOI, RESIDUAL
 from reports.known import Known
-from reports.reruns import MPII, Test, again, better, cell, missing
+from reports.reruns import MPII, Test, again, better, cell, label, missing
 
 PAPER = "liu2018"
 T1, T2, T3, T4, T5, T6, T7 = ((PAPER, f"Table {number}") for number in range(1, 8))
@@ -61,7 +61,7 @@ def a06(known: Known) -> Verdict:
             found.append(missing(known, lacking, Test("complexity", "", "", metric)))
             continue
         ratio = max(row["value"] for row in rows.values()) / min(row["value"] for row in rows.values())
-        words = f"The networks of Table 1 differ by a factor of {ratio:.2f} in {metric}."
+        words = f"The networks of Table 1 differ by a factor of {ratio:.2f} in {label(metric)}."
         found.append(finding(ratio <= ALIKE, words, *map(cell, rows.values())))
     return conclude(found)
 

@@ -1,5 +1,6 @@
 """Nie et al. 2019: a convolution machine; its tables are images, so that most claims need runs. Ids T01 to T26."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from reports.checks import agree, exceeds, gain, numbers, quoted, same
@@ -53,14 +54,13 @@ def _against(known: Known, names: tuple[str, ...]) -> list[Finding]:
 
 
 def t08(known: Known) -> Verdict:
-    """Our widths are a choice, so that a smaller count of ours proves nothing alone."""
-    found = []
-    for metric in ("parameters", "macs"):
-        item = less(known, "nie-4", "cpm-6", "complexity", metric)
-        row = known.snapshot.architecture.get("nie-4", {})
-        chosen = item.holds == "yes" and row.get("kind") == "reconstruction"
-        words = f"{item.words} nie-4 is a reconstruction: {row.get('summary', '')}." if chosen else item.words
-        found.append(Finding("limited" if chosen else item.holds, words, item.evidence))
+    """Where our widths are a choice, a smaller count of ours proves little."""
+    row = known.snapshot.architecture.get("nie-4", {})
+    chosen = row.get("kind") == "reconstruction"
+    found = [less(known, "nie-4", "cpm-6", "complexity", metric) for metric in ("parameters", "macs")]
+    if chosen:
+        found = [replace(item, holds="limited") if item.holds == "yes" else item for item in found]
+        found.append(Finding("note", f"nie-4 is a reconstruction: {row['summary']}."))
     return conclude(found)
 
 

@@ -1,11 +1,14 @@
 """Yang et al. 2017: pyramid residual modules, initialization and variance of networks with branches. Ids P01 to P28."""
 
+import re
+
 import numpy as np
 
 from reports.checks import agree, best, gain, gains, lead, means, printed_as, ratio
 from reports.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
+from reports.formats import number
 from reports.known import Known, Row
-from reports.reruns import CIFAR, MPII, Test, again, better, cell, less, missing, reproduces, unmeasured
+from reports.reruns import CIFAR, MPII, Test, again, better, cell, label, less, missing, reproduces, unmeasured
 
 PAPER = "yang2017"
 T1, T2, T3 = (PAPER, "Table 1"), (PAPER, "Table 2"), (PAPER, "Table 3")
@@ -17,6 +20,7 @@ BASE, CONTROLLED, FULL = (
 UNIT = Evidence("text", PAPER, "section 3.3")
 THEORY = Evidence("text", PAPER, "section 4")
 ALIKE = 1.05  # sizes within 5 % are similar
+MERGE = re.compile(r"hourglass( #\d+)?$")  # how a merge is called among the probes
 TWICE = (1.5, 2.5)  # approximately doubled
 
 
@@ -89,19 +93,20 @@ def p12(known: Known) -> Verdict:
 def p13(known: Known) -> Verdict:
     """Each of the larger designs needs more than each of the smaller ones."""
     orders = (("parameters", ("a", "c"), ("b", "bstar", "d")), ("giga_published", ("a", "c", "d"), ("b", "bstar")))
-    found = []
-    for metric, larger, smaller in orders:
-        names = [f"pyranet-{design}-2" for design in (*larger, *smaller)]
-        rows = {name: known.row(name, "complexity", metric) for name in names}
-        if lacking := [name for name, row in rows.items() if row is None]:
-            found.append(missing(known, lacking, Test("complexity", "", "", metric)))
-            continue
-        found += [
-            less(known, f"pyranet-{low}-2", f"pyranet-{high}-2", "complexity", metric)
-            for low in smaller
-            for high in larger
-        ]
-    return conclude(found)
+    return conclude(_heavier(known, metric, larger, smaller) for metric, larger, smaller in orders)
+
+
+def _heavier(known: Known, metric: str, larger: tuple[str, ...], smaller: tuple[str, ...]) -> Finding:
+    rows = {design: known.row(f"pyranet-{design}-2", "complexity", metric) for design in (*larger, *smaller)}
+    if lacking := [f"pyranet-{design}-2" for design, row in rows.items() if row is None]:
+        return missing(known, lacking, Test("complexity", "", "", metric))
+    told = [
+        ", ".join(f"{design} {number(rows[design]['value'], rows[design]['unit'])}" for design in group)
+        for group in (larger, smaller)
+    ]
+    apart = min(rows[design]["value"] for design in larger) > max(rows[design]["value"] for design in smaller)
+    words = f"{label(metric)} of two stacks: {told[0]}, against {told[1]}."
+    return finding(apart, words, *map(cell, rows.values()))
 
 
 def p14(known: Known) -> Verdict:
@@ -123,7 +128,7 @@ def p16(known: Known) -> Verdict:
 
 
 def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
-    """Each addition of two responses of an hourglass, and Var(sum) over the mean of its addends' variances."""
+    """Each merge of an hourglass, and Var(sum) over the mean of its addends' variances; its units are no merges."""
     found = []
     for made in known.snapshot.sorted_cells:
         rows = known.snapshot.rows.get(made["cell"], ())
@@ -132,7 +137,7 @@ def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
         value = {(row["metric"], row["part"]): row["value"] for row in rows}
         for row in rows:
             addends = [value.get(("addend_variance", f"{row['part']} / {number}")) for number in (1, 2)]
-            if row["metric"] == "variance" and "hourglass" in row["part"].lower() and all(addends):
+            if row["metric"] == "variance" and MERGE.search(row["part"]) and all(addends):
                 found.append((row, 2 * row["value"] / sum(addends)))
     return found
 
@@ -142,8 +147,10 @@ def p17(known: Known) -> Verdict:
     if not merges:
         return conclude(missing(known, ["prm-baseline-2"], Test("init-variance", "", "", "variance")))
     middle = float(np.median([times for _, times in merges]))
-    words = f"Var(sum) is {middle:.2f} times the mean variance of its addends, median of {len(merges)} additions."
-    return conclude(finding(TWICE[0] <= middle <= TWICE[1], words, cell(merges[0][0])))
+    words = f"Var(sum) is {middle:.2f} times the mean variance of its addends, median of {len(merges)} merges."
+    about = f"That is {'' if TWICE[0] <= middle <= TWICE[1] else 'not '}within {TWICE[0]} to {TWICE[1]}."
+    grows = finding(middle >= TWICE[0], words, cell(merges[0][0]))
+    return conclude(grows, finding(TWICE[0] <= middle <= TWICE[1], about))
 
 
 def p19(known: Known) -> Verdict:

@@ -65,6 +65,7 @@ class MSPN(nn.Module):
         super().__init__()
         stem, features = channels(64, width), channels(256, width)
         self.target_kernels = tuple(kernel for stage in kernels for kernel in stage)
+        self.heads_per_stage = len(kernels[0])
         self.top = nn.Sequential()
         self.top.add_module("conv", conv_norm(3, stem, 7, stride=2))  # N x 64 x h/2 x w/2
         self.top.add_module("maxpool", nn.MaxPool2d(3, 2, 1))  # N x 64 x h/4 x w/4

@@ -33,6 +33,7 @@ class MSPNHourglass(nn.Module):
         finest = None if coarse_to_fine else [7] * stages
         kernels = target_kernels(stages, multi_scale=coarse_to_fine, finest=finest)
         self.target_kernels = tuple(kernel for stage in kernels for kernel in stage)
+        self.heads_per_stage = len(kernels[0])
         stem, middle, features = channels(64, width), channels(128, width), channels(256, width)
         units = Residual(stem, middle), Residual(middle, middle), Residual(middle, middle), Residual(middle, features)
         self.stem = newell_stem(stem, *units)

@@ -9,6 +9,10 @@ from torch.nn import functional as F
 
 from bench.prepare import MARGIN, Crops
 from bench.recipe import Augmentation, Pixels
+from protocols.keypoints import Skeleton
+
+LOWER_BODY = ("pelvis", "hip", "knee", "ankle")
+WHOLE = slice(None)
 
 
 def rows_of_step(step: int, count: int, batch: int, seed: int) -> np.ndarray:
@@ -28,57 +32,118 @@ def augmented(
     size: tuple[int, int],
     rules: Augmentation,
     pixels: Pixels,
-    mirror: Sequence[int],
+    skeleton: Skeleton,
     generator: torch.Generator,
     device: str,
+    part: slice = WHOLE,
+    source: np.ndarray | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Images (B x 3 x H x W), keypoints (B x J x 2, pixels of the input) and their mask (B x J).
+    """Images (B x 3 x H x W), keypoints (B x J x 2, pixels of the input) and their visibility (B x J).
 
-    `generator` is a CPU generator, so that every device sees the same augmentation.
+    `generator` is a CPU generator, so that every device sees the same augmentation. Of the batch `rows`, only
+    `part` is returned; what is drawn for a person does not depend on it. `source` are that part's pixels, if they
+    were read before.
     """
-    source = torch.from_numpy(crops.pixels[rows]).to(device).permute(0, 3, 1, 2).float() / 255
-    points = torch.from_numpy(crops.keypoints[rows]).to(device)
-    mask = torch.from_numpy(crops.annotated[rows]).to(device)
-
-    forward = _transforms(len(rows), source.shape[-2:], size, rules, generator)
-    flipped = forward[:, 0, 0] * forward[:, 1, 1] < forward[:, 0, 1] * forward[:, 1, 0]  # negative determinant
-    images = _warp(source, _inverse(forward).to(device), size)
-    if rules.colour:
-        gain = 1 + rules.colour * (2 * torch.rand(len(rows), 3, 1, 1, generator=generator) - 1)
-        images = (images * gain.to(device)).clamp(0, 1)
-    forward = forward.to(device)
+    forward = _transforms(crops, rows, size, rules, skeleton, generator)[part]
+    gain = 1 + rules.colour * (2 * torch.rand(len(rows), 3, 1, 1, generator=generator) - 1) if rules.colour else None
+    chosen = rows[part]
+    source = crops.pixels[chosen] if source is None else source
+    images = torch.from_numpy(source).to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+    images = _warp(images, _inverse(forward).to(device), size)
+    if gain is not None:
+        images = (images * gain[part].to(device)).clamp(0, 1)
+    points = torch.from_numpy(crops.keypoints[chosen])
+    visibility = torch.from_numpy(crops.visibility[chosen])
     points = torch.einsum("bij,bkj->bki", forward[:, :, :2], points) + forward[:, None, :, 2]
-    swap, order = flipped.to(device), list(mirror)
-    points = torch.where(swap[:, None, None], points[:, order], points)
-    mask = torch.where(swap[:, None], mask[:, order], mask)
-    return normalised(images, pixels), points, mask
+    flipped = forward[:, 0, 0] * forward[:, 1, 1] < forward[:, 0, 1] * forward[:, 1, 0]  # negative determinant
+    order = list(skeleton.mirror)
+    points = torch.where(flipped[:, None, None], points[:, order], points)
+    visibility = torch.where(flipped[:, None], visibility[:, order], visibility)
+    return normalised(images, pixels), points.to(device), visibility.to(device)
 
 
 def normalised(images: torch.Tensor, pixels: Pixels) -> torch.Tensor:
-    """(pixel - mean) / std of B x 3 x H x W images with values in 0..1."""
+    """(pixel - mean) / std of B x 3 x H x W RGB images with values in 0..1, channels in the recipe's order."""
+    if pixels.channels == "bgr":
+        images = images.flip(1)
     mean = torch.tensor(pixels.mean, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(pixels.std, device=images.device).view(1, 3, 1, 1)
     return (images - mean) / std
 
 
 def _transforms(
-    count: int, cached: Sequence[int], size: tuple[int, int], rules: Augmentation, generator: torch.Generator
+    crops: Crops,
+    rows: np.ndarray,
+    size: tuple[int, int],
+    rules: Augmentation,
+    skeleton: Skeleton,
+    generator: torch.Generator,
 ) -> torch.Tensor:
     """B x 2 x 3: from pixels of the cached crop to pixels of the input."""
 
     def uniform(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(count, generator=generator)
+        return low + (high - low) * torch.rand(len(rows), generator=generator)
 
     turn = uniform(-rules.rotation, rules.rotation) * (math.pi / 180)
     turn = turn * (uniform(0, 1) < rules.rotation_probability)
-    zoom = MARGIN * size[0] / cached[0] / uniform(*rules.scale)
+    scale = uniform(*rules.scale)
     side = torch.where(uniform(0, 1) < rules.flip, -1.0, 1.0)
+    centre, height = _windows(crops, rows, size, rules, skeleton, uniform)
+    zoom = size[0] / height / scale
     cos, sin = torch.cos(turn) * zoom, torch.sin(turn) * zoom
     linear = torch.stack([torch.stack([cos * side, -sin * side], -1), torch.stack([sin, cos], -1)], dim=1)
     # The centre goes to the centre; a mirror image maps x to W - 1 - x, so that it shifts by one pixel.
-    target = torch.stack([size[1] / 2 - (side < 0).float(), torch.full((count,), size[0] / 2)], dim=-1)
-    shift = target - linear @ torch.tensor([cached[1] / 2, cached[0] / 2])
+    target = torch.stack([size[1] / 2 - (side < 0).float(), torch.full((len(rows),), size[0] / 2)], dim=-1)
+    shift = target - torch.einsum("bij,bj->bi", linear, centre)
     return torch.cat([linear, shift.unsqueeze(-1)], dim=-1)
+
+
+def _windows(
+    crops: Crops, rows: np.ndarray, size: tuple[int, int], rules: Augmentation, skeleton: Skeleton, uniform
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centres (B x 2) and heights (B) of the windows before scaling, in pixels of the cached crops."""
+    cached = crops.pixels.shape[1:3]
+    centre = torch.tensor([cached[1] / 2, cached[0] / 2]).expand(len(rows), 2)
+    height = torch.full((len(rows),), cached[0] / MARGIN)
+    aspect = size[0] / size[1]
+    if any(rules.box) and crops.boxes is not None:
+        box = torch.from_numpy(crops.boxes[rows])  # x, y, width, height
+        centre = box[:, :2] + box[:, 2:] / 2
+        height = _fitted(box[:, 2:], rules.box, aspect, uniform)
+    if rules.half_body:
+        low, high, chosen = _half_bodies(crops, rows, rules, skeleton, uniform)
+        half = _fitted(high - low, rules.half_body_box, aspect, uniform)
+        centre = torch.where(chosen[:, None], (low + high) / 2, centre)
+        height = torch.where(chosen, half.clamp(min=1), height)
+    return centre, height
+
+
+def _fitted(sides: torch.Tensor, growth: Sequence[float], aspect: float, uniform) -> torch.Tensor:
+    """Heights (B) of windows of the input's shape around boxes (B x 2: width, height) that grow at random."""
+    width = sides[:, 0] * (1 + uniform(0, growth[0]))
+    return torch.maximum(sides[:, 1] * (1 + uniform(0, growth[1])), width * aspect)
+
+
+def _half_bodies(
+    crops: Crops, rows: np.ndarray, rules: Augmentation, skeleton: Skeleton, uniform
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The corners (B x 2 each) around the joints of the upper or the lower body, and for whom (B bool) they count.
+
+    The rule of Li 2019's release: the wanted half if more than three of its joints are annotated, else the lower,
+    else the upper one; never a half of fewer than three joints.
+    """
+    points = torch.from_numpy(crops.keypoints[rows])
+    there = torch.from_numpy(crops.annotated[rows])
+    lower = torch.tensor([any(word in joint for word in LOWER_BODY) for joint in skeleton.joints])
+    wanted = uniform(0, 1) < rules.half_body
+    upper_first = uniform(0, 1) < rules.half_body_upper
+    up, down = (there & ~lower).sum(1), (there & lower).sum(1)
+    take_upper = (upper_first & (up > 3)) | (down <= 3)
+    members = there & torch.where(take_upper[:, None], ~lower, lower)
+    chosen = wanted & (there.sum(1) > rules.half_body_joints) & (members.sum(1) >= 3)
+    low = torch.where(members[..., None], points, torch.inf).amin(1)
+    high = torch.where(members[..., None], points, -torch.inf).amax(1)
+    return torch.where(chosen[:, None], low, 0), torch.where(chosen[:, None], high, 0), chosen
 
 
 def _inverse(matrix: torch.Tensor) -> torch.Tensor:

@@ -38,6 +38,8 @@ class Cell:
     weights: str = ""  # a released checkpoint instead of a training of our own
     limit: int = 0  # score only so many people; 0 for all
     options: dict[str, Any] = field(default_factory=dict)  # of the protocol
+    trained_on: str = ""  # another training set: "name/split", or several joined by "+"; "" for the dataset's own
+    drop_invalid: bool = False  # train without the people whose image cannot be read
 
     @property
     def row(self) -> architectures.Architecture:
@@ -64,6 +66,11 @@ class Cell:
         return self.recipe or self.row.recipe
 
     @property
+    def training_data(self) -> str:
+        """What the network is trained on: "mpii/train", or "mpii/train+lsp/train"."""
+        return self.trained_on or f"{self.dataset}/{DATASETS[self.dataset].train}"
+
+    @property
     def label(self) -> str:
         """One line for people: who under what, on what."""
         where = f" on {self.dataset}/{self.split}" if self.dataset else ""
@@ -77,6 +84,7 @@ class Cell:
         if self.rules.needs == "network":
             return place
         training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
+        training += (self.trained_on,) if self.trained_on else ()
         return (*place, self.dataset, self.split, self.limit, *training)
 
 
@@ -89,7 +97,9 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
 
 def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
     """What decides the weights."""
+    dropped = {"broken images": "dropped"} if cell.drop_invalid else {}
     return {
+        **dropped,
         "version": TRAINING_VERSION,
         "architecture": architecture_inputs(cell.row),
         "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
@@ -107,12 +117,11 @@ def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
 
 def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> dict[str, Any]:
     """What decides the predictions."""
-    loaded = recipes.load(cell.recipe_name)
     return {
         "version": PREDICTION_VERSION,
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
-        "testing": {name: getattr(loaded.testing, name) for name in loaded.testing.__struct_fields__},
+        "testing": recipes.load(cell.recipe_name).test_inputs(),
         "limit": cell.limit,
     }
 

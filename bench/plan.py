@@ -8,8 +8,9 @@ from typing import Any
 from architectures import ArchitectureError
 from bench.cell import CLEAN, COVERED, Cell, cell_inputs, differences
 from bench.errors import Problem, explain
+from bench.sources import fingerprint_of
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
-from protocols.datasets import DATASETS, fingerprint
+from protocols.datasets import fingerprint
 from protocols.errors import DataError
 
 FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", "blocked"
@@ -53,7 +54,7 @@ def _locate(cell: Cell, store: Store, data: Path) -> Task:
         if cell.rules.needs == "network":
             inputs = cell_inputs(cell)
             return Task(cell, MISSING, "not measured yet", "measure", content_key(inputs), inputs)
-        train = "" if cell.weights else fingerprint(cell.dataset, DATASETS[cell.dataset].train, data, cell.skeleton)
+        train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
         inputs = cell_inputs(cell, train, fingerprint(cell.dataset, cell.split, data, cell.skeleton))
     except (Problem, DataError, ArchitectureError, OSError) as error:
         return Task(cell, BLOCKED, explain(error), problem=error)

@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from bench.listing import place
+from bench import progress as said
+from bench.sources import Source, parts_of, source_of
 from bench.store import PREPARED, Store, content_key
 from protocols.crops import crop, to_crop, windows
-from protocols.datasets import DATASETS, open_people
+from protocols.datasets import DATASETS
+from protocols.errors import DataError
 from protocols.people import People
 
 VERSION = 1
@@ -28,29 +30,22 @@ CHUNK = 64  # people
 
 
 @dataclass(frozen=True)
-class Source:
-    """The people of a split, by name: what another process needs to open them."""
-
-    dataset: str
-    split: str
-    data: Path
-    skeleton: str
-    limit: int = 0  # only the first so many people; 0 for all
-
-    def open(self) -> People:
-        return open_people(self.dataset, self.split, self.data, self.skeleton, self.limit)
-
-
-@dataclass(frozen=True)
 class Crops:
     """Pre-cropped people; row i of every array is one person."""
 
     pixels: np.ndarray  # N x H x W x 3 uint8, memory-mapped
-    keypoints: np.ndarray  # N x J x 2 float32, pixels of the crops
-    annotated: np.ndarray  # N x J bool
+    keypoints: np.ndarray  # N x J x 2 float32, pixels of the crops; NaN where the dataset does not know the joint
+    visibility: np.ndarray  # N x J: ABSENT, OCCLUDED or VISIBLE
+    boxes: np.ndarray | None = None  # N x 4 float32: x, y, width, height, pixels of the crops
+    names: tuple[str, ...] = ()  # image and row of the annotation, for messages
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def annotated(self) -> np.ndarray:
+        """N x J bool: joints with a position, occluded ones included."""
+        return self.visibility > 0
 
     def fractions(self) -> np.ndarray:
         """Keypoints as fractions of the test window (N x J x 2)."""
@@ -61,16 +56,38 @@ class Crops:
 def prepare(store: Store, source: Source, size: tuple[int, int], progress: Callable[[int, int], None]) -> Crops:
     """The cache for networks with an input of `size`, built now if it is not there.
 
-    `progress(done, total)` is called after every chunk.
+    `progress(done, total)` is called after every chunk. An image that cannot be read is a DataError, or leaves
+    its people out if the source says so.
     """
     people = source.open()
     side = tuple(round(length * MARGIN) for length in size)
-    key = content_key({"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN})
+    inputs = {"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN}
+    key = content_key(inputs | ({"broken images": "dropped"} if source.drop_invalid else {}))
     folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, progress))
-    centre, height = windows(people)
-    points = to_crop(people.keypoints - people.origin, centre, height * MARGIN, side)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
-    return Crops(pixels, points.astype(np.float32), people.annotated)
+    return _crops(people, pixels, _kept(len(people), folder))
+
+
+def _crops(people: People, pixels: np.ndarray, rows: np.ndarray) -> Crops:
+    """The people of some rows beside the pixels, which begin with theirs."""
+    side = pixels.shape[1:3]
+    centre, height = windows(people)
+    points = to_crop(people.keypoints - people.origin, centre, height * MARGIN, side).astype(np.float32)
+    boxes = None
+    if people.boxes is not None:
+        corners = np.stack([people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]], axis=1)
+        corners = to_crop(corners - people.origin, centre, height * MARGIN, side)
+        boxes = np.concatenate([corners[:, 0], corners[:, 1] - corners[:, 0]], axis=1).astype(np.float32)
+        boxes = boxes[rows]
+    names = tuple(f"{people.images[row]} (person {row})" for row in rows)
+    return Crops(pixels[: len(rows)], points[rows], people.visibility[rows], boxes, names)
+
+
+def _kept(count: int, folder: Path) -> np.ndarray:
+    """The rows whose image could be read."""
+    path = folder / "dropped"
+    dropped = [int(line) for line in path.read_text().split()] if path.exists() else []
+    return np.setdiff1d(np.arange(count), dropped)
 
 
 def _build(
@@ -78,9 +95,10 @@ def _build(
 ) -> None:
     """Fill the chunks that an earlier try did not finish, then publish."""
     work = store.work(PREPARED, key)
-    path, finished = work / "pixels.npy", work / "finished"
+    path, finished, dropped = work / "pixels.npy", work / "finished", work / "dropped"
     if not (path.exists() and finished.exists()):  # the first is gone if an earlier try died while publishing
         finished.unlink(missing_ok=True)
+        dropped.unlink(missing_ok=True)
         _allocate(path, (len(people), *side, 3))
         finished.touch()
     done = {int(line) for line in finished.read_text().split()}
@@ -89,8 +107,22 @@ def _build(
         _fill_all(
             chunks, source, path, finished, lambda left: progress(max(0, len(people) - left * CHUNK), len(people))
         )
+    if dropped.exists():
+        finished.unlink()  # from here on, a try that dies is made anew
+        _close_up(path, _kept(len(people), work))
     with store.publish(PREPARED, key) as folder:
         path.rename(folder / path.name)
+        if dropped.exists():
+            dropped.rename(folder / dropped.name)
+
+
+def _close_up(path: Path, rows: np.ndarray) -> None:
+    """Move the pixels of `rows` to the beginning of the file."""
+    pixels = open_memmap(path, mode="r+")
+    for place, row in enumerate(rows):
+        if place != row:
+            pixels[place] = pixels[row]
+    pixels.flush()
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> None:
@@ -121,15 +153,17 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, pro
 
 
 _worker: tuple[People, np.ndarray] | None = None  # what a worker process opened
+_leave_out: Path | None = None  # where it notes people whose image cannot be read; None: such an image is an error
 
 
 def _open_worker(source: Source, path: Path) -> None:
     import cv2
 
-    global _worker
+    global _worker, _leave_out
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # one worker a core: threads of their own would only compete
     _worker = (source.open(), open_memmap(path, mode="r+"))
+    _leave_out = path.with_name("dropped") if source.drop_invalid else None
 
 
 def _end_with_parent() -> None:
@@ -143,17 +177,24 @@ def _fill(start: int) -> int:
     people, pixels = _worker
     centre, height = windows(people)
     for row in range(start, min(start + CHUNK, len(people))):
-        pixels[row] = crop(people.read_image(row), centre[row], height[row] * MARGIN, pixels.shape[1:3])
+        try:
+            image = people.read_image(row)
+        except DataError as error:
+            if _leave_out is None:
+                raise
+            said.say(f"left out: {error}")
+            with _leave_out.open("a") as file:
+                file.write(f"{row}\n")
+            continue
+        pixels[row] = crop(image, centre[row], height[row] * MARGIN, pixels.shape[1:3])
     pixels.flush()
     return start
 
 
-def prepare_named(store: Store, dataset: str, data: Path, size: int) -> str:
-    """Build the cache of "name" or "name/split" (default: what networks train on) for square inputs; a sentence."""
-    from bench.progress import step
-
-    name, split = place(dataset, "train")
-    source = Source(name, split, data, DATASETS[name].skeletons[0])
-    with step(f"{source.dataset}/{source.split}: crops") as update:
+def prepare_named(store: Store, dataset: str, data: Path, size: int, drop_invalid: bool = False) -> str:
+    """Build the cache of "name", "name/split" or a mix (default: what networks train on) for square inputs."""
+    skeleton = DATASETS[parts_of(dataset)[0][0]].skeletons[0]
+    source = source_of(dataset, data, skeleton, drop_invalid=drop_invalid)
+    with said.step(f"{source.label}: crops") as update:
         crops = prepare(store, source, (size, size), update)
-    return f"{len(crops)} people of {source.dataset}/{source.split} are ready, {crops.pixels.nbytes / 1e6:.0f} MB."
+    return f"{len(crops)} people of {source.label} are ready, {crops.pixels.nbytes / 1e6:.0f} MB."

@@ -9,7 +9,6 @@ from bench.cell import CLEAN, Cell
 from bench.plan import Task
 from bench.predict import archive
 from bench.store import CELLS, WEIGHTS, Store, content_key
-from protocols.datasets import DATASETS
 from protocols.scores import Scores
 
 
@@ -71,10 +70,10 @@ def _settings(cell: Cell) -> dict[str, str]:
     """How it was trained and tested, in the words in which the published tables say it."""
     recipe = recipes.load(cell.recipe_name)
     people = recipe.budgeted(cell.budget).people
-    trained_on = f"{cell.dataset}/{DATASETS[cell.dataset].train}" + (f", first {people}" if people else "")
+    trained_on = cell.training_data + (f", first {people}" if people else "")
     return {
         "flip": "yes" if recipe.testing.flip else "no",
-        "scales": "1",
+        "scales": str(len(recipe.testing.scales)),
         "boxes": "ground truth",
         "training data": "released weights" if cell.weights else trained_on,
     }

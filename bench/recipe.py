@@ -14,7 +14,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "architectures" / "recipes"
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Kernel = Literal[1, 3, 5, 7, 9, 11, 13, 15]  # cells
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,7 +24,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(_Table):
-    """How many steps of what size."""
+    """How many steps of what size, and what each does to the weights."""
 
     optimizer: Literal["rmsprop", "adam", "sgd"]
     learning_rate: Positive
@@ -33,12 +35,24 @@ class Plan(_Table):
     schedule: Literal["constant", "drops", "linear"] = "constant"  # linear: down to 0 at the last step
     drops: tuple[tuple[float, float], ...] = ()  # (share of the steps, factor), for schedule = "drops"
     warmup: Count = 0  # steps over which the rate rises from a tenth
-    weight_decay: float = 0.0
-    momentum: float = 0.0
+    weight_decay: NotNegative = 0.0
+    momentum: NotNegative = 0.0
+    nesterov: bool = False
+    rates: dict[str, Positive] = {}  # factors on the rate of parameters by the beginning of their names
+    bias_rate: Positive = 1.0  # factor on the rate of biases
+    bias_decay: bool = True  # whether biases decay with the weights
+    ema: Share = 0.0  # what a step keeps of the average of weights that is used in the end; 0: no average
+    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: autocast of the forward pass
+    micro_batch: Count = 0  # people that a process holds at once; 0 for its whole share of the batch
+    checkpointing: bool = False  # compute the stages of a network again in the backward pass, to save memory
+    compile: bool = False
+    deterministic: bool = False  # only algorithms that repeat to the last bit on an accelerator, too
 
     def __post_init__(self) -> None:
         if not self.steps and not self.epochs:
             raise ValueError("steps or epochs must be above 0")
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError("nesterov needs optimizer sgd and a momentum above 0")
 
     def total_steps(self, people: int) -> int:
         """How many steps the whole training takes on so many people."""
@@ -48,33 +62,64 @@ class Plan(_Table):
 class Augmentation(_Table):
     """What happens to a training crop; angles in degrees, the rest as shares."""
 
-    rotation: float = 0.0  # uniform in +-
+    rotation: NotNegative = 0.0  # uniform in +-
     rotation_probability: Share = 1.0
     scale: tuple[Positive, Positive] = (1.0, 1.0)  # uniform factor on the window
     flip: Share = 0.0  # probability
-    colour: float = 0.0  # each channel times uniform 1 +-
+    colour: Share = 0.0  # each channel times uniform 1 +-
+    shift: Count = 0  # whole pixels in x and y, uniform in +-; the border is reflected (images without keypoints)
+    box: tuple[NotNegative, NotNegative] = (0.0, 0.0)  # the person's box grows by uniform 0 to this in x and y
+    half_body: Share = 0.0  # probability to crop to the upper or the lower body, if
+    half_body_joints: Count = 8  # more than so many joints are annotated
+    half_body_upper: Share = 0.5  # probability of the upper one
+    half_body_box: tuple[NotNegative, NotNegative] = (0.6, 0.8)  # as `box`, around the joints of that half
 
 
 class Targets(_Table):
-    sigma: Positive  # cells of the heatmap
+    """What the outputs are compared with."""
+
+    kind: Literal["gaussian", "exact", "blurred", "classes"] = "gaussian"
+    # gaussian: around the nearest cell; exact: around the very place; blurred: an impulse blurred as OpenCV does it,
+    # with the kernels that the network names for its outputs, else `kernel`
+    sigma: Positive = 1.0  # cells of the heatmap
+    kernel: Kernel = 7
+    peak: Positive = 1.0
+    centre: float = 0.0  # pixel of the input where cell 0 lies, also for decoding
+    absent: Literal["ignore", "zero"] = "ignore"  # joints that are not annotated, or outside: no loss, or empty maps
+    occluded: Literal["teach", "zero"] = "teach"  # zero: coarse heads learn empty maps for occluded joints
+
+
+class Loss(_Table):
+    """Squared differences, summed over the outputs."""
+
+    reduction: Literal["mean", "half-sum"] = "mean"  # half-sum: Caffe's, sum of squares / (2 people)
+    hardest: Count = 0  # the finest head of a stage learns only so many joints, those with the largest loss; 0: all
+    coarse_weight: Positive = 1.0  # of the other heads
 
 
 class Testing(_Table):
-    flip: bool = True
-    flip_shift: bool = True
+    """From heatmaps to keypoints."""
+
+    flip: bool = True  # average with the maps of the mirror image
+    flip_shift: bool = True  # moved by one cell
+    decoding: Literal["quarter", "argmax", "second-peak"] = "quarter"
+    kernel: Kernel = 5  # of the blur before decoding = "second-peak"
+    scales: tuple[Positive, ...] = (1.0,)  # factors on the window; several: maps averaged, argmax to the pixel
 
 
 class Pixels(_Table):
-    """Input = (pixel / 255 - mean) / std, channels in the order RGB."""
+    """Input = (pixel / 255 - mean) / std, in the order of `channels`."""
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
+    channels: Literal["rgb", "bgr"] = "rgb"
 
 
 class Recipe(_Table):
     paper: str
     training: Plan
     targets: Targets
+    loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
     testing: Testing = Testing()
     pixels: Pixels = Pixels()
@@ -86,7 +131,17 @@ class Recipe(_Table):
             "training": self.budgeted(budget),
             "augmentation": self.augmentation,
             "targets": self.targets,
+            "loss": self.loss,
             "pixels": self.pixels,
+        }
+        return msgspec.json.decode(msgspec.json.encode(inputs))
+
+    def test_inputs(self) -> dict[str, Any]:
+        """Everything here that decides predictions, given the weights, as plain data for the key."""
+        inputs = {
+            "testing": self.testing,
+            "pixels": self.pixels,
+            "maps": {"centre": self.targets.centre, "peak": self.targets.peak},
         }
         return msgspec.json.decode(msgspec.json.encode(inputs))
 
@@ -108,9 +163,14 @@ def load(name: str) -> Recipe:
         raise Problem(f"There is no recipe {name!r}.", expected=f"one of {known}, or a .toml file")
     try:
         recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
-        recipe.budgeted("quick")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(
-            f"{path.name}: {error}.", next_step="compare with architectures/recipes/newell2016.toml"
-        ) from error
+        raise _refusal(path, str(error)) from error
+    try:
+        recipe.budgeted("quick")
+    except msgspec.MsgspecError as error:
+        raise _refusal(path, f"{error}, in the table [quick]") from error
     return recipe
+
+
+def _refusal(path: Path, why: str) -> Problem:
+    return Problem(f"{path.name}: {why}.", next_step="compare with architectures/recipes/newell2016.toml")

@@ -1,11 +1,8 @@
 """The steps of a cell: train, predict, score or measure; each is published as soon as it is finished."""
 
 import json
-import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +12,23 @@ from torch import nn
 
 import architectures
 from architectures import weights as weight_files
-from bench import progress, provenance, score
+from bench import distributed, progress, provenance, score
 from bench import recipe as recipes
 from bench.cell import CLEAN, COVERED, Cell, weights_inputs
+from bench.checkpoint import BEST
 from bench.gallery import gallery
-from bench.listing import place
+from bench.learn import learn
+from bench.pictures import classify
 from bench.plan import Task
 from bench.predict import archive, predict
-from bench.prepare import Source, prepare
+from bench.progress import timed
 from bench.publish import publish_cell
+from bench.sources import fingerprint_of, parts_of
 from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
-from bench.train import History, Training, fit, history_csv
-from protocols import occluded_limb
-from protocols.datasets import DATASETS, fingerprint, open_people
-from protocols.keypoints import SKELETONS
+from bench.train import history_csv
+from protocols import cifar10_error, occluded_limb
+from protocols.datasets import DATASETS, cifar10, open_people
+from protocols.datasets.cifar10 import Pictures
 from protocols.occlusion import occlude
 from protocols.people import People, Predictions
 from protocols.scores import Scores
@@ -50,13 +50,15 @@ def finish(task: Task, bench: Bench) -> None:
     seconds: dict[str, float] = {}
     if cell.rules.needs == "network":
         scores, pictures = _measure(cell, bench, seconds), b""
+    elif cell.protocol == "cifar10-error":
+        scores, pictures = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), b""
     else:
         people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, cell.limit)
         predictions = _predictions(cell, task.inputs[CLEAN], people, bench, seconds)
         if COVERED in task.inputs:
             scores, pictures = _score_covered(task, people, predictions, bench, seconds)
         else:
-            with _timed(seconds, "score"):
+            with timed(seconds, "score"):
                 scores = score.score_predictions(cell.protocol, predictions, people, cell.options)
             pictures = gallery(people, predictions)
     publish_cell(task, bench.store, bench.device, scores, seconds, pictures)
@@ -64,7 +66,7 @@ def finish(task: Task, bench: Bench) -> None:
 
 def _measure(cell: Cell, bench: Bench, seconds: dict[str, float]) -> Scores:
     """A protocol that looks at a network alone."""
-    with _timed(seconds, "measure"), progress.step(cell.label), warnings.catch_warnings(record=True) as caught:
+    with timed(seconds, "measure"), progress.step(cell.label), warnings.catch_warnings(record=True) as caught:
         torch.manual_seed(cell.seed)
         with torch.device("meta" if cell.protocol == "complexity" else "cpu"):
             network = architectures.create(cell.row)
@@ -79,20 +81,49 @@ def _score_covered(
     options = dict(task.cell.options)
     covered, occlusion = occlude(people, options.pop("cover", 0))
     predictions = _predictions(task.cell, task.inputs[COVERED], covered, bench, seconds)
-    with _timed(seconds, "score"):
+    with timed(seconds, "score"):
         scores = occluded_limb.score(clean, predictions, people, occlusion, **options)
     return scores, gallery(covered, predictions)
 
 
+def _score_pictures(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> Scores:
+    """A classifier on CIFAR-10."""
+    pictures = cifar10.load(cell.split, bench.data).first(cell.limit)
+    predictions = _predictions(cell, inputs, pictures, bench, seconds)
+    with timed(seconds, "score"):
+        return cifar10_error.score(predictions.scores, pictures.labels, **cell.options)
+
+
 def train_only(
-    bench: Bench, name: str, overrides: dict[str, Any], dataset: str, recipe: str, budget: str, seed: int
+    bench: Bench,
+    name: str,
+    overrides: dict[str, Any],
+    dataset: str,
+    recipe: str,
+    budget: str,
+    seed: int,
+    drop_invalid: bool = False,
 ) -> dict[str, str]:
-    """Train without predicting; returns the architecture's name and the path of the weights."""
-    dataset = place(dataset)[0]
-    cell = Cell(name, "", dataset, "", overrides, recipe, budget, seed)
-    inputs = weights_inputs(cell, fingerprint(dataset, DATASETS[dataset].train, bench.data, cell.skeleton))
-    _network(cell, inputs, bench, {})
-    return {"architecture": cell.row.name, "weights": str(bench.store.folder(WEIGHTS, content_key(inputs)))}
+    """Train without predicting, also as one of the processes of torchrun; returns name and path of the weights.
+
+    `dataset` is a name, "name/split", or several of these joined by "+".
+    """
+    (first, split), *more = parts_of(dataset)
+    trained_on = dataset if more or split != DATASETS[first].train else ""
+    cell = Cell(name, "", first, "", overrides, recipe, budget, seed, trained_on=trained_on, drop_invalid=drop_invalid)
+    inputs = weights_inputs(cell, fingerprint_of(cell.training_data, bench.data, cell.skeleton))
+    key = content_key(inputs)
+    bench = replace(bench, device=distributed.start(bench.device))
+    finished = bench.store.has(WEIGHTS, key)
+    distributed.wait()
+    if distributed.rank() == 0:
+        _network(cell, inputs, bench, {})
+    elif not finished:  # help the first process, which publishes
+        torch.manual_seed(cell.seed)
+        network = architectures.create(cell.row)
+        learn(cell, network, bench.store, bench.data, bench.device, bench.store.work(WEIGHTS, key), {})
+    distributed.stop()
+    return {"architecture": cell.row.name, "weights": str(bench.store.folder(WEIGHTS, key))}
 
 
 def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> nn.Module:
@@ -111,29 +142,20 @@ def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str
 
 def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, bench: Bench, seconds: dict[str, float]) -> None:
     """Train and publish the weights."""
-    store, row, key, recipe = bench.store, cell.row, content_key(inputs), recipes.load(cell.recipe_name)
-    limit = recipe.budgeted(cell.budget).people
-    source = Source(cell.dataset, DATASETS[cell.dataset].train, bench.data, cell.skeleton, limit)
-    history: History = []
-    with _timed(seconds, "prepare"), progress.step(f"{source.dataset}/{source.split}: crops") as update:
-        crops = prepare(store, source, row.input, update)
-    with _timed(seconds, "train"), progress.step(f"{row.name} on {source.dataset}, seed {cell.seed}") as update:
-        if hasattr(network, "fit"):  # a baseline without gradients
-            network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
-        else:
-            task = Training(recipe, cell.budget, row.input, SKELETONS[cell.skeleton], cell.seed, bench.device)
-            history = fit(network, crops, task, store.work(WEIGHTS, key), update)
-    if history:
-        seconds["train"] = history[-1][1]  # earlier tries included
+    store, key = bench.store, content_key(inputs)
+    work = store.work(WEIGHTS, key)
+    state = learn(cell, network, store, bench.data, bench.device, work, seconds)
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
-        (folder / "history.csv").write_text(history_csv(history))
-        document = {"architecture": row.name, "inputs": inputs}
+        if (work / BEST).exists():
+            (work / BEST).rename(folder / BEST)
+        (folder / "history.csv").write_text(history_csv(state.history))
+        document = {"architecture": cell.row.name, "inputs": inputs, "notes": state.notes}
         (folder / "training.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))
 
 
 def _predictions(
-    cell: Cell, inputs: dict[str, Any], people: People, bench: Bench, seconds: dict[str, float]
+    cell: Cell, inputs: dict[str, Any], people: People | Pictures, bench: Bench, seconds: dict[str, float]
 ) -> Predictions:
     """Predictions from the store, or made now."""
     key = content_key(inputs)
@@ -145,22 +167,20 @@ def _predictions(
         return Predictions(file["keypoints"], file["scores"], source=cell.row.name)
 
 
-def _predict(cell: Cell, inputs: dict[str, Any], people: People, bench: Bench, seconds: dict[str, float]) -> None:
+def _predict(
+    cell: Cell, inputs: dict[str, Any], people: People | Pictures, bench: Bench, seconds: dict[str, float]
+) -> None:
     """Predict and publish."""
     store, key, recipe = bench.store, content_key(inputs), recipes.load(cell.recipe_name)
     network = _network(cell, inputs["weights"], bench, seconds)
-    with _timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
-        work = store.work(PREDICTIONS, key)
-        predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update)
+    with timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
+        if isinstance(people, Pictures):
+            predictions = classify(network, people, recipe, bench.device)
+        else:
+            work = store.work(PREDICTIONS, key)
+            predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update)
     with store.publish(PREDICTIONS, key) as folder:
         content = archive(keypoints=predictions.keypoints, scores=predictions.scores)
         (folder / "predictions.npz").write_bytes(content)
         document = {"architecture": cell.row.name, "inputs": inputs}
         (folder / "prediction.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    seconds[step] = time.perf_counter() - started

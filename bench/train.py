@@ -1,214 +1,223 @@
-"""Training: heatmap regression on every supervised output, resumable at any moment.
+"""Training: a recipe's steps over examples, resumable at any moment.
 
 Everything random in a step follows from (seed, step), so that a training that was killed and continued
 gives the same weights as one that was not.
 """
 
-import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bench.batches import augmented, rows_of_step
+from architectures import weights as weight_files
+from bench import checkpoint, distributed
+from bench import progress as said
+from bench.batches import rows_of_step
+from bench.checkpoint import BEST, DIVERGED, LAST, History, State
 from bench.errors import CELL_FAILED, Problem
-from bench.prepare import Crops
-from bench.recipe import Plan, Recipe
-from bench.store import write_whole
-from protocols.keypoints import Skeleton
-from protocols.targets import background, gaussians
-
-History = list[tuple[int, float, float]]  # step, seconds, loss
+from bench.examples import Examples, Training
+from bench.optimizers import optimizer_of, set_rate
+from bench.recompute import recompute_stages
 
 CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
 HISTORY_EVERY = 10  # steps
+VALIDATIONS = {"full": 100, "quick": 10}  # a training, by budget
 
 
 @dataclass(frozen=True)
-class Training:
-    """What is trained how, apart from the network and the people."""
+class Learner:
+    """A network with all that changes it."""
 
-    recipe: Recipe
-    budget: str
-    size: tuple[int, int]  # of the input
-    skeleton: Skeleton
-    seed: int
-    device: str
+    network: nn.Module
+    model: nn.Module  # the network as it is called: compiled, or tied to those of other processes
+    optimizer: torch.optim.Optimizer
+    average: AveragedModel | None
 
     @property
-    def plan(self) -> Plan:
-        return self.recipe.budgeted(self.budget)
-
-
-@dataclass
-class _State:
-    """Where a training stands."""
-
-    step: int
-    seconds: float
-    history: History
+    def result(self) -> nn.Module:
+        """What is validated and kept."""
+        return self.network if self.average is None else self.average.module
 
 
 def fit(
-    network: nn.Module, crops: Crops, task: Training, work: Path, progress: Callable[[int, int, str], None]
-) -> History:
-    """Train `network` in place on crops; returns the history (step, seconds, loss).
+    network: nn.Module,
+    examples: Examples,
+    task: Training,
+    work: Path,
+    progress: Callable[[int, int, str], None],
+) -> State:
+    """Train `network` in place; returns where it stands in the end: history and notes.
 
-    `work` keeps the checkpoint; what it holds of an earlier try is continued. `progress(step, total, text)`
-    is called every few steps. Raises Problem when the loss is not finite.
+    `work` keeps the last and the best checkpoint; what it holds of an earlier try is continued.
+    `progress(step, total, text)` is called every few steps. Raises Problem when the loss is not finite.
     """
-    total = task.plan.total_steps(len(crops))
+    plan, total = task.plan, task.plan.total_steps(examples.count)
+    with _deterministic(plan.deterministic), ThreadPoolExecutor(1) as ahead:
+        learner = _learner(network, task)
+        state = State(micro_batch=plan.micro_batch)
+        if (work / LAST).exists():
+            state = checkpoint.load(work / LAST, network, learner.optimizer, learner.average)
+        distributed.wait()  # nobody writes before everybody has read
+        started, saved = time.perf_counter() - state.seconds, time.perf_counter()
+        every = HISTORY_EVERY * max(1, total // VALIDATIONS[task.budget] // HISTORY_EVERY)
+        losses: list[torch.Tensor] = []  # of the steps since the last entry of the history
+        pixels = _load(ahead, examples, task, state.step)
+        while state.step < total:
+            set_rate(learner.optimizer, plan, state.step, total)
+            source, pixels = pixels.result(), _load(ahead, examples, task, state.step + 1)
+            losses.append(_step_or_half(learner, examples, task, state, source))
+            state.step += 1
+            state.seconds = time.perf_counter() - started
+            if state.step % HISTORY_EVERY == 0 or state.step == total:
+                _check(losses, learner, examples, task, state, work)
+                loss = distributed.total(losses[-1]).item() / distributed.size()
+                due = examples.validate and (state.step % every == 0 or state.step == total)
+                metric = _validate(learner, examples, state, work) if due else None
+                state.history.append((state.step, round(state.seconds, 2), loss, metric))
+                losses.clear()
+                progress(state.step, total, _line(loss, metric))
+            if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
+                _check(losses, learner, examples, task, state, work)
+                checkpoint.save(work / LAST, network, learner.optimizer, learner.average, state)
+                saved = time.perf_counter()
+    if learner.average is not None:
+        network.load_state_dict(learner.average.module.state_dict())
+    return state
+
+
+def _learner(network: nn.Module, task: Training) -> Learner:
+    """The network on its device, in training mode, with what the recipe wants around it."""
+    plan = task.plan
     network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
-    optimizer = _optimizer(network, task.plan)
-    path = work / "checkpoint.safetensors"
-    state = _load(path, network, optimizer) if path.exists() else _State(0, 0.0, [])
-    started, saved = time.perf_counter() - state.seconds, time.perf_counter()
-    while state.step < total:
-        rows = rows_of_step(state.step, len(crops), task.plan.batch, task.seed)
-        _set_rate(optimizer, task.plan, state.step, total)
-        loss = _step(network, optimizer, crops, rows, task, state.step)
-        state.step += 1
-        state.seconds = time.perf_counter() - started
-        if state.step % HISTORY_EVERY == 0 or state.step == total:
-            value = _finite(loss, state.step, rows)
-            state.history.append((state.step, round(state.seconds, 2), value))
-            progress(state.step, total, f"loss {value:.5f}")
-        if time.perf_counter() - saved > CHECKPOINT_SECONDS:
-            _save(path, network, optimizer, state)
-            saved = time.perf_counter()
-    return state.history
+    if plan.checkpointing:
+        recompute_stages(network)
+    average = None
+    if plan.ema:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
+    model = torch.compile(network) if plan.compile else network
+    if distributed.size() > 1:  # statistics of batch normalization are each process's own, as the papers had them
+        model = DistributedDataParallel(model, broadcast_buffers=False)
+    return Learner(network, model, optimizer_of(network, plan), average)
 
 
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, crops: Crops, rows: np.ndarray, task: Training, step: int
+def _rows(examples: Examples, task: Training, step: int) -> tuple[np.ndarray, slice]:
+    """All rows of a step, and the part of them that is this process's."""
+    rows = rows_of_step(step, examples.count, task.plan.batch, task.seed)
+    return rows, distributed.share(len(rows))
+
+
+def _load(ahead: ThreadPoolExecutor, examples: Examples, task: Training, step: int) -> Future:
+    """Start to read the pixels of a step, while the network works on another."""
+    rows, share = _rows(examples, task, step)
+    return ahead.submit(examples.load, rows[share])
+
+
+def _step_or_half(
+    learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray
 ) -> torch.Tensor:
-    """One update; returns the loss."""
-    seed = (task.seed * 1_000_003 + step) % 2**63
-    torch.manual_seed(seed)  # for dropout and fractional pooling
-    generator = torch.Generator().manual_seed(seed)
-    images, points, mask = augmented(
-        crops,
-        rows,
-        task.size,
-        task.recipe.augmentation,
-        task.recipe.pixels,
-        task.skeleton.mirror,
-        generator,
-        task.device,
-    )
-    outputs = network(images.contiguous(memory_format=torch.channels_last))
-    loss = heatmap_loss(outputs, points, mask, task.size, task.recipe.targets.sigma)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+    """A step; when memory runs out for the first time, again with half the micro-batch."""
+    try:
+        return _step(learner, examples, task, state, pixels)
+    except torch.OutOfMemoryError:
+        whole = state.micro_batch or len(pixels)
+        if whole == 1 or state.notes or distributed.size() > 1:
+            raise
+        state.micro_batch = whole // 2
+        state.notes.append(
+            f"out of memory at step {state.step + 1}: micro-batches of {state.micro_batch} from there on"
+        )
+        said.say(state.notes[-1])
+    torch.cuda.empty_cache()
+    return _step(learner, examples, task, state, pixels)
 
 
-def heatmap_loss(
-    outputs: tuple[torch.Tensor, ...], points: torch.Tensor, mask: torch.Tensor, size: tuple[int, int], sigma: float
-) -> torch.Tensor:
-    """Mean squared error against Gaussians, summed over the supervised outputs (Newell 2016, section 3.3).
-
-    `outputs`: each B x J x h x w, or J + 1 maps where the last is the background; `points`: B x J x 2 in
-    pixels of the input of `size`; `mask`: B x J. Joints that are not annotated teach nothing.
-    """
-    total = torch.zeros((), device=points.device)
-    for maps in outputs:
-        height, width = maps.shape[-2:]
-        cells = points * torch.tensor([width / size[1], height / size[0]], device=points.device)
-        targets, inside = gaussians(cells, (height, width), sigma)
-        weights = (mask & (inside > 0)).to(maps.dtype)[..., None, None]
-        targets = targets * weights
-        if maps.shape[1] == targets.shape[1] + 1:
-            targets = background(targets)
-            weights = torch.cat([weights, torch.ones_like(weights[:, :1])], dim=1)
-        total = total + ((maps.float() - targets) ** 2 * weights).mean()
+def _step(learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray) -> torch.Tensor:
+    """One update; returns the loss of this process's part of the batch, as if it were the whole."""
+    seed = (task.seed * 1_000_003 + state.step) % 2**63
+    torch.manual_seed(seed + distributed.rank())  # for dropout and fractional pooling
+    rows, share = _rows(examples, task, state.step)
+    learner.optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=task.device)
+    size = state.micro_batch or len(pixels)
+    for start in range(share.start, share.stop, size):
+        part = slice(start, min(start + size, share.stop))
+        generator = torch.Generator().manual_seed(seed)  # all parts and processes draw the same for the whole batch
+        source = pixels[part.start - share.start : part.stop - share.start]
+        images, truth = examples.batch(rows, part, source, generator)
+        last = part.stop == share.stop
+        with nullcontext() if last or distributed.size() == 1 else learner.model.no_sync():
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=task.plan.precision == "bfloat16"):
+                outputs = learner.model(images.contiguous(memory_format=torch.channels_last))
+            loss = examples.loss(outputs, truth) * ((part.stop - part.start) / len(rows) * distributed.size())
+            loss.backward()
+        total += loss.detach()
+    learner.optimizer.step()
+    if learner.average is not None:
+        learner.average.update_parameters(learner.network)
     return total
 
 
-def history_csv(history: History) -> str:
-    """The course of a training as CSV: step, seconds, loss."""
-    lines = [f"{step},{seconds},{loss:.6g}" for step, seconds, loss in history]
-    return "\n".join(["step,seconds,loss", *lines]) + "\n"
+def _validate(learner: Learner, examples: Examples, state: State, work: Path) -> float:
+    """The held-out score; the best weights so far are kept in a file."""
+    metric = examples.validate(learner.result.eval())
+    learner.network.train()
+    if metric > state.best and distributed.rank() == 0:
+        weight_files.save(learner.result, work / BEST)
+    return metric
 
 
-def _optimizer(network: nn.Module, training: Plan) -> torch.optim.Optimizer:
-    settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
-    if training.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), **settings)
-    if training.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), momentum=training.momentum, **settings)
-    # alpha as in Lua Torch's optim.rmsprop, which the hourglass papers used.
-    return torch.optim.RMSprop(network.parameters(), alpha=0.99, eps=1e-8, momentum=training.momentum, **settings)
+def _line(loss: float, metric: float | None) -> str:
+    return f"loss {loss:.5f}" + ("" if metric is None else f", held-out {metric:.1f} %")
 
 
-def learning_rate(training: Plan, step: int, total: int) -> float:
-    """The rate of a step (counted from 0)."""
-    rate = training.learning_rate
-    if training.schedule == "linear":
-        rate *= 1 - step / total
-    elif training.schedule == "drops":
-        for share, factor in training.drops:
-            rate *= factor if step >= share * total else 1
-    return rate * min(1.0, 0.1 + 0.9 * step / training.warmup) if training.warmup else rate
+def _check(
+    losses: list[torch.Tensor], learner: Learner, examples: Examples, task: Training, state: State, work: Path
+) -> None:
+    """Stop if one of the last losses is no finite number: with the step, its people, and all that there is."""
+    bad = (
+        [index for index, finite in enumerate(torch.stack(losses).isfinite().tolist()) if not finite] if losses else []
+    )
+    if not bad:
+        return
+    step = state.step - len(losses) + bad[0]  # counted from 0
+    rows, share = _rows(examples, task, step)
+    path = work / DIVERGED
+    checkpoint.save(path, learner.network, learner.optimizer, learner.average, state)
+    names = ", ".join(examples.name(int(row)) for row in rows[share])
+    raise Problem(
+        f"The loss became {losses[bad[0]].item()} at step {step + 1}, on {names}.",
+        cause="the learning rate is too high for this network and batch, or one of these images is not like the others",
+        next_step=f"lower learning_rate or raise warmup in the recipe; the state after step {state.step} is in {path}",
+        code=CELL_FAILED,
+    )
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, training: Plan, step: int, total: int) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(training, step, total)
-
-
-def _finite(loss: torch.Tensor, step: int, rows: np.ndarray) -> float:
-    value = loss.item()
-    if value != value or value in (float("inf"), float("-inf")):
-        raise Problem(
-            f"The loss became {value} at or shortly before step {step} (people {rows.min()} to {rows.max()}).",
-            cause="the learning rate is too high for this network and batch",
-            next_step="lower learning_rate or raise warmup in the recipe",
-            code=CELL_FAILED,
-        )
-    return value
-
-
-def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, state: _State) -> None:
-    """Write network, optimizer and position as one file that appears whole."""
-    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
-    for index, entry in optimizer.state_dict()["state"].items():
-        tensors |= {
-            f"optimizer.{index}.{name}": value.contiguous()
-            for name, value in entry.items()
-            if isinstance(value, torch.Tensor)
-        }
-    place = {"step": state.step, "seconds": state.seconds, "history": state.history}
-    write_whole(path, save(tensors, metadata={"state": json.dumps(place)}))
-
-
-def _load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> _State:
-    """Put network and optimizer back where `_save` found them. Raises Problem when the file is not such a one."""
-    weights, moments = {}, {}
+@contextmanager
+def _deterministic(wanted: bool) -> Iterator[None]:
+    """Only algorithms that repeat to the last bit on the same machine; torch names the operation that has none."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted or before)
     try:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no dict
-                part, _, rest = name.partition(".")
-                if part == "network":
-                    weights[rest] = file.get_tensor(name)
-                else:
-                    index, _, field = rest.partition(".")
-                    moments.setdefault(int(index), {})[field] = file.get_tensor(name)
-            place = json.loads(file.metadata()["state"])
-        network.load_state_dict(weights, strict=True)
-        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-        return _State(place["step"], place["seconds"], [tuple(entry) for entry in place["history"]])
-    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise Problem(
-            f"{path}: the checkpoint cannot be continued: {str(error).splitlines()[0]}",
-            cause="the file is damaged, or the network's code changed since it was written",
-            next_step="delete it and repeat the command: this training starts anew",
-            code=CELL_FAILED,
-        ) from error
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def history_csv(history: History) -> str:
+    """The course of a training as CSV: step, seconds, loss, held-out score (empty where it was not measured)."""
+    lines = [
+        f"{step},{seconds},{loss:.6g},{'' if metric is None else f'{metric:.4f}'}"
+        for step, seconds, loss, metric in history
+    ]
+    return "\n".join(["step,seconds,loss,metric", *lines]) + "\n"

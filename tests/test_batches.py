@@ -31,7 +31,7 @@ def dotted() -> Crops:
 
 def batch(crops: Crops, rules: Augmentation, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return augmented(crops, np.arange(len(crops)), SIZE, rules, Pixels(), MPII.mirror, generator, "cpu")
+    return augmented(crops, np.arange(len(crops)), SIZE, rules, Pixels(), MPII, generator, "cpu")
 
 
 def dots(images: torch.Tensor) -> torch.Tensor:
@@ -100,7 +100,7 @@ def test_rotation_stays_in_its_range_and_happens_as_often_as_asked():
 
 def test_masks_swap_with_their_joints():
     crops = dotted()
-    crops.annotated[:, MPII.index("left_wrist")] = False
+    crops.visibility[:, MPII.index("left_wrist")] = False
     _, _, mask = batch(crops, Augmentation(flip=1.0))
     assert not mask[:, MPII.index("right_wrist")].any()
     assert mask.sum() == JOINTS * (JOINTS - 1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_without_augmentation_training_sees_what_testing_sees(store, here):
     crops = prepare(store, source(4), SIZE, quiet)
     generator = torch.Generator().manual_seed(0)
     everyone = np.arange(4)
-    images, points, _ = augmented(crops, everyone, SIZE, Augmentation(), Pixels(), MPII.mirror, generator, "cpu")
+    images, points, _ = augmented(crops, everyone, SIZE, Augmentation(), Pixels(), MPII, generator, "cpu")
     people = source(4).open()
     centre, height = windows(people)
     for row in range(4):
@@ -152,7 +153,8 @@ def test_a_full_disk_is_an_error_before_any_worker_starts(store, monkeypatch):
 
 
 def test_prepare_named(store, here, monkeypatch):
-    monkeypatch.setattr(preparation, "Source", lambda *words: Source(*words, limit=3))
+    named = preparation.source_of
+    monkeypatch.setattr(preparation, "source_of", lambda *words, **more: replace(named(*words, **more), limit=3))
     said = prepare_named(store, "mannequin", Path("nowhere"), 32)
     assert said.startswith("3 people of mannequin/train are ready")
     assert prepare_named(store, "mannequin/val", Path("nowhere"), 32).startswith("3 people of mannequin/val")

@@ -17,9 +17,12 @@ import architectures
 from bench import predict as prediction
 from bench import train as training
 from bench.errors import CELL_FAILED, Problem
+from bench.examples import Training, of_people
+from bench.losses import heatmap_loss
+from bench.optimizers import learning_rate
 from bench.prepare import MARGIN, Crops
 from bench.recipe import Augmentation, Plan, Recipe, Targets, Testing
-from bench.train import Training, fit, heatmap_loss, history_csv, learning_rate
+from bench.train import fit, history_csv
 from protocols import mpii_pckh
 from protocols.crops import crop, to_crop, windows
 from protocols.datasets import mannequin
@@ -38,7 +41,7 @@ def crops_of(people) -> Crops:
     centre, height = windows(people)
     pixels = [crop(people.read_image(row), centre[row], height[row] * MARGIN, side) for row in range(len(people))]
     points = to_crop(people.keypoints, centre, height * MARGIN, side)
-    return Crops(np.stack(pixels), points.astype(np.float32), people.annotated)
+    return Crops(np.stack(pixels), points.astype(np.float32), people.visibility)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,8 @@ def train(crops: Crops, work: Path, network: nn.Module | None = None, progress=q
     work.mkdir(exist_ok=True)
     network = network or small()
     recipe = msgspec.structs.replace(RECIPE, training=msgspec.structs.replace(PLAN, **changes))
-    return network, fit(network, crops, Training(recipe, "full", SIZE, MPII, seed, "cpu"), work, progress)
+    task = Training(recipe, "full", SIZE, MPII, seed, "cpu")
+    return network, fit(network, of_people(crops, network, task), task, work, progress).history
 
 
 def same(first: nn.Module, second: nn.Module) -> bool:
@@ -87,7 +91,7 @@ def test_it_learns_eight_people_by_heart(people, crops, tmp_path):
     task = Training(msgspec.structs.replace(recipe, training=plan), "full", SIZE, MPII, 0, "cpu")
     network = small(width=0.25)
     before = pckh(network, "before")
-    history = fit(network, crops, task, tmp_path, quiet)
+    history = fit(network, of_people(crops, network, task), task, tmp_path, quiet).history
     assert history[-1][2] < history[0][2] / 4
     assert before < 15 and pckh(network, "after") > 60
 
@@ -114,7 +118,7 @@ def test_a_resumed_training_gives_the_weights_of_a_whole_one(crops, tmp_path, mo
     torch.manual_seed(99)  # nothing may depend on what was drawn before
     resumed, continued = train(crops, tmp_path / "work", small(), schedule="linear", warmup=3, **changes)
     assert same(resumed, whole)
-    assert [(step, loss) for step, _, loss in continued] == [(step, loss) for step, _, loss in history]
+    assert [(step, loss) for step, _, loss, _ in continued] == [(step, loss) for step, _, loss, _ in history]
 
 
 def endless(work: Path) -> None:
@@ -202,7 +206,7 @@ def test_a_damaged_checkpoint_is_said_to_be_one(crops, tmp_path, monkeypatch, da
 
 
 def test_a_loss_that_is_no_number_is_an_error(crops, tmp_path):
-    with pytest.raises(Problem, match=r"loss became .*step 10") as caught:
+    with pytest.raises(Problem, match=r"loss became .*step 2, on ") as caught:
         train(crops, tmp_path, optimizer="sgd", learning_rate=1e30)
     assert caught.value.code == CELL_FAILED and "learning_rate" in caught.value.next_step
 
@@ -210,11 +214,11 @@ def test_a_loss_that_is_no_number_is_an_error(crops, tmp_path):
 def test_progress_and_history(crops, tmp_path):
     said = []
     _, history = train(crops, tmp_path, progress=lambda *values: said.append(values))
-    assert [step for step, _, _ in history] == [10, 12]
+    assert [step for step, *_ in history] == [10, 12]
     assert [(step, total) for step, total, _ in said] == [(10, 12), (12, 12)]
     assert said[-1][2] == f"loss {history[-1][2]:.5f}"
     lines = history_csv(history).splitlines()
-    assert lines[0] == "step,seconds,loss" and len(lines) == 3
+    assert lines[0] == "step,seconds,loss,metric" and len(lines) == 3
     assert float(lines[2].split(",")[2]) == pytest.approx(history[-1][2], rel=1e-5)
 
 
@@ -273,5 +277,5 @@ def test_the_loss_written_out(extra):
                 squares.append((maps[person, 3] - (1 - drawn.max(0))) ** 2)
         expected += np.mean(squares)
     tensors = tuple(torch.from_numpy(maps).float() for maps in outputs)
-    loss = heatmap_loss(tensors, torch.from_numpy(points).float(), torch.from_numpy(mask), (32, 32), 1.0)
+    loss = heatmap_loss(tensors, torch.from_numpy(points).float(), torch.from_numpy(mask), (32, 32), Targets())
     assert loss.item() == pytest.approx(expected, rel=1e-5)

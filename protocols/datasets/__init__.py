@@ -78,6 +78,15 @@ DATASETS = {
             summary="COCO person keypoints, with ground-truth or detected boxes",
             needs=("coco/annotations/person_keypoints_val2017.json",),
         ),
+        Dataset(
+            name="cifar10",
+            splits=("train", "test"),
+            train="train",
+            test="test",
+            skeletons=("cifar10",),
+            summary="CIFAR-10: 50,000 and 10,000 labelled pictures of 32 x 32 pixels, no people",
+            needs=("cifar10/test_batch", "cifar10/cifar-10-batches-py/test_batch"),
+        ),
     )
 }
 
@@ -95,6 +104,8 @@ def fingerprint(name: str, split: str, data: Path, skeleton: str) -> str:
     """What changes when, and only when, the annotation of a split changes. Raises DataError like `open_people`."""
     if name == "mannequin":  # known without drawing or annotating anyone
         return importlib.import_module("protocols.datasets.mannequin").fingerprint(split, skeleton)
+    if name == "cifar10":
+        return importlib.import_module("protocols.datasets.cifar10").load(split, data).fingerprint
     return open_people(name, split, data, skeleton).fingerprint
 
 
@@ -103,6 +114,8 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
     dataset = DATASETS[name]
     if split not in dataset.splits:
         raise DataError(f"{name} has no split {split!r}.", expected=f"one of {', '.join(dataset.splits)}")
+    if name == "cifar10":
+        raise DataError("cifar10 has pictures with classes, no people.", expected="a dataset of people")
     reader = importlib.import_module(f"protocols.datasets.{name}")
     if name == "mannequin":
         count = min(limit or math.inf, reader.SPLITS[split][1])  # others need not even be annotated

@@ -2,7 +2,7 @@
 
 import hashlib
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "Pictures":
+        """The first `count` pictures; all of them for 0."""
+        return replace(self, images=self.images[: count or None], labels=self.labels[: count or None])
 
 
 def load(split: str, data: Path) -> Pictures:

@@ -1,0 +1,71 @@
+"""From a cell to a trained network: what it learns from, then the loop."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench import distributed, progress
+from bench import recipe as recipes
+from bench.cell import Cell
+from bench.checkpoint import State
+from bench.examples import Examples, Training, of_people
+from bench.pictures import of_pictures
+from bench.prepare import Crops, prepare
+from bench.progress import timed
+from bench.sources import source_of
+from bench.store import Store
+from bench.train import fit
+from bench.validation import hold_out, validate
+from protocols.datasets import DATASETS, cifar10
+from protocols.errors import DataError
+from protocols.keypoints import SKELETONS
+
+HELD_OUT_PICTURES = 1000
+
+
+def learn(
+    cell: Cell, network: nn.Module, store: Store, data: Path, device: str, work: Path, seconds: dict[str, float]
+) -> State:
+    """Train `network` in place as the cell says; `seconds` gets the times of the steps."""
+    task = Training(
+        recipes.load(cell.recipe_name), cell.budget, cell.row.input, SKELETONS.get(cell.skeleton), cell.seed, device
+    )
+    people = task.skeleton is not None
+    with timed(seconds, "prepare"):
+        crops = _crops(cell, store, data, task) if people else None
+        baseline = hasattr(network, "fit")  # one without gradients
+        examples = None if baseline else _examples(cell, crops, network, store, data, task)
+    with timed(seconds, "train"):
+        if baseline:
+            network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
+            return State()
+        label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
+        with progress.step(label) as update:
+            quiet = distributed.rank() > 0
+            state = fit(network, examples, task, work, (lambda *_: None) if quiet else update)
+    seconds["train"] = state.seconds  # earlier tries included
+    return state
+
+
+def _crops(cell: Cell, store: Store, data: Path, task: Training) -> Crops:
+    source = source_of(cell.training_data, data, cell.skeleton, task.plan.people, cell.drop_invalid)
+    with progress.step(f"{source.label}: crops") as update:
+        return prepare(store, source, task.size, update)
+
+
+def _examples(
+    cell: Cell, crops: Crops | None, network: nn.Module, store: Store, data: Path, task: Training
+) -> Examples:
+    """People or pictures, with a held-out score where the test split can be read."""
+    if crops is None:
+        pictures = cifar10.load(DATASETS[cell.dataset].train, data).first(task.plan.people)
+        return of_pictures(pictures, cifar10.load(DATASETS[cell.dataset].test, data).first(HELD_OUT_PICTURES), task)
+    try:
+        with progress.step(f"{cell.dataset}: people to validate on") as update:
+            held_out = hold_out(store, cell.dataset, data, task, update)
+    except DataError as error:
+        progress.say(f"no validation during this training: {error}")
+        return of_people(crops, network, task)
+    return of_people(crops, network, task, partial(validate, held_out=held_out, task=task))

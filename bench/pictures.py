@@ -1,0 +1,68 @@
+"""CIFAR-10: training examples of labelled pictures, class scores, and the held-out accuracy."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bench.batches import normalised
+from bench.errors import CELL_FAILED, Problem
+from bench.examples import Examples, Training
+from bench.losses import class_loss
+from bench.recipe import Recipe
+from protocols.datasets.cifar10 import Pictures
+from protocols.people import Predictions
+
+BATCH = 250
+
+
+def of_pictures(pictures: Pictures, held_out: Pictures, task: Training) -> Examples:
+    """Pictures for a classifier; they are shifted with a reflected border, and mirrored."""
+    rules = task.recipe.augmentation
+    labels = torch.from_numpy(pictures.labels)
+
+    def batch(rows: np.ndarray, part: slice, pixels: np.ndarray, generator: torch.Generator) -> tuple:
+        shift = torch.randint(-rules.shift, rules.shift + 1, (len(rows), 2), generator=generator)[part]
+        mirrored = (torch.rand(len(rows), generator=generator) < rules.flip)[part]
+        images = torch.from_numpy(pixels).to(task.device).permute(0, 3, 1, 2).float() / 255
+        images = torch.where(mirrored.to(task.device)[:, None, None, None], images.flip(-1), images)
+        images = shifted(images, shift.to(task.device), rules.shift)
+        return normalised(images, task.recipe.pixels), labels[rows[part]].to(task.device)
+
+    def validate(network: nn.Module) -> float:
+        scores = classify(network, held_out, task.recipe, task.device).scores
+        return 100 * float((scores.argmax(1) == held_out.labels).mean())
+
+    return Examples(len(pictures), lambda rows: pictures.images[rows], batch, class_loss, str, validate)
+
+
+def shifted(images: torch.Tensor, shift: torch.Tensor, largest: int) -> torch.Tensor:
+    """B x 3 x H x W images moved left and up by B x 2 whole pixels (x, y); the border is reflected."""
+    height, width = images.shape[-2:]
+    padded = F.pad(images, [largest] * 4, mode="reflect").permute(0, 2, 3, 1)
+    x = torch.arange(width, device=images.device) + largest + shift[:, :1]  # B x W
+    y = torch.arange(height, device=images.device) + largest + shift[:, 1:]  # B x H
+    each = torch.arange(len(images), device=images.device)[:, None, None]
+    return padded[each, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
+
+
+@torch.inference_mode()
+def classify(network: nn.Module, pictures: Pictures, recipe: Recipe, device: str) -> Predictions:
+    """Class scores of all pictures (`scores`, N x 10; there are no keypoints), with the mirror image if so wanted."""
+    network.to(device, memory_format=torch.channels_last).eval()
+    found = []
+    for start in range(0, len(pictures), BATCH):
+        images = torch.from_numpy(pictures.images[start : start + BATCH]).to(device).permute(0, 3, 1, 2).float() / 255
+        images = normalised(images, recipe.pixels).contiguous(memory_format=torch.channels_last)
+        scores = network(images)[-1].float()
+        if recipe.testing.flip:
+            scores = (scores + network(images.flip(-1))[-1].float()) / 2
+        found.append(scores.double().cpu().numpy())
+    scores = np.concatenate(found)
+    if not np.isfinite(scores).all():
+        raise Problem(
+            "The network's class scores hold values that are not finite.",
+            cause="the training diverged, or the weights belong to another network",
+            code=CELL_FAILED,
+        )
+    return Predictions(np.zeros((len(scores), 0, 2)), scores)

@@ -101,7 +101,7 @@ def _score(
     from protocols import diagnosis
     from protocols import predictions as files
 
-    people = open_people(*where, data)
+    people = open_people(*where, data, "coco" if rules.name == "coco-ap" else "")
     predictions = files.read(file, people)
     scores = score_predictions(rules.name, predictions, people, options)
     module = importlib.import_module(rules.module)

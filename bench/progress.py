@@ -10,6 +10,15 @@ LINE_EVERY = 10.0  # seconds between plain lines of one step
 Step = Callable[..., None]  # (done, total, text="")
 
 
+_lines_only = False
+
+
+def only_lines() -> None:
+    """No bars from now on: several processes write to this terminal."""
+    global _lines_only
+    _lines_only = True
+
+
 def say(text: str) -> None:
     """One line for the user."""
     print(text, file=sys.stderr, flush=True)
@@ -18,7 +27,7 @@ def say(text: str) -> None:
 @contextmanager
 def step(label: str) -> Iterator[Step]:
     """A step under way; call what it yields with (done, total, text)."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _lines_only:
         with _bar(label) as update:
             yield update
     else:

@@ -6,21 +6,21 @@ from bench import progress, provenance
 from bench.errors import EXPECTED, explain
 from bench.plan import BLOCKED, FRESH, Task
 from bench.steps import Bench, finish
-from bench.store import CELLS, Store
+from bench.store import CELLS
 
 
-def run(tasks: Iterable[Task], bench: Bench) -> tuple[list[Task], list[tuple[Task, str]]]:
+def run(tasks: Iterable[Task], bench: Bench, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:
     """Bring every task to its end; returns those that are done and those that failed, with the reason.
 
-    A cell that another process works on is left for last, then waited for. A cell that raises is noted in the
-    store and the others go on. KeyboardInterrupt passes through; finished steps stay.
+    A cell that another process works on is left for last, then waited for, unless `wait` is off. A cell that
+    raises is noted in the store and the others go on. KeyboardInterrupt passes through; finished steps stay.
     """
     done, failed, busy = [], [], []
     queue = [task for task in tasks if task.state != BLOCKED]
     for task in queue:
         (done if task.state == FRESH or _attempt(task, bench, failed, wait=False) else busy).append(task)
     tried = [task for task, _ in failed]
-    for task in busy:
+    for task in busy if wait else ():
         if task not in tried and _attempt(task, bench, failed, wait=True):
             done.append(task)
     return done, failed
@@ -33,6 +33,9 @@ def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: boo
         with store.lock(CELLS, task.key, wait) as mine:
             if not mine:
                 return False
+            if (failure := store.failure(task.key)) and failure.get("run") == bench.run:
+                failed.append((task, failure["why"]))  # another process of this run has tried it
+                return False
             if not store.has(CELLS, task.key):
                 store.sweep(CELLS, task.key)
                 finish(task, bench)
@@ -44,13 +47,14 @@ def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: boo
         why = explain(error)
         progress.say(f"✕ {task.cell.label}: {why}")
         failed.append((task, why))
-        _note_failure(task, why, store)
+        _note_failure(task, why, bench)
         return False
 
 
-def _note_failure(task: Task, why: str, store: Store) -> None:
+def _note_failure(task: Task, why: str, bench: Bench) -> None:
     """Remember why, unless the store itself is what failed."""
     try:
-        store.note_failure(task.key, {"cell": task.cell.label, "why": why, "command": provenance.command()})
+        note = {"cell": task.cell.label, "why": why, "command": provenance.command(), "run": bench.run}
+        bench.store.note_failure(task.key, note)
     except OSError as error:
         progress.say(f"  the reason could not be stored: {error}")

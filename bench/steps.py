@@ -1,8 +1,9 @@
 """The steps of a cell: train, predict, score or measure; each is published as soon as it is finished."""
 
 import json
+import uuid
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Bench:
     data: Path
     device: str
     debug: bool = False  # let unexpected errors through, with their traceback
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # the same in all processes of one run
 
 
 def finish(task: Task, bench: Bench) -> None:

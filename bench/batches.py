@@ -109,7 +109,7 @@ def _windows(
     if any(rules.box) and crops.boxes is not None:
         box = torch.from_numpy(crops.boxes[rows])  # x, y, width, height
         centre = box[:, :2] + box[:, 2:] / 2
-        height = _fitted(box[:, 2:], rules.box, aspect, uniform)
+        height = _fitted(box[:, 2:], rules.box, aspect, uniform) * rules.box_margin
     if rules.half_body:
         low, high, chosen = _half_bodies(crops, rows, rules, skeleton, uniform)
         half = _fitted(high - low, rules.half_body_box, aspect, uniform)

@@ -68,7 +68,9 @@ class Augmentation(_Table):
     flip: Share = 0.0  # probability
     colour: Share = 0.0  # each channel times uniform 1 +-
     shift: Count = 0  # whole pixels in x and y, uniform in +-; the border is reflected (images without keypoints)
-    box: tuple[NotNegative, NotNegative] = (0.0, 0.0)  # the person's box grows by uniform 0 to this in x and y
+    box: tuple[NotNegative, NotNegative] = (0.0, 0.0)  # the person's box grows by uniform 0 to this in x and y;
+    # the window is this box, fitted to the input's shape, where the dataset has boxes
+    box_margin: Positive = 1.0  # factor on that window
     half_body: Share = 0.0  # probability to crop to the upper or the lower body, if
     half_body_joints: Count = 8  # more than so many joints are annotated
     half_body_upper: Share = 0.5  # probability of the upper one

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+import architectures
 from bench import recipe
 from bench.errors import USAGE, Problem
 
@@ -34,15 +35,57 @@ def written(tmp_path, text: str) -> str:
 def test_every_recipe_of_the_repository(path, budget):
     loaded = recipe.load(path.stem)
     plan = loaded.budgeted(budget)
-    assert loaded.paper == path.stem
+    assert path.stem == loaded.paper or path.stem.startswith(f"{loaded.paper}-released")
     assert plan.total_steps(22_246) > 0  # people of MPII's training split
     if plan.schedule == "drops":
         shares = [share for share, _ in plan.drops]
         assert shares == sorted(shares) and shares[0] > 0 and shares[-1] < 1
 
 
-def test_there_are_recipes():
-    assert {path.stem for path in FILES} >= {"newell2016", "yang2017"}
+def test_every_architecture_has_its_recipe():
+    assert {row.recipe for row in architectures.catalogue().values()} <= {path.stem for path in FILES}
+
+
+def test_every_recipe_has_a_quick_form():
+    for path in FILES:
+        quick = recipe.load(path.stem).budgeted("quick")
+        assert 0 < quick.steps <= 2000 and quick.batch <= 128, path.stem
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "augmentation"),
+    [  # sections as in the files
+        ("yang2017", {"learning_rate": 7e-4, "batch": 16, "epochs": 200.0}, {}),
+        ("chu2017", {"optimizer": "rmsprop", "learning_rate": 2.5e-4, "epochs": 130.0},
+         {"rotation": 30.0, "scale": (0.75, 1.25)}),
+        ("li2019", {"optimizer": "adam", "batch": 8 * 32, "steps": 90_000, "weight_decay": 1e-5, "schedule": "linear"},
+         {"rotation": 45.0, "scale": (0.7, 1.35), "half_body_joints": 8}),
+        ("li2019-released", {"steps": 96_000, "warmup": 2400, "learning_rate": 8 * 5e-4}, {"half_body": 0.3}),
+        ("li2019-released-mpii", {"steps": 28_800, "checkpointing": True}, {"rotation": 60.0, "half_body": 0.5}),
+        ("wei2016", {"learning_rate": 8e-5, "batch": 16, "momentum": 0.9}, {"rotation": 40.0, "scale": (0.7, 1.3)}),
+        ("nie2019", {"optimizer": "rmsprop", "learning_rate": 1e-4, "steps": 10**6}, {"scale": (0.7, 1.3)}),
+        ("zagoruyko2016", {"batch": 128, "epochs": 200.0, "nesterov": True, "weight_decay": 5e-4}, {"shift": 4}),
+    ],
+)  # fmt: skip
+def test_numbers_of_the_papers(name, plan, augmentation):
+    loaded = recipe.load(name)
+    assert {field: getattr(loaded.training, field) for field in plan} == plan
+    assert {field: getattr(loaded.augmentation, field) for field in augmentation} == augmentation
+
+
+def test_drops_at_the_epochs_and_steps_of_the_papers():
+    for name, total, places in [
+        ("yang2017", 200, (150, 170)), ("zagoruyko2016", 200, (60, 120, 160)), ("xie2017", 300, (150, 225)),
+        ("wei2016", 600_000, (136_106, 272_212, 408_318, 544_424)),
+    ]:  # fmt: skip
+        drops = recipe.load(name).training.drops
+        assert [share * total for share, _ in drops] == pytest.approx(places, rel=1e-6)
+
+
+def test_scales_of_the_papers():
+    assert recipe.load("yang2017").testing.scales == (0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
+    assert recipe.load("chu2017").testing.scales == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+    assert recipe.load("wei2016").testing.scales == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 
 
 def test_newell_as_published():
@@ -78,7 +121,13 @@ def test_epochs_are_passes_over_the_people(tmp_path):
         ("sigma = 1.0", "sigma = 0.0", "targets.sigma"),
         ("[targets]\nsigma = 1.0", "", "targets"),
         ("[training]", "[training", "recipe.toml"),
-        ("people = 64", "people = -64", "people"),
+        ("people = 64", "people = -64", "people.*quick"),
+        ("batch = 4", "batch = 4\nnesterov = true", "nesterov needs"),
+        ("[quick]", "[testing]\nscales = [0.0]\n[quick]", "testing.scales"),
+        ("[quick]", "[testing]\ndecoding = 'magic'\n[quick]", "magic.*testing.decoding"),
+        ("[quick]", "[pixels]\nchannels = 'gbr'\n[quick]", "gbr.*pixels.channels"),
+        ("sigma = 1.0", "sigma = 1.0\nkernel = 4", "targets.kernel"),
+        ("batch = 4", "batch = 4\nprecision = 'int8'", "int8.*training.precision"),
     ],
 )
 def test_what_a_recipe_cannot_mean(tmp_path, old, new, said):
@@ -112,3 +161,19 @@ def test_what_decides_the_weights_is_plain_data(tmp_path):
     assert inputs["training"]["steps"] == 10
     assert inputs == msgspec.json.decode(msgspec.json.encode(inputs))
     assert "testing" not in inputs  # how one tests decides predictions, not weights
+
+
+def test_what_decides_predictions_is_plain_data(tmp_path):
+    inputs = recipe.load(written(tmp_path, SMALL)).test_inputs()
+    assert inputs["testing"]["scales"] == [1.0] and inputs["pixels"]["channels"] == "rgb"
+    assert inputs == msgspec.json.decode(msgspec.json.encode(inputs))
+
+
+def test_no_field_is_left_out_of_the_keys(tmp_path):
+    """Every table but the paper's name and [quick] is in what decides weights or predictions, whole."""
+    loaded = recipe.load(written(tmp_path, SMALL))
+    covered = loaded.train_inputs("full") | loaded.test_inputs()
+    tables = {name for name in loaded.__struct_fields__ if name not in ("paper", "quick")}
+    assert tables <= set(covered)
+    for name in tables:
+        assert set(covered[name]) == set(getattr(loaded, name).__struct_fields__)

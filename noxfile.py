@@ -69,7 +69,7 @@ def matrix(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests (-- -m "not slow" leaves out the slow ones)."""
-    run(session, "pytest", *session.posargs)
+    run(session, "pytest", *(session.posargs or ("--numprocesses", "auto")))
 
 
 @nox.session
@@ -77,6 +77,12 @@ def lint(session: nox.Session) -> None:
     """Check format and style with ruff."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Measure what matrix.check.toml says and compare it with the baseline."""
+    run(session, "bench", "check", *session.posargs)
 
 
 @nox.session

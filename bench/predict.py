@@ -17,8 +17,9 @@ from bench.errors import CELL_FAILED, Problem
 from bench.recipe import Recipe
 from bench.store import write_whole
 from protocols.crops import crop, to_image, windows
-from protocols.decoding import flip_average, quarter_offset
+from protocols.decoding import argmax, flip_average, quarter_offset, second_peak
 from protocols.people import People, Predictions
+from protocols.scales import best_pixels
 
 SHARD = 256  # people
 BATCH = 32
@@ -55,18 +56,20 @@ def _predict_rows(
     """Keypoints (n x J x 2) and scores (n x J) of some people."""
     centre, height = windows(people)
     points, maxima = [], []
-    for batch in _batches(people, rows, centre, height, size):
-        images = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float() / 255
-        maps = heatmaps(network, normalised(images, recipe.pixels), recipe, people.skeleton.mirror)
-        if not torch.isfinite(maps).all():
+    scales = recipe.testing.scales
+    for batch in _batches(people, rows, centre, height, size, scales):
+        maps = []
+        for crops in batch:  # n x H x W x 3, one scale each
+            images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+            maps.append(heatmaps(network, normalised(images, recipe.pixels), recipe, people.skeleton.mirror))
+        if not all(torch.isfinite(scale_maps).all() for scale_maps in maps):
             raise Problem(
                 "The network's heatmaps hold values that are not finite.",
                 cause="the training diverged, or the weights belong to another network",
                 code=CELL_FAILED,
             )
-        found, values = quarter_offset(maps[:, : len(people.skeleton)])
-        stride = torch.tensor([size[1] / maps.shape[-1], size[0] / maps.shape[-2]], device=maps.device)
-        points.append((found * stride).double().cpu().numpy())
+        found, values = decoded([scale_maps[:, : len(people.skeleton)] for scale_maps in maps], recipe, size)
+        points.append(found.double().cpu().numpy())
         maxima.append(values.double().cpu().numpy())
     chosen = slice(rows.start, rows.stop)
     keypoints = to_image(np.concatenate(points), centre[chosen], height[chosen], size)
@@ -83,14 +86,38 @@ def heatmaps(network: nn.Module, images: torch.Tensor, recipe: Recipe, mirror: t
     return flip_average(maps, mirrored, mirror, recipe.testing.flip_shift)
 
 
+def decoded(maps: list[torch.Tensor], recipe: Recipe, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from n x J x h x w a scale."""
+    rules, first = recipe.testing, maps[0]
+    if len(maps) > 1 or rules.scales != (1.0,):
+        return best_pixels(maps, rules.scales, size, recipe.targets.centre)
+    if rules.decoding == "second-peak":  # on the scale 0..255
+        levels = (first * (255 / recipe.targets.peak)).cpu().numpy()
+        cells, values = (torch.from_numpy(part).to(first.device) for part in second_peak(levels, rules.kernel))
+    else:
+        cells, values = (quarter_offset if rules.decoding == "quarter" else argmax)(first)
+    stride = torch.tensor([size[1] / first.shape[-1], size[0] / first.shape[-2]], device=first.device)
+    return cells * stride + recipe.targets.centre, values
+
+
 def _batches(
-    people: People, rows: range, centre: np.ndarray, height: np.ndarray, size: tuple[int, int]
+    people: People,
+    rows: range,
+    centre: np.ndarray,
+    height: np.ndarray,
+    size: tuple[int, int],
+    scales: tuple[float, ...],
 ) -> Iterator[np.ndarray]:
-    """Batches of crops (n x H x W x 3 uint8); the next one is cut while the network works."""
+    """Batches of crops (scales x n x H x W x 3 uint8); the next one is cut while the network works."""
 
     def load(start: int) -> np.ndarray:
-        chosen = range(start, min(start + BATCH, rows.stop))
-        return np.stack([crop(people.read_image(row), centre[row], height[row], size) for row in chosen])
+        images = [people.read_image(row) for row in range(start, min(start + BATCH, rows.stop))]
+        return np.stack(
+            [
+                [crop(image, centre[row], height[row] * scale, size) for row, image in enumerate(images, start)]
+                for scale in scales
+            ]
+        )
 
     cv2.setNumThreads(1)  # the network needs the cores
     with ThreadPoolExecutor(1) as ahead:

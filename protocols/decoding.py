@@ -30,6 +30,14 @@ def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return points * (maxima > 0).unsqueeze(-1), maxima
 
 
+def argmax(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The cell of the maximum: N x J x 2 positions (x, y) in cells and N x J maxima of N x J x h x w maps."""
+    maxima, index = heatmaps.flatten(2).max(dim=-1)
+    width = heatmaps.shape[-1]
+    points = torch.stack([index % width, torch.div(index, width, rounding_mode="floor")], dim=-1)
+    return points.to(heatmaps.dtype), maxima
+
+
 def second_peak(heatmaps: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarray]:
     """Blur, argmax, then a quarter cell towards the second maximum (Li 2019, released test code).
 

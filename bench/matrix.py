@@ -31,22 +31,35 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}  # of the protocols
 
 
+class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[predictions]]` table: a prediction file that `bench check` scores anew."""
+
+    file: str
+    protocols: tuple[str, ...]
+    dataset: str = "mannequin"  # name or name/split
+
+
 class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: tuple[Block, ...]
+    predictions: tuple[Fixed, ...] = ()
 
 
 def load(path: Path) -> list[Cell]:
     """The cells of a matrix file, each once, in the order of the file."""
+    return unique(cell for block in read(path).cells for cell in expand(block))
+
+
+def read(path: Path) -> Matrix:
+    """A matrix file as it is written. Raises Problem where it is none."""
     if not path.is_file():
         raise Problem(
             f"{path}: there is no such matrix.",
             next_step="run from the repository's folder, or name one with --matrix FILE",
         )
     try:
-        matrix = msgspec.toml.decode(path.read_bytes(), type=Matrix)
+        return msgspec.toml.decode(path.read_bytes(), type=Matrix)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(f"{path}: {error}.", next_step="compare with the matrix.toml of the repository") from error
-    return unique(cell for block in matrix.cells for cell in expand(block))
 
 
 def expand(block: Block) -> list[Cell]:

@@ -1,0 +1,121 @@
+"""The committed baseline: what every number was when somebody last accepted it, and why.
+
+`baseline.jsonl` has one row a line, sorted, so that a change reads well in a diff. `baseline.npz` beside it
+keeps the per-person samples that paired differences need; without it only intervals are compared.
+"""
+
+import json
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bench.cell import Cell
+from bench.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
+from bench.errors import NOTHING, Problem
+from bench.store import content_key, write_whole
+
+CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")
+FIELDS = (*CELL, "metric", "part", "value", "unit", "low", "high", "n", "version", "source", "reason")
+ABSENT = {"dataset": "", "split": "", "setting": "", "low": None, "high": None}  # left out of a line
+
+
+def cell_key(cell: Cell, source: str = "measured") -> Key:
+    """What a cell is to people, whatever its content: stays when a version, a recipe's text or the code changes."""
+    name = cell.row.name if source == "measured" else cell.architecture
+    words = [f"{key}={value}" for key, value in sorted(cell.options.items())]
+    if cell.limit:
+        words.append(f"first {cell.limit} people")
+    if cell.dataset and source == "measured":
+        words.append(f"weights {cell.weights}" if cell.weights else f"{cell.recipe_name} {cell.budget}")
+    return (cell.protocol, name, cell.dataset, cell.split, ", ".join(words), cell.seed)
+
+
+def measured(key: Key, measurements: Iterable[Row], samples: dict[str, np.ndarray]) -> Measured:
+    """Measurement rows as rows of a baseline: those parts that it keeps, without the cell's key."""
+    rows = []
+    for row in measurements:
+        parts = rule_of(row).parts
+        if not parts or row["part"] in parts:
+            kept = {name: row[name] for name in ("metric", "part", "value", "unit", "low", "high", "n", "source")}
+            rows.append(dict(zip(CELL, key, strict=True)) | kept | {"version": row["protocol_version"]})
+    paired = bool(rows) and rule_of(rows[0]).kind == STATISTICAL
+    return Measured(key, rows, samples if paired else {})
+
+
+def read(path: Path) -> dict[Key, Measured]:
+    """The baseline by cell. Raises Problem when there is none, or a line cannot be read."""
+    if not path.is_file():
+        raise Problem(
+            f"{path}: there is no baseline, so nothing can be compared.",
+            next_step='write one with bench check --accept --reason "the first baseline"',
+            code=NOTHING,
+        )
+    cells: dict[Key, Measured] = {}
+    samples = _read_samples(path.with_suffix(".npz"))
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            row = ABSENT | msgspec.json.decode(line, type=dict[str, Any])
+            key = tuple(row[name] for name in CELL)
+            row_name(row), row["value"], row["unit"], row["n"], row["version"], rule_of(row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+            raise Problem(
+                f"{path}:{number}: this line is no row of a baseline: {error}.",
+                next_step="restore the file from git, or write it anew with bench check --accept --reason TEXT",
+            ) from error
+        cells.setdefault(key, Measured(key, [], samples.get(_name(key), {}))).rows.append(row)
+    return cells
+
+
+def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], reason: str) -> int:
+    """Write a baseline; rows that are as `earlier` keep their old reason. Returns how many are not."""
+    before = {(cell.key, row_name(row)): row for cell in earlier.values() for row in cell.rows}
+    lines, arrays, changed = [], {}, 0
+    for cell in sorted(cells, key=lambda cell: tuple(map(str, cell.key))):
+        for row in sorted(cell.rows, key=row_name):
+            old = before.get((cell.key, row_name(row)), {})
+            same = all(row.get(name) == old.get(name) for name in FIELDS if name != "reason")
+            changed += not same
+            lines.append(_line(row | {"reason": old["reason"] if same else reason}))
+        arrays |= {f"{_name(cell.key)}/{name}": _small(array) for name, array in cell.samples.items()}
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path.with_suffix(".npz"), buffer.getvalue())
+    write_whole(path, "".join(lines))
+    return changed
+
+
+def _line(row: Row) -> str:
+    kept = {name: row[name] for name in FIELDS if name not in ABSENT or row[name] != ABSENT[name]}
+    return json.dumps(kept, ensure_ascii=False) + "\n"
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def _name(key: Key) -> str:
+    """The name of a cell in the file of samples."""
+    return content_key({"cell": list(key)})
+
+
+def _read_samples(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Samples by name of the cell; none where the file is absent."""
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                cell, _, array = name.partition("/")
+                found.setdefault(cell, {})[array] = file[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise Problem(
+            f"{path}: the samples of the baseline cannot be read: {error}.",
+            next_step="restore the file from git, or delete it: then only intervals are compared",
+        ) from error
+    return found

@@ -1,10 +1,11 @@
 """Targets: the rule of the public HRNet code, written out as a loop over one person and one joint at a time."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from protocols.targets import background, gaussians
+from protocols.targets import background, blurred_impulses, exact_gaussians, gaussians
 
 SIZE = (20, 16)  # height, width
 
@@ -80,3 +81,49 @@ def test_background_is_what_no_joint_claims():
     assert found.shape == (1, 3, 1, 2)
     assert torch.equal(found[:, :2], maps)
     assert found[0, 2, 0].tolist() == pytest.approx([0.3, 1.0])
+
+
+# The sheet on MSPN, section 2.1: centre row after normalization to 255.
+BLURRED = {
+    5: [255, 170, 42.5, 0],
+    7: [255, 198.33, 99.17, 28.33, 0],
+    11: [255, 225.04, 154.66, 82.79, 34.51, 11.20, 0],
+    15: [255, 236.82, 189.69, 131.05, 78.09, 40.13, 17.79, 6.80, 0],
+}
+
+
+@pytest.mark.parametrize("kernel", BLURRED)
+def test_blurred_impulses_have_the_rows_of_the_sheet(kernel):
+    maps, _ = blurred_impulses(torch.tensor([[[15.0, 16.0]]]), (33, 31), kernel)
+    row = 255 * maps[0, 0, 16, 15:]
+    assert row[: len(BLURRED[kernel])].tolist() == pytest.approx(BLURRED[kernel], abs=0.02)
+
+
+@pytest.mark.parametrize("kernel", [5, 7, 9, 11, 15])
+def test_blurred_impulses_are_those_of_opencv_up_to_the_corner(kernel):
+    for x, y in [(0, 0), (1, 0), (2, 3), (7, 9), (15, 19), (14, 1)]:
+        impulse = np.zeros(SIZE, np.float32)
+        impulse[y, x] = 1
+        expected = cv2.GaussianBlur(impulse, (kernel, kernel), 0)
+        maps, inside = blurred_impulses(torch.tensor([[[float(x), float(y)]]]), SIZE, kernel)
+        assert inside.item() == 1
+        assert maps[0, 0].numpy() == pytest.approx(expected / expected.max(), abs=1e-5)
+
+
+def test_impulses_outside_are_none():
+    points = torch.tensor([[[-0.6, 3.0], [15.6, 3.0], [3.0, 19.6], [float("nan"), 3.0], [-0.4, 19.4]]])
+    maps, inside = blurred_impulses(points, SIZE, 5)
+    assert inside[0].tolist() == [0, 0, 0, 0, 1]
+    assert not maps[0, :4].any() and maps[0, 4, 19, 0] == 1
+
+
+def test_exact_gaussians_written_out():
+    """exp(-d^2 / 2 sigma^2) where that is at least a hundredth (CPM's data layer: exponent up to ln 100)."""
+    point, sigma = (6.3, 8.8), 0.875
+    maps, inside = exact_gaussians(torch.tensor([[point]]), SIZE, sigma)
+    for y in range(SIZE[0]):
+        for x in range(SIZE[1]):
+            value = np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / (2 * sigma**2))
+            assert maps[0, 0, y, x].item() == pytest.approx(value if value >= 0.01 else 0, abs=1e-5)
+    assert inside.item() == 1
+    assert exact_gaussians(torch.tensor([[[-5.0, 3.0]]]), SIZE, sigma)[1].item() == 0

@@ -20,6 +20,9 @@ class Protocol:
     higher_is_better: bool
     summary: str
     conventions: dict[str, str] = field(default_factory=dict)  # shown in every table head
+    formula: str = ""  # of the headline, in words and signs
+    skeletons: tuple[str, ...] = ()  # whose joints it looks at
+    variants: dict[str, str] = field(default_factory=dict)  # other rules for the same thing, and what they count
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ class Value:
     high: float | None = None
 
 
+# Rules by which papers turn a graph into the giga that they print; "G (opc)" names one of them.
+COUNTING_RULES = {
+    "macs": "MACs",
+    "macs-inference": "MACs that the last output needs",
+    "flops": "2 x MACs",
+    "flops-inference": "2 x MACs that the last output needs",
+    "gibi-macs": "MACs / 2^30",
+    "gibi-macs-inference": "MACs that the last output needs / 2^30",
+    "gibi-flops": "2 x MACs / 2^30",
+    "gibi-flops-inference": "2 x MACs that the last output needs / 2^30",
+    "macs-dense": "MACs, groups charged as dense",
+    "flops-dense": "2 x MACs, groups charged as dense",
+    "macs-bias": "MACs + 1 per bias",
+    "macs-bias-bn": "MACs + 1 per bias + 2 per normalised element",
+    "flops-bias": "2 x MACs + 1 per bias",
+    "opc": "torch-opCounter: 2 x dense MACs + convolved + ReLU + pooling windows + added elements",
+    "opc-bn": "torch-opCounter, older: the same + 2 per normalised element",
+}
 POSE_DATASETS = ("mannequin", "mpii", "lsp", "lspet", "coco")
 
 PROTOCOLS = {
@@ -55,6 +76,9 @@ PROTOCOLS = {
                 "joints": "14: all annotated, occluded ones included; no pelvis, no thorax",
                 "mean": "pooled over joints",
             },
+            formula="PCKh@t = 100 · #{annotated joints with |prediction − truth| ≤ t · head size} / #{annotated joints}",
+            skeletons=("mpii",),
+            variants={"PCKh@0.5 unweighted": "plain mean of the 14 joints' percentages, as eval_PCKh prints it"},
         ),
         Protocol(
             name="lsp-pck",
@@ -72,6 +96,8 @@ PROTOCOLS = {
                 "mean": "pooled over joints",
                 "names": "person-centric",
             },
+            formula="PCK@t = 100 · #{annotated joints with |prediction − truth| ≤ t · torso length} / #{annotated joints}",
+            skeletons=("lsp",),
         ),
         Protocol(
             name="lsp-pcp",
@@ -90,6 +116,8 @@ PROTOCOLS = {
                 "mean": "pooled over sticks",
                 "names": "person-centric",
             },
+            formula="PCP = 100 · #{sticks with both ends within 0.5 · stick length of the truth} / #{sticks}",
+            skeletons=("lsp",),
         ),
         Protocol(
             name="coco-ap",
@@ -108,6 +136,8 @@ PROTOCOLS = {
                 "areas": "medium 32^2 to 96^2, large above, both ends included; of a result: extent of its 17 points",
                 "ignored": "crowds and people without labelled joints",
             },
+            formula="AP = mean over OKS thresholds 0.50, 0.55, …, 0.95 of the precision averaged over 101 recalls",
+            skeletons=("coco",),
         ),
         Protocol(
             name="complexity",
@@ -125,6 +155,8 @@ PROTOCOLS = {
                 "giga_published": "by the rule that the paper itself counted with, named in the unit",
                 "activation_bytes": "float32, one image, beyond weights and input",
             },
+            formula="MACs = Σ over layers of output elements × kernel area × input channels / groups",
+            variants=COUNTING_RULES,
         ),
         Protocol(
             name="init-variance",
@@ -142,6 +174,7 @@ PROTOCOLS = {
                 "rho": "Var(sum) / sum of the addends' variances",
                 "interval": "Student t over seeds",
             },
+            formula="Var(x_l + F(x_l)) at every addition l of a network that was just drawn",
         ),
         Protocol(
             name="cifar10-error",
@@ -153,6 +186,7 @@ PROTOCOLS = {
             higher_is_better=False,
             summary="share of images whose highest score belongs to another class",
             conventions={"error": "top-1, per cent of the 10,000 test images", "interval": "Wilson, over images"},
+            formula="error = 100 · #{images whose highest score is another class} / #{images}",
         ),
         Protocol(
             name="speed",
@@ -169,6 +203,7 @@ PROTOCOLS = {
                 "bfloat16": "autocast",
                 "interval": "Student t over rounds, on logarithms",
             },
+            formula="latency = geometric mean over rounds of the median time of one call",
         ),
         Protocol(
             name="occluded-limb",
@@ -187,6 +222,8 @@ PROTOCOLS = {
                 "head size": "0.6 x diagonal of the head box; lsp, lspet: upper neck to head top",
                 "left-right confusion": "missed, and within half a head of the other side's, > 1 head away",
             },
+            formula="PCKh@0.5 of the ankle whose calf is covered; drop = clean − covered",
+            skeletons=("mpii", "lsp"),
         ),
         Protocol(
             name="receptive-field",
@@ -204,6 +241,7 @@ PROTOCOLS = {
                 "r50, r90": "radius around the annotated joint with that share of the gradient, in head sizes",
                 "area50": "fewest pixels with half of the gradient, in body boxes",
             },
+            formula="field of a pathway = 1 + Σ over its layers of (kernel − 1) × dilation × jump; rf_mean is over pathways",
         ),
     )
 }

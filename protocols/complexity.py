@@ -7,7 +7,6 @@ name of FLOPs; CONVENTIONS holds the rules that they followed.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import torch
 from fvcore.nn import parameter_count
@@ -18,14 +17,6 @@ from protocols.counting import Graph, Operation, trace
 from protocols.errors import DataError
 
 POOLING = ("max_pool2d_with_indices", "avg_pool2d")
-
-
-@dataclass(frozen=True)
-class Convention:
-    """A rule that turns a graph into the number that a paper prints."""
-
-    formula: str
-    giga: Callable[[Graph], float]
 
 
 def _macs(graph: Graph) -> int:
@@ -69,35 +60,22 @@ def _torch_op_counter(graph: Graph) -> int:
     )
 
 
-CONVENTIONS = {
-    "macs": Convention("MACs", lambda graph: _macs(graph) / 1e9),
-    "macs-inference": Convention("MACs that the last output needs", lambda graph: _needed_macs(graph) / 1e9),
-    "flops": Convention("2 x MACs", lambda graph: 2 * _macs(graph) / 1e9),
-    "flops-inference": Convention("2 x MACs that the last output needs", lambda graph: 2 * _needed_macs(graph) / 1e9),
-    "gibi-macs": Convention("MACs / 2^30", lambda graph: _macs(graph) / 2**30),
-    "gibi-macs-inference": Convention(
-        "MACs that the last output needs / 2^30", lambda graph: _needed_macs(graph) / 2**30
-    ),
-    "gibi-flops": Convention("2 x MACs / 2^30", lambda graph: 2 * _macs(graph) / 2**30),
-    "gibi-flops-inference": Convention(
-        "2 x MACs that the last output needs / 2^30", lambda graph: 2 * _needed_macs(graph) / 2**30
-    ),
-    "macs-dense": Convention("MACs, groups charged as dense", lambda graph: _dense_macs(graph) / 1e9),
-    "flops-dense": Convention("2 x MACs, groups charged as dense", lambda graph: 2 * _dense_macs(graph) / 1e9),
-    "macs-bias": Convention("MACs + 1 per bias", lambda graph: (_macs(graph) + _bias(graph)) / 1e9),
-    "macs-bias-bn": Convention(
-        "MACs + 1 per bias + 2 per normalised element",
-        lambda graph: (_macs(graph) + _bias(graph) + 2 * _normalised(graph)) / 1e9,
-    ),
-    "flops-bias": Convention("2 x MACs + 1 per bias", lambda graph: (2 * _macs(graph) + _bias(graph)) / 1e9),
-    "opc": Convention(
-        "torch-opCounter: 2 x dense MACs + convolved + ReLU + pooling windows + added elements",
-        lambda graph: _torch_op_counter(graph) / 1e9,
-    ),
-    "opc-bn": Convention(
-        "torch-opCounter, older: the same + 2 per normalised element",
-        lambda graph: (_torch_op_counter(graph) + 2 * _normalised(graph)) / 1e9,
-    ),
+CONVENTIONS: dict[str, Callable[[Graph], float]] = {  # what each counts: protocols.COUNTING_RULES
+    "macs": lambda graph: _macs(graph) / 1e9,
+    "macs-inference": lambda graph: _needed_macs(graph) / 1e9,
+    "flops": lambda graph: 2 * _macs(graph) / 1e9,
+    "flops-inference": lambda graph: 2 * _needed_macs(graph) / 1e9,
+    "gibi-macs": lambda graph: _macs(graph) / 2**30,
+    "gibi-macs-inference": lambda graph: _needed_macs(graph) / 2**30,
+    "gibi-flops": lambda graph: 2 * _macs(graph) / 2**30,
+    "gibi-flops-inference": lambda graph: 2 * _needed_macs(graph) / 2**30,
+    "macs-dense": lambda graph: _dense_macs(graph) / 1e9,
+    "flops-dense": lambda graph: 2 * _dense_macs(graph) / 1e9,
+    "macs-bias": lambda graph: (_macs(graph) + _bias(graph)) / 1e9,
+    "macs-bias-bn": lambda graph: (_macs(graph) + _bias(graph) + 2 * _normalised(graph)) / 1e9,
+    "flops-bias": lambda graph: (2 * _macs(graph) + _bias(graph)) / 1e9,
+    "opc": lambda graph: _torch_op_counter(graph) / 1e9,
+    "opc-bn": lambda graph: (_torch_op_counter(graph) + 2 * _normalised(graph)) / 1e9,
 }
 
 
@@ -105,7 +83,8 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
     """Yield the counts of `network` for one image of height x width `input_size`.
 
     `parameters` and `macs` for the whole (part "all") and per layer group (the outermost module that owns or runs
-    them); `macs_inference`; `giga_published` by the rule CONVENTIONS[convention], if one is given;
+    them); `macs_inference`; `giga_published` by the rule CONVENTIONS[convention], if one is given; `giga` by every
+    rule (its part), to see which one a paper followed;
     `activation_bytes` at batch 1 in float32, part "sum" = the results of all operators, what training may keep,
     and part "peak" = the most that is alive at one time during inference; `uncharged_calls`, the calls of each
     operator that is not part of `macs`. Works on meta and on real modules, whose weights are not read.
@@ -128,18 +107,14 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
             yield _count("macs", group or "top level", macs, "MACs")
     yield _count("macs_inference", "all", _needed_macs(graph), "MACs")
     if convention is not None:
-        yield Value("giga_published", "all", CONVENTIONS[convention].giga(graph), f"G ({convention})", 1)
+        yield Value("giga_published", "all", CONVENTIONS[convention](graph), f"G ({convention})", 1)
+    for name, giga in CONVENTIONS.items():
+        yield Value("giga", name, giga(graph), "G", 1)
     yield _count("activation_bytes", "sum", sum(operation.bytes for operation in graph.operations), "bytes")
     yield _count("activation_bytes", "peak", graph.peak_bytes, "bytes")
     free = ((operation.operator, 1) for operation in graph.operations[1:] if not operation.macs)
     for operator, calls in _sums(free).items():
         yield _count("uncharged_calls", operator, calls, "calls")
-
-
-def forensics(network: nn.Module, input_size: tuple[int, int]) -> list[tuple[str, str, float]]:
-    """(convention, formula, giga) for every convention found in the wild, to see which one a paper followed."""
-    graph = _trace(network, input_size)
-    return [(name, convention.formula, convention.giga(graph)) for name, convention in CONVENTIONS.items()]
 
 
 def _trace(network: nn.Module, input_size: tuple[int, int]) -> Graph:

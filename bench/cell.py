@@ -7,6 +7,7 @@ cell is stale and which step it needs.
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Cell:
     trained_on: str = ""  # another training set: "name/split", or several joined by "+"; "" for the dataset's own
     drop_invalid: bool = False  # train without the people whose image cannot be read
 
-    @property
+    @cached_property
     def row(self) -> architectures.Architecture:
         """The catalogue row, with the joints of the dataset where they are others than the row's."""
         row = architectures.describe(self.architecture, **self.overrides)

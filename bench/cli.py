@@ -55,21 +55,20 @@ def run(
     overrides: Set = None,
     recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
     budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
-    seed: Annotated[list[int] | None, typer.Option(help="May be given several times.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="May be given several times.", min=0)] = None,
     weights: Annotated[str, typer.Option(help="A released checkpoint instead of a training.")] = "",
-    limit: Annotated[int, typer.Option(help="Score only so many people.")] = 0,
+    limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
     option: Annotated[list[str] | None, typer.Option(help="An option of the protocol: name=value")] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one on an accelerator.", min=0)] = 0,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train if needed, predict, score and store: the cells of a matrix, or of two globs."""
     from bench import matrix as matrices
-    from bench.plan import plan
-    from bench.run import run as run_tasks
-    from bench.steps import Bench
+    from bench.plan import BLOCKED, FRESH, plan
     from bench.store import Store
 
     if protocols:
@@ -87,30 +86,40 @@ def run(
         )
         cells = matrices.unique(matrices.expand(block))
     else:
+        if dataset or seed or overrides or recipe or weights or limit or option or budget != "full":
+            raise Problem(
+                f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
+                next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
+            )
         cells = matrices.choose(matrices.load(matrix), architectures)
     if not cells:
         raise Problem("Nothing to run: no cell matches.", next_step="bench list, bench status", code=NOTHING)
-    here = Bench(Store(store), data, chosen_device(device), debug)
-    tasks = plan(cells, here.store, data)
-    done, failed = run_tasks(tasks, here)
-    _conclude(tasks, done, failed, here.store, as_json)
+    tasks = plan(cells, Store(store), data)
+    if all(task.state in (FRESH, BLOCKED) for task in tasks):
+        done, failed = [task for task in tasks if task.state == FRESH], []
+    else:  # the imports take seconds: not for nothing
+        from bench.executors import local
+        from bench.steps import Bench
+
+        done, failed = local(tasks, Bench(Store(store), data, chosen_device(device), debug), jobs)
+    _conclude(tasks, done, failed, Store(store), as_json)
 
 
 def _conclude(tasks: list, done: list, failed: list, store: Any, as_json: bool) -> None:
     """Say what came out of a run, and leave with the exit code that fits."""
     from bench.listing import print_measurements
     from bench.plan import BLOCKED, FRESH
-    from bench.reporting import measurements
     from bench.store import CELLS
 
-    rows = [row for task in done for row in measurements(store, task.key)]
+    rows = (row for task in done for row in store.read_lines(CELLS, task.key, "measurements.jsonl"))
     blocked = [task for task in tasks if task.state == BLOCKED]
-    cells = [store.read(CELLS, task.key, "cell.json") for task in done]
+    cells = (store.read(CELLS, task.key, "cell.json") for task in done)
+    cells = list(cells) if as_json else [{key: cell[key] for key in ("label", "warnings")} for cell in cells]
     warnings = [f"{cell['label']}: {text}" for cell in cells for text in cell["warnings"]]
     warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
     warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]
     if as_json:
-        print(json.dumps({"measurements": rows, "cells": cells, "warnings": warnings}))
+        print(json.dumps({"measurements": list(rows), "cells": cells, "warnings": warnings}))
     else:
         print_measurements(rows)
         for warning in warnings:
@@ -134,7 +143,7 @@ def train(
     overrides: Set = None,
     recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
     budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
@@ -316,7 +325,6 @@ def main() -> int:
     try:
         code = app(standalone_mode=False) or FINE
     except KeyboardInterrupt:
-        print("\nStopped. Finished work is kept; the same command continues it.", file=sys.stderr)
         code = INTERRUPTED
     except EXPECTED as error:
         code = exit_code(error)
@@ -329,6 +337,8 @@ def main() -> int:
             code = CELL_FAILED
             _complain(error)
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, too
+        print("Stopped. Finished work is kept; the same command continues it.", file=sys.stderr)
     sys.stdout.flush()
     return code
 

@@ -1,7 +1,8 @@
 """What a matrix needs: every cell with its state, the reason, and the step that comes next."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,40 +33,51 @@ class Task:
 def plan(cells: Iterable[Cell], store: Store, data: Path) -> list[Task]:
     """The state of every cell, in order; reads no image and imports no torch."""
     finished = store.keys(CELLS)
-    earlier: dict[tuple, dict[str, Any]] | None = None
+    earlier = cache(lambda: _finished_cells(store, finished))  # read if some cell is not there
     tasks = []
-    for task in (_locate(cell, store, data) for cell in cells):
-        if task.key in finished:
-            task = replace(task, state=FRESH, why="", step="")
-        elif task.key and (failure := store.failure(task.key)):
-            task = replace(task, state=FAILED, why=failure["why"])
-        elif task.key:
-            earlier = _finished_cells(store, finished) if earlier is None else earlier
-            if older := earlier.get(task.cell.identity):
-                changed = differences(older["inputs"], task.inputs)
-                task = replace(task, state=STALE, why="; ".join(changed[:3]) + (" …" if len(changed) > 3 else ""))
-        tasks.append(task)
+    for cell in cells:
+        try:
+            inputs = _inputs(cell, data)
+        except (Problem, DataError, ArchitectureError, OSError) as error:
+            tasks.append(Task(cell, BLOCKED, explain(error), problem=error))
+            continue
+        key = content_key(inputs)
+        state, why, step = (FRESH, "", "") if key in finished else _unfinished(cell, key, inputs, store, earlier)
+        tasks.append(Task(cell, state, why, step, key, inputs))
     return tasks
 
 
-def _locate(cell: Cell, store: Store, data: Path) -> Task:
-    """The keys of a cell, as if nothing of it were finished; blocked if something it needs is not there."""
-    try:
-        if cell.rules.needs == "network":
-            inputs = cell_inputs(cell)
-            return Task(cell, MISSING, "not measured yet", "measure", content_key(inputs), inputs)
-        train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
-        inputs = cell_inputs(cell, train, fingerprint(cell.dataset, cell.split, data, cell.skeleton))
-    except (Problem, DataError, ArchitectureError, OSError) as error:
-        return Task(cell, BLOCKED, explain(error), problem=error)
+def _inputs(cell: Cell, data: Path) -> dict[str, Any]:
+    """What decides the numbers of a cell. Raises what blocks it: something it needs is not there."""
+    if cell.rules.needs == "network":
+        return cell_inputs(cell)
+    train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
+    return cell_inputs(cell, train, fingerprint(cell.dataset, cell.split, data, cell.skeleton))
+
+
+def _unfinished(
+    cell: Cell, key: str, inputs: dict[str, Any], store: Store, earlier: Callable[[], dict[tuple, dict[str, Any]]]
+) -> tuple[str, str, str]:
+    """State, reason and next step of a cell that is not there."""
+    why, step = _next_step(cell, inputs, store)
+    if failure := store.failure(key):
+        return FAILED, failure["why"], step
+    if older := earlier().get(cell.identity):
+        changed = differences(older["inputs"], inputs)
+        return STALE, "; ".join(changed[:3]) + (" …" if len(changed) > 3 else ""), step
+    return MISSING, why, step
+
+
+def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, str]:
+    """How far the steps of a cell have come, and which is next."""
+    if cell.rules.needs == "network":
+        return "not measured yet", "measure"
     needed = [inputs[name] for name in (CLEAN, COVERED) if name in inputs]
     if all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
-        step, why = "score", "predictions are there"
-    elif cell.weights or store.has(WEIGHTS, content_key(inputs[CLEAN]["weights"])):
-        step, why = "predict", "weights are there"
-    else:
-        step, why = "train", "not trained yet"
-    return Task(cell, MISSING, why, step, content_key(inputs), inputs)
+        return "predictions are there", "score"
+    if cell.weights or store.has(WEIGHTS, content_key(inputs[CLEAN]["weights"])):
+        return "weights are there", "predict"
+    return "not trained yet", "train"
 
 
 def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, dict[str, Any]]:

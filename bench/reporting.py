@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 import architectures
 from bench.paired import paired
 from bench.plan import FRESH, STALE, Task
@@ -45,8 +43,7 @@ def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
 
 def measurements(store: Store, key: str) -> list[dict[str, Any]]:
     """The measurement rows of a finished cell."""
-    lines = (store.folder(CELLS, key) / "measurements.jsonl").read_bytes().splitlines()
-    return [msgspec.json.decode(line) for line in lines]
+    return store.read_lines(CELLS, key, "measurements.jsonl")
 
 
 def _newest(documents: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
+_DECODER = msgspec.json.Decoder()
 
 
 def content_key(inputs: dict[str, Any]) -> str:
@@ -75,6 +76,10 @@ class Store:
     def read(self, kind: str, key: str, name: str) -> Any:
         """A JSON file of a finished step."""
         return msgspec.json.decode((self.folder(kind, key) / name).read_bytes())
+
+    def read_lines(self, kind: str, key: str, name: str) -> list[Any]:
+        """A file of a finished step with one JSON document a line."""
+        return _DECODER.decode_lines((self.folder(kind, key) / name).read_bytes())
 
     def work(self, kind: str, key: str) -> Path:
         """The folder in which a step keeps its finished part; what an earlier try left is still there."""

@@ -76,7 +76,7 @@ PROTOCOLS = {
                 "joints": "14: all annotated, occluded ones included; no pelvis, no thorax",
                 "mean": "pooled over joints",
             },
-            formula="PCKh@t = 100 · #{annotated joints with |prediction − truth| ≤ t · head size} / #{annotated joints}",
+            formula="PCKh@t = 100 · #{joints with |prediction − truth| ≤ t · head size} / #{annotated joints}",
             skeletons=("mpii",),
             variants={"PCKh@0.5 unweighted": "plain mean of the 14 joints' percentages, as eval_PCKh prints it"},
         ),
@@ -96,7 +96,7 @@ PROTOCOLS = {
                 "mean": "pooled over joints",
                 "names": "person-centric",
             },
-            formula="PCK@t = 100 · #{annotated joints with |prediction − truth| ≤ t · torso length} / #{annotated joints}",
+            formula="PCK@t = 100 · #{joints with |prediction − truth| ≤ t · torso length} / #{annotated joints}",
             skeletons=("lsp",),
         ),
         Protocol(
@@ -241,7 +241,7 @@ PROTOCOLS = {
                 "r50, r90": "radius around the annotated joint with that share of the gradient, in head sizes",
                 "area50": "fewest pixels with half of the gradient, in body boxes",
             },
-            formula="field of a pathway = 1 + Σ over its layers of (kernel − 1) × dilation × jump; rf_mean is over pathways",
+            formula="rf_mean = mean over pathways of 1 + Σ over layers of (kernel − 1) × dilation × jump",
         ),
     )
 }

@@ -35,6 +35,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Matrix = Annotated[Path, typer.Option("--matrix", help="Which cells there are.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change an option of the network: width=0.25")]
 RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
+BASELINE, CHECK_OUT = Path("tests/golden/baseline.jsonl"), Path("build/check")
 
 
 @app.command("list")
@@ -225,6 +226,44 @@ def status(
         print(json.dumps({"cells": cells}))
     else:
         print_status(tasks)
+
+
+@app.command()
+def check(
+    architectures: Architectures = "",
+    protocols: Protocols = "",
+    matrix: Matrix = Path("matrix.check.toml"),
+    against: Annotated[Path, typer.Option(help="The committed baseline.")] = BASELINE,
+    accept: Annotated[bool, typer.Option("--accept", help="Today's numbers become the baseline.")] = False,
+    reason: Annotated[str, typer.Option(help="Why they may change; kept in the rows.")] = "",
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Rows may be missing.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for JUnit file, summary and site.")] = CHECK_OUT,
+    store: Annotated[Path | None, typer.Option(help="Take what is finished there; default: measure anew.")] = None,
+    data: DataOption = DATA_FOLDER,
+    device: Device = "cpu",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare with a baseline: the regression gate."""
+    from bench.gate import gate
+
+    if accept != bool(reason):
+        raise Problem("--accept and --reason TEXT belong together: the reason is kept in the rows.")
+    code = gate(
+        matrix,
+        against,
+        store,
+        data,
+        chosen_device(device),
+        out,
+        architectures=architectures,
+        protocols=protocols,
+        accepted=reason,
+        allow_missing=allow_missing,
+        as_json=as_json,
+        debug=debug,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -11,8 +11,7 @@ from pathlib import Path
 from bench import baseline
 from bench.annotations import annotations, problems, summary
 from bench.check import Outcome, accept, as_document, check
-from bench.compare import Key, Measured
-from bench.errors import FINE, Problem
+from bench.errors import FINE
 from bench.junit import junit
 from bench.plan import Task
 from bench.reporting import write_site

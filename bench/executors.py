@@ -7,8 +7,7 @@ networks that fit there are small. They need no scheduler, since the locks of th
 import multiprocessing
 import os
 import signal
-import threading
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ import torch
 
 from bench import progress
 from bench.plan import BLOCKED, FRESH, Task
+from bench.processes import deaf_children, end_with_parent
 from bench.run import run
 from bench.steps import Bench
 
@@ -33,10 +33,15 @@ def local(tasks: Sequence[Task], bench: Bench, jobs: int = 0) -> tuple[list[Task
     progress.only_lines()
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     helpers = [context.Process(target=_help, args=(tasks, replace(bench, debug=False))) for _ in range(jobs - 1)]
-    for helper in helpers:
-        helper.start()
+    with deaf_children():
+        for helper in helpers:
+            helper.start()
     try:
         return run(tasks, bench)
+    except BaseException:
+        for helper in helpers:
+            helper.terminate()  # what it was at is continued the next time
+        raise
     finally:
         for helper in helpers:
             helper.join()
@@ -44,17 +49,8 @@ def local(tasks: Sequence[Task], bench: Bench, jobs: int = 0) -> tuple[list[Task
 
 def _help(tasks: Sequence[Task], bench: Bench) -> None:
     """What the other processes do: the same, until nothing is left or their parent is gone."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # so that it ends processes of its own, too
     torch.set_num_threads(1)
     progress.only_lines()
-    try:
-        run(tasks, bench, wait=False)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what there is to say
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, even if that was killed."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    run(tasks, bench, wait=False)

@@ -6,8 +6,6 @@ Chunks are written by several processes straight into one memory-mapped file; a 
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from bench import progress as said
+from bench.processes import deaf_children, end_with_parent
 from bench.sources import Source, parts_of, source_of
 from bench.store import PREPARED, Store, content_key
 from protocols.crops import crop, to_crop, windows
@@ -141,9 +140,8 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, pro
     workers = min(len(os.sched_getaffinity(0)), len(chunks))
     pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers inherit it: Ctrl-C is for this process
-        futures = [pool.submit(_fill, start) for start in chunks]
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        with deaf_children():
+            futures = [pool.submit(_fill, start) for start in chunks]
         for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
             with finished.open("a") as file:
                 file.write(f"{future.result()}\n")
@@ -160,16 +158,10 @@ def _open_worker(source: Source, path: Path) -> None:
     import cv2
 
     global _worker, _leave_out
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     cv2.setNumThreads(1)  # one worker a core: threads of their own would only compete
     _worker = (source.open(), open_memmap(path, mode="r+"))
     _leave_out = path.with_name("dropped") if source.drop_invalid else None
-
-
-def _end_with_parent() -> None:
-    """End this worker as soon as its parent is gone, also after kill -9: nobody wants its crops any more."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _fill(start: int) -> int:

@@ -1,6 +1,8 @@
 """Several processes that train one network, one a GPU, as `torchrun` starts them. One process alone is rank 0 of 1."""
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,9 +10,14 @@ from torch import distributed
 
 
 def start(device: str) -> str:
-    """Join the processes of torchrun, if it started this one; returns the device of this process."""
+    """Join the processes of torchrun, if it started this one; returns the device of this process.
+
+    Results are printed by the first process alone.
+    """
     if "WORLD_SIZE" not in os.environ:
         return device
+    if os.environ["RANK"] != "0":
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for good
     if device.startswith("cuda"):
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import distributed, progress
+from bench import progress
 from bench import recipe as recipes
 from bench.cell import Cell
 from bench.checkpoint import State
@@ -43,8 +43,7 @@ def learn(
             return State()
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
         with progress.step(label) as update:
-            quiet = distributed.rank() > 0
-            state = fit(network, examples, task, work, (lambda *_: None) if quiet else update)
+            state = fit(network, examples, task, work, update)
     seconds["train"] = state.seconds  # earlier tries included
     return state
 

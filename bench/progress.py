@@ -1,5 +1,6 @@
 """What a run says while it works: bars on a terminal, plain lines elsewhere; always on stderr."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +21,19 @@ def only_lines() -> None:
 
 
 def say(text: str) -> None:
-    """One line for the user."""
-    print(text, file=sys.stderr, flush=True)
+    """One line for the user; of the processes of torchrun, the first one speaks."""
+    if _speaks():
+        print(text, file=sys.stderr, flush=True)
+
+
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def step(label: str) -> Iterator[Step]:
     """A step under way; call what it yields with (done, total, text)."""
-    if sys.stderr.isatty() and not _lines_only:
+    if sys.stderr.isatty() and not _lines_only and _speaks():
         with _bar(label) as update:
             yield update
     else:

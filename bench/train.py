@@ -105,7 +105,7 @@ def _learner(network: nn.Module, task: Training) -> Learner:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
     model = torch.compile(network) if plan.compile else network
     if distributed.size() > 1:  # statistics of batch normalization are each process's own, as the papers had them
-        model = DistributedDataParallel(model, broadcast_buffers=False)
+        model = DistributedDataParallel(model)
     return Learner(network, model, optimizer_of(network, plan), average)
 
 

@@ -38,7 +38,7 @@ class HeldOut:
 
 def hold_out(store: Store, dataset: str, data: Path, task: Training, progress) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
-    limit = PEOPLE[task.budget]
+    limit = min(PEOPLE[task.budget], task.plan.people or PEOPLE[task.budget])  # no more than it is trained on
     source = Source(dataset, DATASETS[dataset].test, data, task.skeleton.name, limit)
     people = source.open()
     crops = prepare(store, source, task.size, progress)

@@ -12,7 +12,26 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.data_cli import data_app
 from bench.errors import CELL_FAILED, EXPECTED, FINE, INTERRUPTED, NOTHING, USAGE, Problem, exit_code, explain
+from bench.options import (
+    DATA_FOLDER,
+    MATRIX,
+    RUNS,
+    SITE,
+    Architectures,
+    DataOption,
+    Debug,
+    Device,
+    DropInvalid,
+    Json,
+    Matrix,
+    Protocols,
+    Set,
+    StoreOption,
+    chosen_device,
+    pairs,
+)
 
 app = typer.Typer(
     help="Benchmark and reproducibility suite for human-pose networks.",
@@ -22,19 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="List, check and prepare datasets; write the built-in one.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
-Architectures = Annotated[str, typer.Argument(help="Name or shell glob, or path/to/net.py:builder.")]
-Protocols = Annotated[str, typer.Argument(help="Name or shell glob.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="Folder of finished work.")]
-DataOption = Annotated[Path, typer.Option("--data", envvar="REPOSE_DATA", help="Folder of datasets.")]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, or auto.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Matrix = Annotated[Path, typer.Option("--matrix", help="Which cells there are.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Change an option of the network: width=0.25")]
-RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
 BASELINE, CHECK_OUT = Path("tests/golden/baseline.jsonl"), Path("build/check")
 
 
@@ -59,11 +67,15 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="May be given several times.", min=0)] = None,
     weights: Annotated[str, typer.Option(help="A released checkpoint instead of a training.")] = "",
     limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
+    trained_on: Annotated[str, typer.Option(help="Another training set: mpii/train+lsp/train.")] = "",
+    drop_invalid: DropInvalid = False,
     option: Annotated[list[str] | None, typer.Option(help="An option of the protocol: name=value")] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
-    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one on an accelerator.", min=0)] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one an accelerator.", min=0)] = 0,
+    executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
+    address: Annotated[str, typer.Option(help="Of the Ray cluster; default: RAY_ADDRESS, else one here.")] = "",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -83,11 +95,14 @@ def run(
             budget=budget,
             weights=weights,
             limit=limit,
+            trained_on=trained_on,
+            drop_invalid=drop_invalid,
             options=pairs(option),
         )
         cells = matrices.unique(matrices.expand(block))
     else:
-        if dataset or seed or overrides or recipe or weights or limit or option or budget != "full":
+        given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid)
+        if any(given) or budget != "full":
             raise Problem(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
@@ -99,10 +114,11 @@ def run(
     if all(task.state in (FRESH, BLOCKED) for task in tasks):
         done, failed = [task for task in tasks if task.state == FRESH], []
     else:  # the imports take seconds: not for nothing
-        from bench.executors import local
+        from bench.executors import execute
         from bench.steps import Bench
 
-        done, failed = local(tasks, Bench(Store(store), data, chosen_device(device), debug), jobs)
+        device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
+        done, failed = execute(tasks, Bench(Store(store), data, device, debug), executor, jobs, address)
     _conclude(tasks, done, failed, Store(store), as_json)
 
 
@@ -140,23 +156,27 @@ def _conclude(tasks: list, done: list, failed: list, store: Any, as_json: bool) 
 @app.command()
 def train(
     architecture: Architectures,
-    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")] = "mannequin",
+    dataset: Annotated[str, typer.Argument(help="Name, name/split, or several joined by +.")] = "mannequin",
     overrides: Set = None,
     recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
     budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    drop_invalid: DropInvalid = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train one architecture on one dataset; the same command continues what was stopped."""
+    """Train one architecture; the same command continues what was stopped.
+
+    On several GPUs: torchrun --nproc-per-node N -m bench train ...
+    """
     from bench.steps import Bench, train_only
     from bench.store import Store
 
     here = Bench(Store(store), data, chosen_device(device), debug)
-    document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed)
+    document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
     print(json.dumps(document) if as_json else document["weights"])
 
 
@@ -267,96 +287,23 @@ def check(
 
 
 @app.command()
-def doctor(data: DataOption = DATA_FOLDER, store: StoreOption = RUNS, as_json: Json = False, debug: Debug = False):
-    """Versions, device, flags, data and weights in one block for a bug report."""
-    from bench.doctor import examine, print_examination
-
-    found = examine(data, store)
-    print(json.dumps(found)) if as_json else print_examination(found)
-
-
-@data_app.command("list")
-def data_list(data: DataOption = DATA_FOLDER, as_json: Json = False) -> None:
-    """Which datasets are there."""
-    from bench.listing import datasets, print_datasets
-
-    found = datasets(data)
-    print(json.dumps({"datasets": found})) if as_json else print_datasets(found)
-
-
-@data_app.command("check")
-def data_check(
-    dataset: Annotated[str, typer.Argument(help="Name or name/split.")],
+def doctor(
+    throughput: Annotated[bool, typer.Option("--throughput", help="Does training wait for its data?")] = False,
+    architecture: Annotated[str, typer.Option(help="With --throughput: the network.")] = "hourglass-1",
+    overrides: Set = None,
     data: DataOption = DATA_FOLDER,
+    store: StoreOption = RUNS,
+    device: Device = "auto",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read a split and say what it holds."""
-    from bench.listing import checked
+    """Versions, device, flags, data and weights in one block for a bug report."""
+    from bench.doctor import examine, measure_throughput, print_examination
 
-    found = checked(dataset, data)
-    print(json.dumps(found) if as_json else "\n".join(f"{key:<20} {value}" for key, value in found.items()))
-
-
-@data_app.command("prepare")
-def data_prepare(
-    dataset: Annotated[str, typer.Argument(help="Name or name/split.")],
-    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 256,
-    store: StoreOption = RUNS,
-    data: DataOption = DATA_FOLDER,
-    debug: Debug = False,
-) -> None:
-    """Decode and crop the people of a split once, for training."""
-    from bench.prepare import prepare_named
-    from bench.store import Store
-
-    print(prepare_named(Store(store), dataset, data, size))
-
-
-@data_app.command("mannequin")
-def data_mannequin(
-    out: Annotated[Path, typer.Option(help="Folder to write; usable with --data afterwards.")],
-    count: Annotated[int, typer.Option(help="How many people.")] = 100,
-    debug: Debug = False,
-) -> None:
-    """Write the built-in people as images with MPII, LSP and COCO annotations."""
-    from bench.progress import step
-    from protocols.datasets.mannequin import export
-
-    with step(f"mannequin: {count} people"):
-        export(out, count)
-    print(out)
-
-
-def pairs(texts: list[str] | None) -> dict[str, Any]:
-    """`name=value` texts as a dict; values are TOML where they can be (0.25, true, [256, 192]), else words."""
-    import tomllib
-
-    found = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise Problem(f"{text!r} is not of the form name=value.", next_step="for instance --set width=0.25")
-        try:
-            found[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[name] = value
-    return found
-
-
-def chosen_device(device: str) -> str:
-    """The device to use; auto means the first accelerator, else the processor."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise Problem(
-            f"--device {device}: torch sees no accelerator.",
-            cause=f"torch {torch.__version__} is a CPU build, or the driver is missing",
-            next_step="use --device cpu, or install a CUDA build of torch",
-        )
-    return device
+    found = examine(data, store)
+    if throughput:
+        found["throughput"] = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
+    print(json.dumps(found)) if as_json else print_examination(found)
 
 
 def main() -> int:

@@ -28,6 +28,8 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: Literal["full", "quick"] = "full"
     weights: str = ""
     limit: Count = 0  # score only so many people; 0 for all
+    trained_on: str = ""  # another training set than the dataset's own: "mpii/train+lsp/train"
+    drop_invalid: bool = False  # train without the people whose image cannot be read
     options: dict[str, Any] = {}  # of the protocols
 
 
@@ -85,6 +87,8 @@ def expand(block: Block) -> list[Cell]:
                     seed=seed,
                     weights=block.weights,
                     limit=block.limit,
+                    trained_on=block.trained_on,
+                    drop_invalid=block.drop_invalid,
                     options=block.options,
                 )
             )
@@ -116,7 +120,8 @@ def places(protocol: str, datasets: Iterable[str]) -> list[tuple[str, str]]:
     rules = PROTOCOLS[protocol]
     if not rules.datasets:
         return [("", "")]
-    return [pair for pair in map(place, datasets) if pair[0] in rules.datasets]
+    chosen = [pair for pair in map(place, datasets) if pair[0] in rules.datasets]
+    return chosen or ([place(rules.datasets[0])] if len(rules.datasets) == 1 else [])  # one: nothing to choose
 
 
 def unique(cells: Iterable[Cell]) -> list[Cell]:

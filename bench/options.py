@@ -1,0 +1,53 @@
+"""What verbs of the command line share: options, their defaults, and how their texts are read."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import Problem
+
+Architectures = Annotated[str, typer.Argument(help="Name or shell glob, or path/to/net.py:builder.")]
+Protocols = Annotated[str, typer.Argument(help="Name or shell glob.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of finished work.")]
+DataOption = Annotated[Path, typer.Option("--data", envvar="REPOSE_DATA", help="Folder of datasets.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, or auto.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Matrix = Annotated[Path, typer.Option("--matrix", help="Which cells there are.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Change an option of the network: width=0.25")]
+DropInvalid = Annotated[
+    bool, typer.Option("--drop-invalid", help="Leave out people whose image cannot be read, and name them.")
+]
+RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
+
+
+def pairs(texts: list[str] | None) -> dict[str, Any]:
+    """`name=value` texts as a dict; values are TOML where they can be (0.25, true, [256, 192]), else words."""
+    import tomllib
+
+    found = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Problem(f"{text!r} is not of the form name=value.", next_step="for instance --set width=0.25")
+        try:
+            found[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name] = value
+    return found
+
+
+def chosen_device(device: str) -> str:
+    """The device to use; auto means the first accelerator, else the processor."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise Problem(
+            f"--device {device}: torch sees no accelerator.",
+            cause=f"torch {torch.__version__} is a CPU build, or the driver is missing",
+            next_step="use --device cpu, or install a CUDA build of torch",
+        )
+    return device

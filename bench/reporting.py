@@ -11,6 +11,7 @@ from bench.plan import FRESH, STALE, Task
 from bench.publish import describe
 from bench.store import CELLS, Store
 from protocols import PROTOCOLS
+from protocols.keypoints import SKELETONS
 from reports.snapshot import Snapshot
 
 
@@ -30,6 +31,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
         protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
         paired=paired(store),
+        skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
     )
 
 

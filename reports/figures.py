@@ -20,12 +20,12 @@ from reports import formats
 
 # Placeholder -> CSS. The series colours are Paul Tol's "bright" and "muted": told apart without red and green.
 _INK, _FAINT, _GRID = "#010101", "#010102", "#010103"
-_SERIES = ("#0077bb", "#cc3311", "#009988", "#ee7733", "#aa3377", "#33bbee", "#777711", "#555577")
+SERIES = ("#0077bb", "#cc3311", "#009988", "#ee7733", "#aa3377", "#33bbee", "#777711", "#555577")
 _CSS = {_INK: "currentColor", _FAINT: "var(--faint, #666666)", _GRID: "var(--line, #dddddd)"} | {
-    colour: f"var(--series-{index}, {colour})" for index, colour in enumerate(_SERIES)
+    colour: f"var(--series-{index}, {colour})" for index, colour in enumerate(SERIES)
 }
-_DASHES = ("", (4, 1.5), (1.5, 1.5), (6, 1.5, 1.5, 1.5))
-MOST_LINES = len(_SERIES)
+DASHES = ("", (4, 1.5), (1.5, 1.5), (6, 1.5, 1.5, 1.5))
+MOST_LINES = len(SERIES)
 _STYLE = {
     "axes.edgecolor": _FAINT, "axes.labelcolor": _INK, "axes.titlecolor": _INK, "axes.titlelocation": "left",
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.facecolor": "none", "axes.grid": True,
@@ -99,8 +99,8 @@ def cost(title: str, points: list[dict], metric: str) -> Figure:
         panel.plot(*_xy(front), color=_FAINT, linewidth=1, drawstyle="steps-post", zorder=1)
         for point in points:
             if point["low"] is not None:
-                panel.vlines(point["gmacs"], point["low"], point["high"], color=_SERIES[0], linewidth=1.5)
-        sns.scatterplot(x=_xy(points)[0], y=_xy(points)[1], ax=panel, color=_SERIES[0], s=42, zorder=3)
+                panel.vlines(point["gmacs"], point["low"], point["high"], color=SERIES[0], linewidth=1.5)
+        sns.scatterplot(x=_xy(points)[0], y=_xy(points)[1], ax=panel, color=SERIES[0], s=42, zorder=3)
         middle = (points[0]["gmacs"] * points[-1]["gmacs"]) ** 0.5
         for point in points if len(points) <= 25 else front:  # more names than that could not be read
             place, right = (point["gmacs"], point["value"]), point["gmacs"] > middle
@@ -148,10 +148,77 @@ def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
     return Figure(title, text, svg, ("network", "step", *(names[column] for column in shown)), rows)
 
 
+def bars(title: str, names: list[str], panels: list[tuple[str, dict[str, dict]]]) -> Figure:
+    """Bars side by side, a panel a quantity, a line a network; intervals where there are any.
+
+    panels: (what, network -> value, low, high).
+    """
+    names = [name for name in names if any(name in rows for _, rows in panels)]
+
+    def draw(canvas: Canvas) -> None:
+        drawn = canvas.subplots(1, len(panels), sharey=True, squeeze=False).flat
+        for panel, (what, rows) in zip(drawn, panels, strict=True):
+            values = [rows[name]["value"] if name in rows else None for name in names]
+            sns.barplot(x=pd.Series(values, dtype=float), y=names, color=SERIES[0], saturation=1, width=0.62, ax=panel)
+            for at, name in enumerate(names):
+                if name in rows and rows[name].get("low") is not None:
+                    panel.hlines(at, rows[name]["low"], rows[name]["high"], color=_INK, linewidth=1.5)
+                elif name not in rows:
+                    panel.text(0, at, " not measured", va="center", fontsize=8, color=_FAINT)
+            panel.set(title=what, xlabel="", ylabel="")
+            panel.grid(visible=False, axis="y")
+            panel.xaxis.set_major_locator(ticker.MaxNLocator(4))
+
+    shown = [[_bar(rows.get(name)) for _, rows in panels] for name in names]
+    text = f"{title}: {'; '.join(what for what, _ in panels)} of {len(names)} networks."
+    size = (1.7 + 2.2 * max(len(panels), 1.4), 0.27 * len(names) + 0.7)
+    rows = [(name, *line) for name, line in zip(names, shown, strict=True)]
+    return Figure(title, text, _svg(draw, size, title, text), ("network", *(what for what, _ in panels)), rows)
+
+
+def _bar(row: dict | None) -> str:
+    if row is None:
+        return "–"
+    bounds = "" if row.get("low") is None else f" [{row['low']:.4g}, {row['high']:.4g}]"
+    return f"{row['value']:.4g}{bounds}"
+
+
+def shares(title: str, found: dict[str, dict[int, float]]) -> Figure:
+    """How the pathways of blocks are distributed over receptive fields: label -> field -> share."""
+    table = pd.DataFrame(
+        [(label, at, share) for label, values in found.items() for at, share in values.items()],
+        columns=["block", "field", "share"],
+    )
+
+    def draw(canvas: Canvas) -> None:
+        panel = canvas.subplots()
+        sns.barplot(
+            table, x="field", y="share", hue="block", palette=list(SERIES[: len(found)]), saturation=1, ax=panel
+        )
+        panel.set(xlabel="receptive field (cells of the block's input)", ylabel="share of pathways")
+        panel.grid(visible=False, axis="x")
+        _shared_legend(canvas, panel)
+
+    fields = sorted(set(table["field"]))
+    rows = [(at, *(f"{values.get(at, 0):.4f}" for values in found.values())) for at in fields]
+    text = f"{title}: the share of pathways with each receptive field, for {', '.join(found)}."
+    return Figure(title, text, _svg(draw, (7.4, 3.4), title, text), ("receptive field", *found), rows)
+
+
+def standalone(figure: Figure) -> str:
+    """The drawing as a file of its own, in the colours of the light page."""
+    svg = re.sub(r"var\(--[a-z0-9-]+, (#[0-9a-f]+)\)", r"\1", str(figure.svg)).replace("currentColor", "#1f2123")
+    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    ground = f'<rect width="{size[1]}" height="{size[2]}" fill="#ffffff" stroke="none"/>'
+    svg = svg.replace("</desc>", f"</desc>{ground}", 1)
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg.replace("<svg ", f"<svg {spaces} ", 1)}\n'
+
+
 def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend: bool) -> None:
     """One line a label; colour and dashes both tell them apart."""
-    colours = dict(zip(labels, _SERIES, strict=False))
-    dashes = {label: _DASHES[index % len(_DASHES)] for index, label in enumerate(labels)}
+    colours = dict(zip(labels, SERIES, strict=False))
+    dashes = {label: DASHES[index % len(DASHES)] for index, label in enumerate(labels)}
     sns.lineplot(
         table, x=x, y=y, hue="label", style="label", hue_order=labels, style_order=labels, palette=colours,
         dashes=dashes, estimator=None, errorbar=None, linewidth=1.6, legend="brief" if legend else False, ax=panel,

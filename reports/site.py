@@ -8,15 +8,17 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import jinja2
 import numpy as np
 
-from reports import formats
+from reports import exports, formats, sheets
 from reports.claim import KINDS
-from reports.pages import SEVERAL, VERDICTS, Page, cell_path, evidence_path, gallery, judged, pages, write_csv
+from reports.figures import standalone
+from reports.known import Known
+from reports.page import Page, architecture_path, cell_path, gallery, gallery_path
+from reports.pages import SEVERAL, VERDICTS, evidence_path, judged, pages
 from reports.published import Paper, papers
 from reports.snapshot import Snapshot
 
@@ -30,7 +32,6 @@ _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
 )  # fmt: skip
-_LEDGER = ("id", "paper", "kind", "place", "statement", "verdict", "sentence")
 _FILTERS = (
     "breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "printed", "signed", "slug",
 )  # fmt: skip
@@ -60,7 +61,7 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
 def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet: np.ndarray | bytes | None) -> None:
     """All files of the site."""
     shutil.copytree(HERE / "assets", folder / "assets")
-    for name in ("cells", "galleries", "papers", "protocols", "data"):
+    for name in ("architectures", "cells", "galleries", "papers", "protocols", "data"):
         (folder / name).mkdir()
     picture = ""
     if sheet is not None:
@@ -69,23 +70,31 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     for cell in snapshot.sorted_cells:
         if source := gallery(cell):
             shutil.copyfile(source, folder / gallery_path(cell))
-    render = _renderer(snapshot, published)
-    ledger = judged(snapshot, published)
-    for page in pages(snapshot, published, ledger, picture):
+    known = Known(published, snapshot)
+    render, ledger = _renderer(snapshot, published), judged(known)
+    for page in pages(known, ledger, picture):
         (folder / page.path).write_text(render(page), encoding="utf-8")
+        _write_files(page, folder / page.files)
     rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
-    write_csv(folder / "data" / "measurements.csv", rows, _COLUMNS)
-    printed = [
-        {key: getattr(value, key) for key in _PRINTED} for paper in published.values() for value in paper.values()
-    ]
-    write_csv(folder / "data" / "published.csv", printed, _PRINTED)
-    claims = [{key: getattr(claim, key, getattr(verdict, key, "")) for key in _LEDGER} for claim, verdict in ledger]
-    write_csv(folder / "data" / "claims.csv", claims, _LEDGER)
+    printed = [value for paper in published.values() for value in paper.values()]
+    tables = {
+        "measurements": (_COLUMNS, ([row[key] for key in _COLUMNS] for row in rows)),
+        "published": (_PRINTED, ([getattr(value, key) for key in _PRINTED] for value in printed)),
+        "claims": (exports.ledger(ledger).columns, exports.ledger(ledger).rows),
+    }
+    for name, (columns, lines) in tables.items():
+        (folder / "data" / f"{name}.csv").write_text(sheets.csv_text(columns, lines), encoding="utf-8")
 
 
-def gallery_path(cell: dict[str, Any]) -> str:
-    """Where the picture of a cell lies in the site."""
-    return f"galleries/{formats.slug(cell['cell'])}.webp"
+def _write_files(page: Page, folder: Path) -> None:
+    """The tables of a page as data, its figures as pictures and as data."""
+    if page.sheets or page.figures:
+        folder.mkdir(parents=True)
+    for sheet in page.sheets:
+        sheets.write(sheet, folder)
+    for name, figure in page.figures.items():
+        sheets.write(exports.figure(figure, name), folder)
+        (folder / f"{name}.svg").write_text(standalone(figure), encoding="utf-8")
 
 
 def _webp(picture: np.ndarray) -> bytes:
@@ -112,6 +121,8 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "KINDS": KINDS,
         "SEVERAL": SEVERAL,
         "evidence_path": evidence_path,
+        "FORMATS": {ending: name for ending, (name, _) in sheets.FORMATS.items()},
+        "architecture_path": architecture_path,
         "cell_path": cell_path,
         "gallery_path": gallery_path,
         "all_papers": published,
@@ -120,7 +131,8 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
 
     def render(page: Page) -> str:
         root = "../" * page.path.count("/")
-        return environment.get_template(page.template).render(page.context, root=root, path=page.path)
+        shared = {"root": root, "path": page.path, "at": f"{root}{page.files}/", "figures": page.figures}
+        return environment.get_template(page.template).render(page.context, **shared)
 
     return render
 

@@ -20,11 +20,12 @@ class Snapshot:
     """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
 
     measurements: rows as `--json` prints them (architecture, protocol, protocol_version, dataset, split, metric,
-        part, value, unit, low, high, n, seed, cell, source).
+        part, value, unit, low, high, n, seed, cell, source); those of a cell in the order its protocol gave them.
     cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
         budget, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures, protocols: the fields of the catalogue's rows and of the protocols.
+    skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
     paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second
         on the same people; none where the cells keep no samples or were not scored on the same people.
     """
@@ -34,6 +35,7 @@ class Snapshot:
     architectures: list[dict[str, Any]]
     protocols: list[dict[str, Any]]
     paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
+    skeletons: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:
@@ -62,14 +64,21 @@ class Snapshot:
         return {cell["cell"]: cell for cell in self.sorted_cells}
 
     @cached_property
-    def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
+    def in_order(self) -> dict[str, list[dict[str, Any]]]:
+        """key of a cell -> its measurements as its protocol gave them: layers in the order of execution."""
         found = defaultdict(list)
         for row in self.measurements:
             found[row["cell"]].append(row)
-        for rows in found.values():
-            rows.sort(key=lambda row: (row["metric"], _PLACE.get(row["part"], len(_PARTS)), row["part"]))
-        return found
+        return dict(found)
+
+    @cached_property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
+
+        def place(row: dict[str, Any]) -> tuple:
+            return row["metric"], _PLACE.get(row["part"], len(_PARTS)), row["part"]
+
+        return {key: sorted(rows, key=place) for key, rows in self.in_order.items()}
 
     @cached_property
     def architecture(self) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """From rows to the tables of the pages: the matrix of cells, the leaderboards."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +87,16 @@ def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboa
             places[cell["dataset"], cell["split"]].append(cell)
     costs = _costs(snapshot)
     return [_leaderboard(snapshot, protocol, key, cells, costs) for key, cells in sorted(places.items())]
+
+
+def variants(snapshot: Snapshot, rules: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """(name, what it counts, number of measurements) of the other rules of a protocol that were measured."""
+    meanings = rules.get("variants", {})
+    found = Counter()
+    for row in snapshot.measurements if meanings else ():
+        if row["protocol"] == rules["name"]:
+            found[row["metric"] if row["metric"] in meanings else row["part"]] += 1
+    return [(name, text, found[name]) for name, text in meanings.items() if found[name]]
 
 
 def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tuple[int, int]]:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from snapshots import HOSTILE, PCKH, cell, counts, pckh, small
 
-from reports import formats, pages, site
+from reports import formats, site
 from reports.claims import CLAIMS
+from reports.page import architecture_path, cell_path
 from reports.snapshot import Snapshot
 
 SHEET = np.full((64, 64, 3), 128, np.uint8)
@@ -62,10 +63,12 @@ def documents(built):
 
 
 def test_every_page_is_there(built, snapshot, documents):
-    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "claims",
+    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "claims", "architectures",
                 "protocols/mpii-pckh", "protocols/complexity"}  # fmt: skip
     expected |= {f"papers/{key}" for key in ("liu2018", "chu2017", "yang2017", "li2019", "nie2019")}
-    expected |= {pages.cell_path(made).removesuffix(".html") for made in snapshot.cells}
+    expected |= {cell_path(made).removesuffix(".html") for made in snapshot.cells}
+    networks = {made["architecture"] for made in snapshot.cells} | set(snapshot.architecture)
+    expected |= {architecture_path(name).removesuffix(".html") for name in networks}
     assert {name.removesuffix(".html") for name in documents} == expected
     assert (built / "data" / "measurements.csv").read_text().count("\n") == 1 + len(snapshot.measurements)
 
@@ -163,7 +166,8 @@ def test_every_claim_is_in_the_ledger_with_its_verdict(built, documents):
 
 
 def test_the_same_rows_give_the_same_bytes(snapshot, built, tmp_path):
-    shuffled = Snapshot(snapshot.measurements[::-1], snapshot.cells[::-1], snapshot.architectures, snapshot.protocols)
+    rows = [row for made in snapshot.cells[::-1] for row in snapshot.in_order.get(made["cell"], ())]
+    shuffled = Snapshot(rows, snapshot.cells[::-1], snapshot.architectures, snapshot.protocols)
     again = site.build(shuffled, tmp_path / "again", SHEET).parent
     files = sorted(path.relative_to(built) for path in built.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())

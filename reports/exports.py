@@ -1,0 +1,154 @@
+"""What each table of a page holds, as data."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from reports import formats
+from reports.claim import Claim, Verdict
+from reports.compare import Comparison
+from reports.figures import Figure
+from reports.published import Table
+from reports.sheets import Entry, Number, Sheet, number
+from reports.snapshot import Snapshot
+from reports.tables import Leaderboard
+
+Cell = dict[str, Any]
+Row = dict[str, Any]
+_BOUNDS = ("value", "low", "high")
+KINDS = ("published", "measured", "difference")
+
+
+def matrix(snapshot: Snapshot) -> Sheet:
+    """Every cell with the number that ranks it."""
+    columns = ("architecture", "protocol", "dataset", "split", "seed", "budget", "state", "metric", "part", "value",
+               "low", "high", "unit", "n")  # fmt: skip
+    rows = []
+    for cell in snapshot.sorted_cells:
+        row = snapshot.headline(cell)
+        what = (row["metric"], row["part"]) if row else ("", "")
+        found = [*(number(row, bound) for bound in _BOUNDS), *((row["unit"], row["n"]) if row else ("", None))]
+        rows.append((*_place(cell, columns[:7]), *what, *found))
+    return Sheet("matrix", "Every cell with the value that ranks its protocol, with the 95 % interval", columns, rows)
+
+
+def _place(cell: Cell, keys: Iterable[str]) -> list[Entry]:
+    """Fields of a cell; drawn people are called so."""
+    return [formats.dataset(cell[key]) if key == "dataset" else cell[key] for key in keys]
+
+
+def leaderboard(board: Leaderboard) -> Sheet:
+    """The entries of a leaderboard in its order; the headline with its interval."""
+    first = " ".join(board.columns[0][:2]) if board.columns else ""
+    names = [" ".join(part for part in (metric, part) if part != "all") for metric, part, _ in board.columns]
+    units = [f" ({unit})" if unit and unit != metric else "" for metric, _, unit in board.columns]
+    costs = ("parameters", "macs") if board.protocol["needs"] == "predictions" else ()
+    columns = ("rank", "worst rank", "network", *map("".join, zip(names, units, strict=True)), "low", "high", *costs,
+               "n", "seed", "budget", "source", "state")  # fmt: skip
+    rows = []
+    for entry in board.entries:
+        cell, head = entry.cell, entry.scores[0].row
+        scores = [number(score.row) if score else None for score in entry.scores]
+        ends = [number(head, "low"), number(head, "high"), *(number(entry.cost.get(metric)) for metric in costs)]
+        source = "predictions" if entry.external else "measured"
+        rest = (head["n"], cell["seed"], cell["budget"], source, cell["state"])
+        rows.append((*entry.rank, cell["architecture"], *scores, *ends, *rest))
+    place = formats.place({"dataset": board.dataset, "split": board.split})
+    return Sheet(
+        board.name, f"{board.protocol['name']}{f' on {place}' if place else ''}, ranked by {first}", columns, rows
+    )
+
+
+def printed(table: Table, lines: Iterable[Any]) -> Sheet:
+    """A table of a paper: printed values, and where we have them ours and the difference beside them."""
+    lines = list(lines)
+    names = [row.name for row in table.rows] if table.transposed else [column.name for column in table.columns]
+    grid = [stacks(list(line.items)) for line in lines]
+    kinds = [{kind for line in grid for kind in line[at]} for at in range(len(names))]
+    shown = [(at, kind) for at in range(len(names)) for kind in KINDS
+             if kind in kinds[at] or kind == "published"]  # fmt: skip
+    several = any(kind != "published" for _, kind in shown)
+    columns = [f"{names[at]} {kind}" if several else names[at] for at, kind in shown]
+    rows = [
+        (line.name, *line.labels, *(found[at].get(kind) for at, kind in shown), " ".join(filter(None, line.reasons)))
+        for line, found in zip(lines, grid, strict=True)
+    ]
+    labels = () if table.transposed else table.labels
+    return Sheet(formats.slug(table.name), table.caption, ("method", *labels, *columns, "comparison"), rows)
+
+
+def stacks(items: list[Comparison | None]) -> list[dict[str, Number]]:
+    """Of each value of a line: published, measured, difference, as far as they are there."""
+    found = []
+    for item in items:
+        stack = {}
+        if item:
+            decimals = item.published.decimals
+            stack["published"] = Number(item.published.value, formats.printed(item.published.value, decimals))
+            if item.row:
+                stack["measured"] = Number(item.measured, formats.printed(item.measured, decimals))
+            if item.delta is not None:
+                stack["difference"] = Number(item.delta, formats.signed(item.delta, decimals + 1))
+        found.append(stack)
+    return found
+
+
+def conditions(table: Table, found: dict[str, Any]) -> Sheet:
+    """What must be equal for a comparison: the paper's word, and that of each of our cells."""
+    cells = found["cells"]
+    columns = ("field", "paper", *(f"{cell['architecture']} ({key[:8]})" for key, cell in cells.items()))
+    rows = [
+        (field, " / ".join(wanted), *(found["ours"][key].get(field, "unknown") for key in cells))
+        for field, wanted in found["paper"].items()
+    ]
+    return Sheet(f"{formats.slug(table.name)}-conditions", f"Conditions of {table.name}", columns, rows)
+
+
+def measurements(cell: Cell, rows: list[Row]) -> Sheet:
+    """Every number of a cell."""
+    columns = ("metric", "part", "value", "unit", "low", "high", "n")
+    table = [(row["metric"], row["part"], number(row), row["unit"], number(row, "low"), number(row, "high"), row["n"])
+             for row in rows]  # fmt: skip
+    return Sheet("measurements", cell["label"], columns, table)
+
+
+def runs(cells: Iterable[Cell]) -> Sheet:
+    """When, where and how every cell was made."""
+    columns = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "state", "date", "commit",
+               "device", "seconds", "memory (MiB)", "command")  # fmt: skip
+    rows = []
+    for cell in cells:
+        made = cell["provenance"]
+        seconds = sum(spent for spent in made.get("seconds", {}).values() if spent) or None
+        origin = [made.get(key, "") for key in ("date", "commit", "device")]
+        rest = (*origin, seconds, made.get("peak_memory_mib"), made.get("command", ""))
+        rows.append((*_place(cell, columns[:8]), *rest))
+    return Sheet("runs", "When, where and how every cell was made", columns, rows)
+
+
+def ledger(entries: Iterable[tuple[Claim, Verdict]]) -> Sheet:
+    """The claims with their verdicts."""
+    columns = ("id", "paper", "kind", "place", "statement", "verdict", "sentence")
+    rows: list[tuple[Entry, ...]] = [
+        (claim.id, claim.paper, claim.kind, claim.place, claim.statement, verdict.verdict, verdict.sentence)
+        for claim, verdict in entries
+    ]
+    return Sheet("claims", "What the papers say, and whether it holds", columns, rows)
+
+
+def joints(skeleton: dict[str, Any]) -> Sheet:
+    """The joints of a skeleton in their order, with their constants where there are any."""
+    sigmas = skeleton.get("sigmas") or ()
+    rows = [(at, name, *sigmas[at : at + 1]) for at, name in enumerate(skeleton["joints"])]
+    columns = ("index", "joint", "sigma") if sigmas else ("index", "joint")
+    return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows)
+
+
+def variants(rules: dict[str, Any], found: list[tuple[str, str, int]]) -> Sheet:
+    """Other rules for the same thing."""
+    columns = ("variant", "what it counts", "measurements")
+    return Sheet("variants", f"Variants of {rules['name']}", columns, [tuple(line) for line in found])
+
+
+def figure(item: Figure, name: str) -> Sheet:
+    """The numbers that a figure shows."""
+    return Sheet(name, item.title, item.columns, item.rows)

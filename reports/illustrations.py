@@ -1,0 +1,84 @@
+"""What is drawn of a leaderboard: accuracy against cost, curves, trainings, pictures of people."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports import figures, formats
+from reports.page import gallery, kept
+from reports.tables import Leaderboard
+
+_PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+
+def cost(board: Leaderboard) -> figures.Figure | None:
+    """Accuracy against operations, where at least two networks of a leaderboard have both."""
+    if board.protocol["needs"] != "predictions" or not board.protocol["higher_is_better"]:
+        return None
+    counted = [entry for entry in board.entries if "macs" in entry.cost]
+    points = [
+        {
+            "label": label,
+            "gmacs": entry.cost["macs"]["value"] / 1e9,
+            **{key: entry.scores[0].row[key] for key in ("value", "low", "high")},
+        }
+        for label, entry in zip(labels([entry.cell for entry in counted]), counted, strict=True)
+    ]
+    if len(points) < 2:
+        return None
+    metric, part, unit = board.columns[0]
+    return figures.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part} ({unit})")
+
+
+def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
+    """Score against threshold, a figure a leaderboard."""
+    drawn = []
+    for board in boards:
+        lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
+        if lines:
+            unit = "head sizes" if "pckh" in board.protocol["name"] else ""
+            drawn.append(figures.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
+    return drawn
+
+
+def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
+    """Loss and held-out score while training, a figure a leaderboard; what has nothing to train is left out."""
+    drawn = []
+    for board in boards:
+        histories = {label: pd.read_csv(path) for label, path in _lead(board, "history.csv").items()}
+        histories = {label: frame for label, frame in histories.items() if len(frame)}
+        if histories:
+            drawn.append(figures.training(f"{title(board)}: training", histories))
+    return drawn
+
+
+def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
+    """The pictures of each leaderboard, best network first."""
+    shown = [
+        (title(board), [entry for entry in board.entries if gallery(entry.cell)][: figures.MOST_LINES])
+        for board in boards
+    ]
+    return [(name, entries) for name, entries in shown if entries]
+
+
+def title(board: Leaderboard) -> str:
+    """Protocol and place."""
+    place = formats.place({"dataset": board.dataset, "split": board.split})
+    return f"{board.protocol['name']} on {place}" if place else board.protocol["name"]
+
+
+def labels(cells: list[dict[str, Any]]) -> list[str]:
+    """Names for the lines of a figure: with seed and budget where a network occurs more than once."""
+    names = Counter(cell["architecture"] for cell in cells)
+    return [
+        cell["architecture"] + (f", seed {cell['seed']}, {cell['budget']}" if names[cell["architecture"]] > 1 else "")
+        for cell in cells
+    ]
+
+
+def _lead(board: Leaderboard, name: str) -> dict[str, Path]:
+    """label -> file called `name`, for the best entries of a leaderboard that kept one."""
+    found = [(entry.cell, path) for entry in board.entries if (path := kept(entry.cell, name))][: figures.MOST_LINES]
+    return dict(zip(labels([cell for cell, _ in found]), (path for _, path in found), strict=True))

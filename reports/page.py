@@ -1,0 +1,56 @@
+"""A page of the site, and where things lie in it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reports import formats
+from reports.figures import Figure
+from reports.sheets import Sheet
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page with the files that belong to it: its tables as data, its figures as pictures."""
+
+    path: str  # relative to the site
+    template: str
+    context: dict[str, Any]
+    sheets: tuple[Sheet, ...] = ()
+    figures: dict[str, Figure] = field(default_factory=dict)  # id on the page -> figure
+
+    @property
+    def files(self) -> str:
+        """Folder of its files, relative to the site."""
+        return f"files/{self.path.removesuffix('.html')}"
+
+
+def numbered(figures: list[Figure], name: str = "figure") -> dict[str, Figure]:
+    """Figures by an id of their own."""
+    return {f"{name}-{index}": figure for index, figure in enumerate(figures, start=1)}
+
+
+def cell_path(cell: dict[str, Any]) -> str:
+    """Where the page of a cell lies in the site."""
+    return f"cells/{formats.slug(cell['cell'])}.html"
+
+
+def architecture_path(name: str) -> str:
+    """Where the page of an architecture lies in the site."""
+    return f"architectures/{formats.slug(name)}.html"
+
+
+def gallery_path(cell: dict[str, Any]) -> str:
+    """Where the picture of a cell lies in the site."""
+    return f"galleries/{formats.slug(cell['cell'])}.webp"
+
+
+def gallery(cell: dict[str, Any]) -> Path | None:
+    """The picture of people with the predictions of a cell drawn on them."""
+    return kept(cell, "gallery.webp")
+
+
+def kept(cell: dict[str, Any], name: str) -> Path | None:
+    """A file that a cell kept beside its rows, None if it did not."""
+    path = Path(cell["folder"]) / name
+    return path if cell["folder"] and path.is_file() else None

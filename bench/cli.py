@@ -206,6 +206,7 @@ def score_command(
 def report(
     out: Annotated[Path, typer.Option(help="Folder of the site.")] = SITE,
     matrix: Matrix = MATRIX,
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing: is the site there up to date?")] = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
@@ -214,10 +215,14 @@ def report(
     """Write the HTML site and its CSV files from the store."""
     from bench import matrix as matrices
     from bench.plan import plan
-    from bench.reporting import write_site
+    from bench.reporting import outdated, write_site
     from bench.store import Store
 
     tasks = plan(matrices.load(matrix), Store(store), data) if matrix.exists() else []
+    if check_only:
+        different = outdated(tasks, Store(store), out)
+        print(json.dumps({"different": different}) if as_json else "\n".join(different) or f"{out} is up to date")
+        raise typer.Exit(1 if different else FINE)
     index = write_site(tasks, Store(store), out)
     print(json.dumps({"index": str(index)}) if as_json else index)
 

@@ -1,11 +1,13 @@
 """What a report is made of: the finished cells of a store, and the state of those of a matrix."""
 
 import dataclasses
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import architectures
+from bench.errors import NOTHING, Problem
 from bench.paired import paired
 from bench.plan import FRESH, STALE, Task
 from bench.publish import describe
@@ -41,6 +43,16 @@ def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
     from reports import site
 
     return site.build(snapshot(tasks, store), out, contact_sheet())
+
+
+def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:
+    """The files of a site that would be others if it were written now; Problem if there is no site."""
+    from reports.site import differences
+
+    if not (out / "index.html").is_file():
+        raise Problem(f"There is no site in {out} to compare with.", next_step="bench report", code=NOTHING)
+    with tempfile.TemporaryDirectory() as folder:
+        return differences(write_site(tasks, store, Path(folder) / "site").parent, out)
 
 
 def measurements(store: Store, key: str) -> list[dict[str, Any]]:

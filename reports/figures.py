@@ -256,4 +256,11 @@ def _svg(draw: Callable[[Canvas], None], size: tuple[float, float], title: str, 
     svg = re.sub(r"#[0-9a-f]{6}", lambda found: _CSS.get(found[0], found[0]), svg)
     svg = re.sub(r'xmlns(:xlink)?="[^"]*" ?', "", svg, count=2)
     name = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
-    return Markup(re.sub(r"<svg ([^>]*)>", lambda found: f'<svg role="img" {found[1]}>{name}', svg, count=1))
+    return Markup(
+        re.sub(
+            r"<svg ([^>]*)>",
+            lambda found: f'<svg role="img" {found[1]} style="max-width:{1.3 * size[0]:.1f}in">{name}',
+            svg,
+            count=1,
+        )
+    )

@@ -74,7 +74,7 @@ def _page(
         "totals": [row for row in counted if row["part"] in ("all", "sum", "peak")],
         "uncharged": [row for row in counted if row["metric"] == "uncharged_calls"],
         "rules": rules,
-        "printed": printed,
+        "printed": _printed_lines(printed),
         "field_rows": fields,
         "time_rows": times,
         "pictures": [cell for cell in cells if gallery(cell)],
@@ -235,6 +235,26 @@ def _rules_sheet(name: str, rules: list[tuple[Row, str, list[Comparison]]]) -> S
     return Sheet(
         "rules", f"Operations of {name} by every counting rule", ("rule", "counts", "giga", "printed by"), rows
     )
+
+
+@dataclass(frozen=True)
+class PrintedLine:
+    """Numbers that a paper prints in one row: all together while none was measured, else each by itself."""
+
+    items: list[Comparison]
+
+    @property
+    def first(self) -> Comparison:
+        return self.items[0]
+
+
+def _printed_lines(printed: list[Comparison]) -> list[PrintedLine]:
+    rows = defaultdict(list)
+    for item in printed:
+        rows[
+            item.published.paper, item.published.table, item.published.row, item.published.column if item.row else ""
+        ].append(item)
+    return [PrintedLine(items) for items in rows.values()]
 
 
 def _printed_sheet(name: str, printed: list[Comparison]) -> Sheet:

@@ -118,7 +118,7 @@ def _operations(known: Known, plan: Plan) -> tuple[str, dict[str, Row]] | None:
     """By the paper's own rule where it is known, else GMACs."""
     rows = {name: row for name in plan.networks if (row := known.row(name, "complexity", "giga_published"))}
     if len(units := {row["unit"] for row in rows.values()}) == 1:
-        return f"operations ({units.pop()})", rows
+        return f"operations, {units.pop()}", rows
     rows = {name: row for name in plan.networks if (row := known.row(name, "complexity", "macs"))}
     return ("operations (GMACs)", {name: _scaled(row, 1e9) for name, row in rows.items()}) if rows else None
 

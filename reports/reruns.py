@@ -188,4 +188,4 @@ def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str
 def label(metric: str) -> str:
     """A metric of a network alone as a sentence begins with it."""
     names = {"macs": "MACs", "giga_published": "Operations by the paper's rule, G", "rf_mean": "Mean receptive field"}
-    return names.get(metric, metric.capitalize())
+    return names.get(metric, metric[:1].upper() + metric[1:])

@@ -58,6 +58,16 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     return out / "index.html"
 
 
+def differences(one: Path, two: Path) -> list[str]:
+    """Files that are not the same bytes in both folders, or in one of them only; paths relative to them, sorted."""
+    names = {path.relative_to(folder) for folder in (one, two) for path in folder.rglob("*") if path.is_file()}
+    return sorted(str(name) for name in names if not _same(one / name, two / name))
+
+
+def _same(one: Path, two: Path) -> bool:
+    return one.is_file() and two.is_file() and one.read_bytes() == two.read_bytes()
+
+
 def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet: np.ndarray | bytes | None) -> None:
     """All files of the site."""
     shutil.copytree(HERE / "assets", folder / "assets")

@@ -46,7 +46,7 @@ def lines(
         drawn.append(_line([place(*point) for point in points], index, label, steps))
     content = Markup("").join(drawn)
     svg = Markup(
-        '<svg role="img" viewBox="0 0 {} {}" font-size="11" fill="currentColor">'
+        '<svg role="img" viewBox="0 0 {} {}" style="max-width:9.6in" font-size="11" fill="currentColor">'
         "<title>{}</title><desc>{}</desc>{}</svg>"
     ).format(WIDTH, HEIGHT, title, description, content)
     return Figure(title, description, svg, *table)

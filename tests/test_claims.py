@@ -324,8 +324,10 @@ def test_receptive_fields_are_read_from_the_graph():
 def test_variances_of_sums(total, verdict):
     """Two addends of variance 2 give about 4, twice the one that either has."""
     part = "stacks.0.hourglass"
-    rows = [counted("prm-baseline-2", "variance", total, part, "1", "init-variance")]
-    rows += [counted("prm-baseline-2", "addend_variance", 2.0, f"{part} / {n}", "1", "init-variance") for n in (1, 2)]
+    rows = [counted("prm-baseline-2", "variance msr", total, part, "1", "init-variance")]
+    rows += [
+        counted("prm-baseline-2", "addend_variance msr", 2.0, f"{part} / {n}", "1", "init-variance") for n in (1, 2)
+    ]
     assert check("P17").verdict == "not tested"
     assert check("P17", **plant(*rows)).verdict == verdict
 

@@ -136,8 +136,8 @@ def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
             continue
         value = {(row["metric"], row["part"]): row["value"] for row in rows}
         for row in rows:
-            addends = [value.get(("addend_variance", f"{row['part']} / {number}")) for number in (1, 2)]
-            if row["metric"] == "variance" and MERGE.search(row["part"]) and all(addends):
+            addends = [value.get(("addend_variance msr", f"{row['part']} / {number}")) for number in (1, 2)]
+            if row["metric"] == "variance msr" and MERGE.search(row["part"]) and all(addends):
                 found.append((row, 2 * row["value"] / sum(addends)))
     return found
 
@@ -145,7 +145,7 @@ def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
 def p17(known: Known) -> Verdict:
     merges = _merges(known, "prm-baseline-2")
     if not merges:
-        return conclude(missing(known, ["prm-baseline-2"], Test("init-variance", "", "", "variance")))
+        return conclude(missing(known, ["prm-baseline-2"], Test("init-variance", "", "", "variance msr")))
     middle = float(np.median([times for _, times in merges]))
     words = f"Var(sum) is {middle:.2f} times the mean variance of its addends, median of {len(merges)} merges."
     about = f"That is {'' if TWICE[0] <= middle <= TWICE[1] else 'not '}within {TWICE[0]} to {TWICE[1]}."
@@ -199,7 +199,7 @@ def p26(known: Known) -> Verdict:
 
 
 def p18(known: Known) -> Verdict:
-    return conclude(less(known, "prm-baseline-2-vc", "prm-baseline-2", "init-variance", "variance", "max"))
+    return conclude(less(known, "prm-baseline-2-vc", "prm-baseline-2", "init-variance", "variance msr", "max"))
 
 
 def p21(known: Known) -> Verdict:

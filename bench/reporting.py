@@ -18,18 +18,21 @@ from reports.snapshot import Snapshot
 
 
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
-    """Everything that the pages show. Of cells that differ only in version or recipe, the newest counts."""
+    """Everything that the pages show: the cells of the matrix as they stand, and whatever else was measured.
+
+    Of cells outside the matrix that differ only in version or recipe, the newest counts.
+    """
+    tasks = list(tasks)
     documents = {key: store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))}
-    cells = {key: _finished(document, store) for key, document in _newest(documents).items()}
-    for task in tasks:
-        if task.state == FRESH:
-            cells[task.key] = _finished(documents[task.key], store)
-        else:
-            cells[task.key or task.cell.label] = _unfinished(task)
-    ranked = [cell for cell in cells.values() if cell["state"] == FRESH]
+    planned = {task.cell.identity for task in tasks}
+    others = [document for document in _newest(documents) if tuple(document["identity"]) not in planned]
+    fresh = [documents[task.key] for task in tasks if task.state == FRESH]
+    cells = [_finished(document, store) for document in fresh + others]
+    cells += [_unfinished(task) for task in tasks if task.state != FRESH]
+    ranked = [cell for cell in cells if cell["state"] == FRESH]
     return Snapshot(
         measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
-        cells=list(cells.values()),
+        cells=cells,
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
         protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
         paired=paired(store),
@@ -60,12 +63,12 @@ def measurements(store: Store, key: str) -> list[dict[str, Any]]:
     return store.read_lines(CELLS, key, "measurements.jsonl")
 
 
-def _newest(documents: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Of the documents with the same identity, the one measured last; external files all stay."""
     last: dict[Any, str] = {}
     for key, document in sorted(documents.items(), key=lambda item: item[1]["provenance"]["date"]):
         last[tuple(document["identity"]) or key] = key
-    return {key: documents[key] for key in sorted(last.values())}
+    return [documents[key] for key in sorted(last.values())]
 
 
 def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:

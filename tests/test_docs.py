@@ -20,13 +20,23 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import typer
 
 from bench import cli, recipe
 from protocols import datasets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = ("run", "add-a-network", "add-a-protocol", "how-numbers-are-computed")
-COPIED = ("architectures", "bench", "protocols", "reports", "tests", "matrix.toml", "matrix.check.toml", "pyproject.toml")
+COPIED = (
+    "architectures",
+    "bench",
+    "protocols",
+    "reports",
+    "tests",
+    "matrix.toml",
+    "matrix.check.toml",
+    "pyproject.toml",
+)
 BLOCK = re.compile(r"(?:^<!-- ([^\n]*) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -105,6 +115,17 @@ def test_commands_left_to_ci_are_run_there(page):
     lines = (REPOSITORY / ".ci" / "run").read_text().splitlines()
     left = [command for block in blocks(page) if block.word == "by CI" for command, _ in block.commands]
     assert all(command.partition("#")[0].strip() in lines for command in left)
+
+
+@pytest.mark.parametrize("page", ("README.md", *(f"docs/{page}.md" for page in PAGES)))
+def test_every_verb_and_option_is_known(page):
+    """Also of the commands that are not run here."""
+    bench = typer.main.get_command(cli.app)
+    for line in re.findall(r"^\$ bench (.*)$", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE):
+        command, words = bench, shlex.split(line, comments=True)
+        while hasattr(command, "commands"):
+            command, words = command.commands[words[0]], words[1:]
+        command.make_context("bench", words)  # raises what the command line would say
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -10,29 +10,48 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 
 import torch
 
 from bench import progress
+from bench.errors import Problem
 from bench.plan import BLOCKED, FRESH, Task
 from bench.processes import deaf_children, end_with_parent
 from bench.run import run
 from bench.steps import Bench
 
 
+def execute(
+    tasks: Sequence[Task], bench: Bench, executor: str, jobs: int = 0, address: str = ""
+) -> tuple[list[Task], list[tuple[Task, str]]]:
+    """Run tasks with the executor of that name; returns what `run` returns."""
+    if executor == "local":
+        return local(tasks, bench, jobs)
+    if executor != "ray":
+        raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
+    from bench.ray_executor import on_ray
+
+    return on_ray(tasks, bench, address)
+
+
 def local(tasks: Sequence[Task], bench: Bench, jobs: int = 0) -> tuple[list[Task], list[tuple[Task, str]]]:
-    """Run tasks with `jobs` processes, 0 for one a core on a processor and one on an accelerator.
+    """Run tasks with `jobs` processes, 0 for one a core on processors and one an accelerator on those.
 
     Returns what `run` returns.
     """
     waiting = sum(task.state not in (FRESH, BLOCKED) for task in tasks)
-    jobs = min(jobs or (len(os.sched_getaffinity(0)) if bench.device == "cpu" else 1), max(1, waiting))
-    if jobs == 1:
+    each = devices(bench.device, jobs, len(os.sched_getaffinity(0)), torch.cuda.device_count())
+    first, *others = each[: max(1, waiting)]
+    bench = replace(bench, device=first)
+    if not others:
         return run(tasks, bench)
     torch.set_num_threads(1)
     progress.only_lines()
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
-    helpers = [context.Process(target=_help, args=(tasks, replace(bench, debug=False))) for _ in range(jobs - 1)]
+    helpers = [
+        context.Process(target=_help, args=(tasks, replace(bench, device=device, debug=False))) for device in others
+    ]
     with deaf_children():
         for helper in helpers:
             helper.start()
@@ -45,6 +64,14 @@ def local(tasks: Sequence[Task], bench: Bench, jobs: int = 0) -> tuple[list[Task
     finally:
         for helper in helpers:
             helper.join()
+
+
+def devices(device: str, jobs: int, cores: int, accelerators: int) -> list[str]:
+    """The device of each process: "cuda" stands for all accelerators in turn, "cuda:1" for that one alone."""
+    if device == "cpu":
+        return ["cpu"] * (jobs or cores)
+    those = [f"cuda:{index}" for index in range(accelerators)] if device == "cuda" else [device]
+    return list(islice(cycle(those), jobs or len(those)))
 
 
 def _help(tasks: Sequence[Task], bench: Bench) -> None:

@@ -35,7 +35,12 @@ def command() -> str:
 
 @cache
 def commit() -> str:
-    """The commit of the repository, with "+" if files differ from it; empty outside one."""
+    """The commit of the repository, with "+" if files differ from it; empty outside one.
+
+    A node of a cluster has the code without the repository: REPOSE_COMMIT says there what home says.
+    """
+    if "REPOSE_COMMIT" in os.environ:
+        return os.environ["REPOSE_COMMIT"]
     folder = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:

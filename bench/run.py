@@ -47,11 +47,11 @@ def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: boo
         why = explain(error)
         progress.say(f"✕ {task.cell.label}: {why}")
         failed.append((task, why))
-        _note_failure(task, why, bench)
+        note_failure(task, why, bench)
         return False
 
 
-def _note_failure(task: Task, why: str, bench: Bench) -> None:
+def note_failure(task: Task, why: str, bench: Bench) -> None:
     """Remember why, unless the store itself is what failed."""
     try:
         note = {"cell": task.cell.label, "why": why, "command": provenance.command(), "run": bench.run}

@@ -1,0 +1,131 @@
+"""What a node of a Ray cluster does with an order for one cell: finish it, and hand back the folders as bytes.
+
+A node needs no checkout and no disk that others see. What it works on lies below its temporary folder, where
+interrupted work is found again by the next order for the same cell from the same code.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cell import CLEAN, COVERED, Cell, differences
+from bench.errors import DATA, Problem
+from bench.plan import BLOCKED, Task, plan
+from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+
+Step = tuple[str, str]  # kind and key of a finished folder
+Folders = dict[Step, dict[str, bytes]]  # with the content of their files
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a node must know to finish a cell."""
+
+    task: Task
+    data: Path
+    device: str
+    files: dict[str, bytes]  # networks, recipes and weights from outside the repository, by relative path
+    folders: Folders  # steps that are finished at home
+    code: str  # digest of the code that the order comes with
+    command: str  # the command line at home
+
+
+def finish_order(order: Order) -> tuple[str, Folders]:
+    """Finish one cell here; returns why it failed, or "" and the folders that are not at home yet.
+
+    Raises Problem when this node has other data or code than home, or lacks data.
+    """
+    from bench.run import run
+    from bench.steps import Bench
+
+    scratch = _scratch(order.code)
+    store = Store(scratch / "runs")
+    sys.argv[1:] = shlex.split(order.command)[1:]  # for the provenance
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        for name, content in order.files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        os.chdir(folder)
+        try:
+            for step, files in order.folders.items():
+                unpack(store, step, files)
+            data = Path(os.environ.get("REPOSE_DATA", order.data))
+            task = _same(order.task, plan([order.task.cell], store, data)[0])
+            _, failed = run([task], Bench(store, data, order.device))
+        finally:
+            os.chdir(scratch)
+    if failed:
+        return failed[0][1], {}
+    return "", _taken(store, [*shared_steps(task), (CELLS, task.key)], set(order.folders))
+
+
+def shared_steps(task: Task) -> list[Step]:
+    """The trainings and predictions that a cell needs and other cells may need as well, in their order."""
+    predictions = [(PREDICTIONS, content_key(task.inputs[name])) for name in (CLEAN, COVERED) if name in task.inputs]
+    if not predictions or task.cell.weights:
+        return predictions
+    return [(WEIGHTS, content_key(task.inputs[CLEAN]["weights"])), *predictions]
+
+
+def outside_files(cell: Cell) -> list[str]:
+    """Files that a cell names: they travel with it. Raises Problem for one that is not below the working directory."""
+    recipe = cell.recipe if cell.recipe.endswith(".toml") else ""
+    names = [name for name in (cell.architecture.rpartition(":")[0], recipe, cell.weights) if name]
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise Problem(
+                f"{name}: a file that goes to other machines must lie below the working directory.",
+                next_step="copy it here and give its relative path, or use --executor local",
+            )
+    return names
+
+
+def pack(store: Store, step: Step) -> dict[str, bytes]:
+    """The files of a finished folder."""
+    return {path.name: path.read_bytes() for path in store.folder(*step).iterdir()}
+
+
+def unpack(store: Store, step: Step, files: dict[str, bytes]) -> None:
+    """Publish a folder that comes from elsewhere, unless it is here already; whole or not at all."""
+    if store.has(*step):
+        return
+    with store.publish(*step) as folder:
+        for name, content in files.items():
+            (folder / Path(name).name).write_bytes(content)
+
+
+def _taken(store: Store, steps: list[Step], at_home: set[Step]) -> Folders:
+    """What home does not have, taken out of this node's store: home is where it is kept."""
+    found = {step: pack(store, step) for step in steps if step not in at_home and store.has(*step)}
+    for step in steps:
+        shutil.rmtree(store.folder(*step), ignore_errors=True)
+    return found
+
+
+def _same(home: Task, here: Task) -> Task:
+    """The task as this node sees it, if that is what home sees."""
+    if here.state == BLOCKED:
+        raise here.problem
+    if here.key != home.key:
+        changed = "; ".join(differences(home.inputs, here.inputs))
+        raise Problem(
+            f"{home.cell.label}: this node would measure something else: {changed}.",
+            cause="other data on this node than at home",
+            next_step="put the same datasets on every node, or set REPOSE_DATA there",
+            code=DATA,
+        )
+    return here
+
+
+def _scratch(code: str) -> Path:
+    """The folder of this user and code below the temporary folder."""
+    path = Path(tempfile.gettempdir()) / f"repose-{os.getuid()}-{code}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise Problem(f"{path} belongs to somebody else.", next_step="set TMPDIR on this node to another folder")
+    return path

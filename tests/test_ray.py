@@ -1,0 +1,180 @@
+"""The Ray executor on a real cluster: three nodes on this machine, one of which is killed in the middle of a run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.errors import Problem
+from bench.matrix import load
+from bench.plan import FRESH, plan
+from bench.ray_node import outside_files
+from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+NETWORK = """
+import time
+from architectures.baseline import MeanPose
+
+
+class Slow(MeanPose):
+    def forward(self, images):
+        time.sleep(0.7)
+        return super().forward(images)
+
+
+def pose(*, joints=16, width=1.0):
+    return Slow(joints)
+
+
+def broken(*, joints=16, width=1.0):
+    raise RuntimeError("out of ideas")
+"""
+RECIPE = """
+paper = ""
+training = { optimizer = "adam", learning_rate = 1e-3, batch = 4, steps = 1, people = 8 }
+targets = { sigma = 1.0 }
+testing = { flip = false }
+"""
+MATRIX = """
+[[cells]]
+architectures = ["net.py:pose"]
+protocols = ["mpii-pckh", "lsp-pck"]
+recipe = "recipe.toml"
+limit = 64
+seeds = [0, 1, 2, 3, 4, 5]
+set = { input = 64 }
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch) -> Path:
+    """A folder with a matrix of slow cells, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NETWORK)
+    Path("recipe.toml").write_text(RECIPE)
+    Path("matrix.toml").write_text(MATRIX)
+    return tmp_path
+
+
+@pytest.fixture
+def cluster(place):
+    """A head without processors and two nodes with one each, all on 127.0.0.1, each with a disk of its own."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install ray[default]")
+    from ray.cluster_utils import Cluster
+
+    shared = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": 100 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=shared | {"num_cpus": 0, "memory": 2**30})
+    try:
+        cluster.nodes_of_work = [
+            cluster.add_node(**shared, num_cpus=1, memory=8 * 2**30, env_vars={"TMPDIR": str(disk(place, number))})
+            for number in range(2)
+        ]
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def disk(place: Path, number: int) -> Path:
+    folder = place / f"disk-{number}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def bench(*words: str, **options) -> subprocess.Popen:
+    """`bench` in a process of its own, as a user calls it."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    environment |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray takes 127.0.0.1 for the machine's own address
+    command = [sys.executable, "-m", "bench", *words]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+
+
+def ray_run(cluster, **options) -> subprocess.Popen:
+    return bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", cluster.address, **options)
+
+
+def wait_until(condition, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for does not happen"
+        time.sleep(0.1)
+
+
+def whole(count: int) -> bool:
+    """Whether so many cells are there, each whole, with its weights and predictions, and nothing half-done."""
+    store = Store(Path("runs"))
+    for kind in (CELLS, WEIGHTS, PREDICTIONS):
+        assert not [entry for entry in (store.root / kind).iterdir() if entry.name.startswith(".")]
+    for key in store.keys(CELLS):
+        assert store.read(CELLS, key, "cell.json")["cell"] == key
+        lines = (store.folder(CELLS, key) / "measurements.jsonl").read_text().splitlines()
+        assert all(json.loads(line)["cell"] == key for line in lines) and lines
+    return len(store.keys(CELLS)) == count
+
+
+@pytest.mark.slow
+def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place):
+    store = Store(Path("runs"))
+    process = ray_run(cluster)
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
+    reader.start()
+    doomed = cluster.nodes_of_work[1]
+    at_work = disk(place, 1)
+    # In the middle: some cells are home, and the node is at work on one.
+    wait_until(lambda: len(store.keys(CELLS)) >= 2 and any(at_work.glob("repose-*/runs/work/predictions-*")))
+    assert len(store.keys(CELLS)) < 12
+    cluster.remove_node(doomed, allow_graceful=False)  # kill -9 of all its processes
+    assert process.wait(timeout=300) == 0, "".join(said)
+    reader.join()
+    assert whole(12)
+    assert len(store.keys(WEIGHTS)) == len(store.keys(PREDICTIONS)) == 6  # two protocols share each
+    homes = [line for line in said if "cells are home" in line]
+    assert homes[-1].startswith("12 of 12") and len(homes) == 12  # each came home once
+    assert all(task.state == FRESH for task in plan(load(Path("matrix.toml")), store, Path("data")))
+    document = store.read(CELLS, min(store.keys(CELLS)), "cell.json")
+    assert document["provenance"]["command"].startswith("bench run --matrix matrix.toml --executor ray")
+
+    before = {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
+    again = bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", "127.0.0.1:1")  # nobody there
+    assert again.wait(timeout=60) == 0, again.stderr.read()  # finished cells are never sent
+    assert before == {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster):
+    Path("matrix.toml").write_text(
+        MATRIX + '[[cells]]\narchitectures = ["net.py:broken"]\nprotocols = ["init-variance"]\n'
+    )
+    store = Store(Path("runs"))
+    process = ray_run(cluster)
+    wait_until(lambda: len(store.keys(CELLS)) >= 1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "same command continues" in said
+    kept = store.keys(CELLS)
+    assert 1 <= len(kept) < 12 and whole(len(kept))
+    process = ray_run(cluster)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 3 and "out of ideas" in said
+    assert whole(12) and kept < store.keys(CELLS)
+
+
+def test_files_of_a_cell_travel_by_their_relative_path(place):
+    (cell, *_) = load(Path("matrix.toml"))
+    assert outside_files(cell) == ["net.py", "recipe.toml"]
+    Path("matrix.toml").write_text(MATRIX.replace("recipe.toml", str(place / "recipe.toml")))
+    with pytest.raises(Problem, match="below the working directory"):
+        outside_files(load(Path("matrix.toml"))[0])
+
+
+def test_networks_of_the_catalogue_need_no_files(place):
+    Path("matrix.toml").write_text('[[cells]]\narchitectures = ["hourglass-1"]\nprotocols = ["mpii-pckh"]\n')
+    assert outside_files(load(Path("matrix.toml"))[0]) == []

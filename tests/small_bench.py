@@ -42,7 +42,7 @@ recipe = "RECIPE"
 limit = 8
 
 [[cells]]
-architectures = ["hourglass-1"]
+architectures = ["mean-pose"]
 protocols = ["complexity"]
 """
 

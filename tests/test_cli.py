@@ -91,7 +91,7 @@ def test_status_follows_a_run(here):
     assert not (here / "runs").exists()
     tiny("mean-pose", "mpii-pckh")
     said = bench("status", "mean-*", "--matrix", matrix)
-    assert said.code == 0 and "● fresh" in said.out and "1 fresh, 1 missing" in said.out
+    assert said.code == 0 and "● fresh" in said.out and "1 fresh, 2 missing" in said.out
     assert "predictions are there" in said.out  # those of the first protocol serve the second
 
 
@@ -286,7 +286,7 @@ def test_ctrl_c_in_the_middle_of_a_training(here):
     outcome = ended(process)
     assert outcome.code == 130 and outcome.out == ""
     assert "Finished work is kept" in outcome.err and "Traceback" not in outcome.err
-    assert len(Store(here / "runs").keys("prepared")) == 1 and not Store(here / "runs").keys("weights")
+    assert Store(here / "runs").keys("prepared") and not Store(here / "runs").keys("weights")
 
 
 @pytest.mark.slow

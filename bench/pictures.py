@@ -46,19 +46,11 @@ def shifted(images: torch.Tensor, shift: torch.Tensor, largest: int) -> torch.Te
     return padded[each, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-@torch.inference_mode()
 def classify(network: nn.Module, pictures: Pictures, recipe: Recipe, device: str) -> Predictions:
     """Class scores of all pictures (`scores`, N x 10; there are no keypoints), with the mirror image if so wanted."""
     network.to(device, memory_format=torch.channels_last).eval()
-    found = []
-    for start in range(0, len(pictures), BATCH):
-        images = torch.from_numpy(pictures.images[start : start + BATCH]).to(device).permute(0, 3, 1, 2).float() / 255
-        images = normalised(images, recipe.pixels).contiguous(memory_format=torch.channels_last)
-        scores = network(images)[-1].float()
-        if recipe.testing.flip:
-            scores = (scores + network(images.flip(-1))[-1].float()) / 2
-        found.append(scores.double().cpu().numpy())
-    scores = np.concatenate(found)
+    parts = [pictures.images[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
+    scores = np.concatenate([_scores(network, part, recipe, device) for part in parts])
     if not np.isfinite(scores).all():
         raise Problem(
             "The network's class scores hold values that are not finite.",
@@ -66,3 +58,14 @@ def classify(network: nn.Module, pictures: Pictures, recipe: Recipe, device: str
             code=CELL_FAILED,
         )
     return Predictions(np.zeros((len(scores), 0, 2)), scores)
+
+
+@torch.inference_mode()
+def _scores(network: nn.Module, pixels: np.ndarray, recipe: Recipe, device: str) -> np.ndarray:
+    """Class scores of a batch (N x 32 x 32 x 3 uint8)."""
+    images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
+    images = normalised(images, recipe.pixels).contiguous(memory_format=torch.channels_last)
+    scores = network(images)[-1].float()
+    if recipe.testing.flip:
+        scores = (scores + network(images.flip(-1))[-1].float()) / 2
+    return scores.double().cpu().numpy()

@@ -1,8 +1,10 @@
 """Does training wait for its data? The step rate from the prepared cache beside that of a batch kept in memory."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,10 +18,12 @@ from bench.examples import Examples, Training, of_people
 from bench.prepare import prepare
 from bench.sources import Source
 from bench.store import Store
-from bench.train import HISTORY_EVERY, fit
+from bench.train import fit
 from protocols.keypoints import SKELETONS
 
-PEOPLE, BATCH, STEPS, ROUNDS = 256, 16, 30, 3
+PEOPLE, BATCH = 256, 16
+BLOCK, BLOCKS = 6, 12  # steps; blocks of both kinds in turn, so that other programs disturb both alike
+KINDS = ("cache", "memory")
 TARGET = 90.0  # per cent
 
 
@@ -31,47 +35,58 @@ def throughput(
     overrides: dict[str, Any],
     progress: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
-    """Images a second from the cache and from memory, and the first in per cent of the second.
-
-    Both train the same network by the same loop; the rates are those of the fastest of some alternating rounds, the
-    first steps left out, so that other programs on the machine disturb both alike.
-    """
+    """Images a second from the cache and from memory, by the median step, and the first in per cent of the second."""
     row = architectures.describe(name, **overrides)
     recipe = recipes.load(row.recipe)
-    plan = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=STEPS, people=0)
+    plan = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
     recipe = msgspec.structs.replace(recipe, training=plan)
     task = Training(recipe, "full", row.input, SKELETONS[row.skeleton], 0, device)
     crops = prepare(store, Source("mannequin", "train", data, row.skeleton, PEOPLE), row.input, lambda *said: None)
-    rates: dict[str, list[float]] = {"cache": [], "memory": []}
-    for turn in range(2 * ROUNDS):
-        kind = ("cache", "memory")[turn % 2]
-        network = architectures.create(row)
-        examples = of_people(crops, network, task)
-        rates[kind].append(_rate(network, examples if kind == "cache" else _constant(examples), task))
-        progress(turn + 1, 2 * ROUNDS, f"{kind}: {rates[kind][-1]:.1f} images a second")
-    best = {kind: max(found) for kind, found in rates.items()}
-    share = 100 * best["cache"] / best["memory"]
+    network = architectures.create(row)
+    starts: list[float] = []
+    examples = _in_turn(of_people(crops, network, task), starts, device)
+    with TemporaryDirectory() as work:
+        fit(network, examples, task, Path(work), progress)
+    rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
+    share = 100 * rates["cache"] / rates["memory"]
     return {
         "network": row.name,
         "device": device,
-        "images a second from the cache": round(best["cache"], 1),
-        "images a second from memory": round(best["memory"], 1),
+        **{f"images a second from {kind}": round(rate, 1) for kind, rate in rates.items()},
         "per cent": round(share, 1),
         "target": TARGET,
         "reached": share >= TARGET,
     }
 
 
-def _rate(network: torch.nn.Module, examples: Examples, task: Training) -> float:
-    """Images a second of a short training."""
-    with TemporaryDirectory() as work:
-        history = fit(network, examples, task, Path(work), lambda *said: None).history
-    seconds = {step: seconds for step, seconds, *_ in history}
-    return BATCH * (STEPS - HISTORY_EVERY) / (seconds[STEPS] - seconds[HISTORY_EVERY])
-
-
-def _constant(examples: Examples) -> Examples:
-    """The same batch again and again, ready on the device: no reading, no augmentation."""
+def _in_turn(examples: Examples, starts: list[float], device: str) -> Examples:
+    """Blocks of steps from the cache, and blocks with one batch that lies ready; `starts` gets when each step began."""
     rows = np.arange(BATCH)
     ready = examples.batch(rows, slice(0, BATCH), examples.load(rows), torch.Generator().manual_seed(0))
-    return replace(examples, load=lambda rows: rows, batch=lambda *asked: ready)
+    loaded = 0
+
+    def load(rows: np.ndarray) -> np.ndarray:
+        nonlocal loaded
+        loaded += 1
+        return examples.load(rows) if _kind(loaded - 1) == "cache" else rows
+
+    def batch(*asked: Any) -> tuple:
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
+        starts.append(time.perf_counter())
+        return examples.batch(*asked) if _kind(len(starts) - 1) == "cache" else ready
+
+    return replace(examples, load=load, batch=batch)
+
+
+def _kind(step: int) -> str:
+    return KINDS[step // BLOCK % 2]
+
+
+def _seconds(starts: list[float]) -> dict[str, list[float]]:
+    """How long the steps of each kind took, without the first blocks and without the ends of a block."""
+    found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for step in range(2 * BLOCK, len(starts) - 1):
+        if 0 < step % BLOCK < BLOCK - 1:
+            found[_kind(step)].append(starts[step + 1] - starts[step])
+    return found

@@ -1,6 +1,10 @@
 """matrix.toml: products of lists, shell globs, and errors that say where they are."""
 
+import tempfile
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import architectures
 from architectures import ArchitectureError
@@ -153,3 +157,24 @@ def test_choose():
     assert [cell.architecture for cell in matrix.choose(cells, "hourglass-[24]")] == ["hourglass-2", "hourglass-4"]
     assert matrix.choose(cells, "") == cells
     assert matrix.choose(cells, "prm*") == []
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True)
+@given(st.data())
+def test_damaged_matrices_are_sentences(data):
+    """Bytes cut out, doubled or replaced anywhere in a matrix that works."""
+    text = (matrix.Path(__file__).parent.parent / "matrix.toml").read_bytes()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    put = data.draw(
+        st.one_of(st.binary(max_size=8), st.sampled_from([b"[", b"]]", b'"', b"= -1", b"nan", b"\n", b"*"]))
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = matrix.Path(folder) / "matrix.toml"
+        path.write_bytes(text[:start] + put + text[end:])
+        try:
+            cells = matrix.load(path)
+        except (Problem, ArchitectureError) as error:
+            assert str(error) and getattr(error, "code", USAGE) == USAGE
+        else:
+            assert len({cell.identity for cell in cells}) == len(cells)

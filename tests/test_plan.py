@@ -1,11 +1,14 @@
 """Plans: every cell is fresh, stale with a reason, missing, failed or blocked, and says which step it needs."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import small_bench
 
+from bench import matrix
 from bench.cell import Cell
 from bench.errors import DATA, USAGE, exit_code
 from bench.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan, states
@@ -136,3 +139,32 @@ def test_the_others_are_planned_beside_a_blocked_one(store):
 def test_planning_writes_nothing(store):
     plan([CELL, Cell("hourglass-1", "complexity")], store, NOWHERE)
     assert not store.root.exists()
+
+
+def seconds(*words) -> float:
+    """The processor time of a command, of two tries the better one."""
+    times = []
+    for _ in range(2):
+        begin = time.process_time()
+        assert small_bench.bench(*words).code == 0
+        times.append(time.process_time() - begin)
+    return min(times)
+
+
+@pytest.mark.slow
+def test_ten_thousand_finished_cells(store, tmp_path):
+    path = tmp_path / "matrix.toml"
+    path.write_text(
+        '[[cells]]\narchitectures = ["mean-pose", "hourglass-1"]\nprotocols = ["mpii-pckh"]\nbudget = "quick"\n'
+        f"seeds = {list(range(5000))}"
+    )
+    tasks = plan(matrix.load(path), store, NOWHERE)
+    for task in tasks:
+        folder = store.folder(CELLS, task.key)
+        folder.mkdir(parents=True)
+        (folder / "cell.json").write_text(json.dumps(describe(task, "measured")))
+        (folder / "measurements.jsonl").write_text("")
+    options = ("--matrix", path, "--store", store.root)
+    assert len(tasks) == 10_000 and states(plan(matrix.load(path), store, NOWHERE)) == {FRESH: 10_000}
+    assert seconds("status", *options) < 2
+    assert seconds("run", *options) < 2

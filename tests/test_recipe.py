@@ -1,11 +1,17 @@
 """Recipes: every file of the repository loads; what a file cannot mean is an error with its place."""
 
+import tempfile
+from pathlib import Path
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import architectures
 from bench import recipe
 from bench.errors import USAGE, Problem
+from bench.store import content_key
 
 FILES = sorted(recipe.FOLDER.glob("*.toml"))
 
@@ -177,3 +183,25 @@ def test_no_field_is_left_out_of_the_keys(tmp_path):
     assert tables <= set(covered)
     for name in tables:
         assert set(covered[name]) == set(getattr(loaded, name).__struct_fields__)
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True)
+@given(st.data())
+def test_damaged_recipes_are_sentences(data):
+    """Bytes cut out or replaced anywhere in a recipe that works."""
+    text = data.draw(st.sampled_from(FILES)).read_bytes()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    put = data.draw(
+        st.one_of(st.binary(max_size=8), st.sampled_from([b"[", b"]]", b'"', b"-1", b"nan", b"inf", b"\n"]))
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.toml"
+        path.write_bytes(text[:start] + put + text[end:])
+        try:
+            loaded = recipe.load(str(path))
+        except Problem as error:
+            assert error.code == USAGE and "recipe.toml" in error.what
+        else:
+            assert loaded.budgeted("quick").total_steps(100) > 0
+            content_key(loaded.train_inputs("full"))

@@ -146,3 +146,74 @@ def test_a_rest_that_fills_no_batch_waits_for_the_next_pass():
     rows = np.stack([rows_of_step(step, 10, 4, seed=0) for step in range(2)])
     assert len(set(rows.ravel())) == 8
     assert len(rows_of_step(0, 3, 8, seed=0)) == 3  # fewer people than a batch: all of them, every time
+
+
+def halves(seed: int = 0, **changes) -> torch.Tensor:
+    """Where the joints of 16 equal people go when all are cropped to a half."""
+    crops = dotted()
+    rules = Augmentation(half_body=1.0, half_body_box=(0.0, 0.0), **changes)
+    return batch(crops, rules, seed)[1]
+
+
+LOWER = [index for index, joint in enumerate(MPII.joints) if joint.split("_")[-1] in ("ankle", "knee", "hip", "pelvis")]
+UPPER = [index for index in range(JOINTS) if index not in LOWER]
+
+
+@pytest.mark.parametrize(("share", "members"), [(1.0, UPPER), (0.0, LOWER)])
+def test_half_bodies_fill_the_window(share, members):
+    """Without growth the box of the chosen joints touches the window above and below, or left and right."""
+    points = halves(half_body_upper=share)[:, members]
+    low, high = points.amin(1), points.amax(1)
+    size = torch.tensor([SIZE[1], SIZE[0]], dtype=torch.float32)
+    assert torch.allclose((low + high) / 2, (size / 2).expand(JOINTS, 2), atol=1e-3)
+    assert torch.allclose(((high - low) / size).amax(1), torch.ones(JOINTS), atol=1e-4)
+
+
+def test_both_halves_come_up():
+    heights = halves(half_body_upper=0.5)
+    kinds = {tuple(round(value, 2) for value in person[0].tolist()) for person in heights}
+    assert len(kinds) == 2
+
+
+def test_half_bodies_need_enough_joints():
+    whole = batch(dotted(), Augmentation())[1]
+    assert torch.equal(halves(half_body_joints=JOINTS), whole)
+    assert not torch.allclose(halves(half_body_joints=JOINTS - 1), whole)
+    crops = dotted()
+    crops.visibility[:, UPPER] = False  # the upper half has none: the lower one is taken
+    rules = Augmentation(half_body=1.0, half_body_box=(0.0, 0.0), half_body_joints=3, half_body_upper=1.0)
+    assert torch.allclose(batch(crops, rules)[1], halves(half_body_upper=0.0), atol=1e-4)
+
+
+def test_half_bodies_happen_as_often_as_asked():
+    whole = batch(dotted(), Augmentation())[1]
+    changed = [(batch(dotted(), Augmentation(half_body=0.3), seed)[1] != whole).any(-1).any(-1) for seed in range(40)]
+    assert 0.24 < torch.cat(changed).float().mean() < 0.36
+
+
+def test_windows_around_boxes():
+    """The box grows by up to the shares given, is fitted to 3 : 4 and multiplied by the margin."""
+    crops = dataclasses.replace(dotted(), boxes=np.tile(np.float32([16, 28, 30, 40]), (JOINTS, 1)))
+    points = batch(crops, Augmentation(box=(1e-9, 1e-9), box_margin=1.25))[1]
+    zoom = SIZE[0] / (40 * 1.25)  # 40 : 30 is the window's shape
+    expected = (torch.from_numpy(crops.keypoints) - torch.tensor([31.0, 48.0])) * zoom + torch.tensor([24.0, 32.0])
+    assert torch.allclose(points, expected, atol=1e-3)
+    grown = batch(crops, Augmentation(box=(0.6, 0.8)))[1]
+    spread = (points.amax(1) - points.amin(1))[:, 1] / (grown.amax(1) - grown.amin(1))[:, 1] * 1.25
+    assert spread.min() >= 1 - 1e-4 and 1.3 < spread.max() <= 1.8
+
+
+def test_parts_of_a_batch_are_what_they_are_in_the_whole():
+    rules = Augmentation(rotation=30.0, scale=(0.75, 1.25), flip=0.5, colour=0.4, half_body=0.5)
+    whole = batch(dotted(), rules)
+    generator = torch.Generator().manual_seed(0)
+    crops = dotted()
+    part = augmented(
+        crops, np.arange(JOINTS), SIZE, rules, Pixels(), MPII, generator, "cpu", slice(5, 9), crops.pixels[5:9]
+    )
+    assert all(torch.equal(found, all_of_them[5:9]) for found, all_of_them in zip(part, whole, strict=True))
+
+
+def test_channels_in_the_order_of_opencv():
+    found = normalised(torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1), Pixels(mean=(0.3, 0.0, 0.0), channels="bgr"))
+    assert found.flatten().tolist() == pytest.approx([0.0, 0.2, 0.1])

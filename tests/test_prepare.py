@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from bench.prepare import MARGIN, Source, prepare, prepare_named
 from bench.recipe import Augmentation, Pixels
 from bench.store import PREPARED, Store
 from protocols.crops import crop, to_crop, windows
+from protocols.errors import DataError
 from protocols.keypoints import MPII
 
 SIZE = (32, 32)
@@ -225,3 +226,68 @@ def test_ctrl_c_stops_after_the_chunks_under_way(store):
     (work,) = (store.root / "work").iterdir()
     finished = (work / "finished").read_text().split()
     assert 1 <= len(finished) < 4096 / 64
+
+
+def broken_images(rows: set[int]):
+    """A source whose images of some rows cannot be read."""
+
+    @dataclass(frozen=True)
+    class Broken(Source):
+        def open(self):
+            people = super().open()
+
+            def read(row: int) -> np.ndarray:
+                if row in rows:
+                    raise DataError(f"images/{row}.jpg: the image is damaged.")
+                return people.read_image(row)
+
+            return replace(people, read_image=read)
+
+    return lambda count, drop: Broken("mannequin", "train", Path("nowhere"), "mpii", count, drop)
+
+
+def test_a_broken_image_stops_the_preparation_with_its_name(store, here):
+    with pytest.raises(DataError, match=r"images/2\.jpg"):
+        prepare(store, broken_images({2})(5, False), SIZE, quiet)
+    assert store.keys(PREPARED) == set()
+
+
+def test_a_broken_image_is_named_and_left_out_if_so_wanted(store, here, monkeypatch, capsys):
+    monkeypatch.setattr(preparation, "CHUNK", 2)
+    monkeypatch.setattr(preparation, "_leave_out", None)
+    make = preparation._fill_all
+
+    def fill_all(chunks, source, path, finished, progress):
+        monkeypatch.setattr(preparation, "_leave_out", path.with_name("dropped") if source.drop_invalid else None)
+        make(chunks, source, path, finished, progress)
+
+    monkeypatch.setattr(preparation, "_fill_all", fill_all)
+    crops = prepare(store, broken_images({0, 3})(6, True), SIZE, quiet)
+    said = capsys.readouterr().err
+    assert "images/0.jpg" in said and "images/3.jpg" in said
+    assert len(crops) == 4
+    kept = [1, 2, 4, 5]
+    assert np.array_equal(crops.pixels, expected(6)[kept])
+    assert [name.endswith(f"(person {row})") for name, row in zip(crops.names, kept, strict=True)] == [True] * 4
+    people = source(6).open()
+    points = to_crop(people.keypoints, windows(people)[0], windows(people)[1] * MARGIN, (48, 48))
+    assert np.allclose(crops.keypoints, points[kept]) and np.array_equal(crops.visibility, people.visibility[kept])
+    again = prepare(store, broken_images({0, 3})(6, True), SIZE, quiet)
+    assert np.array_equal(again.pixels, crops.pixels)
+
+
+def test_whole_images_are_shared_with_those_who_would_not_mind(store, here):
+    """What --drop-invalid prepares is a cache of its own: it may lack people."""
+    assert len(prepare(store, source(3), SIZE, quiet)) == len(
+        prepare(store, broken_images(set())(3, True), SIZE, quiet)
+    )
+    assert len(store.keys(PREPARED)) == 2
+
+
+def test_boxes_are_in_the_pixels_of_the_crops(store, here):
+    people = Source("mannequin", "train", Path("nowhere"), "coco", 3).open()
+    crops = prepare(store, Source("mannequin", "train", Path("nowhere"), "coco", 3), SIZE, quiet)
+    centre, height = windows(people)
+    k = 32 / height
+    assert np.allclose(crops.boxes[:, 2:], people.boxes[:, 2:] * k[:, None], atol=1e-3)
+    assert np.allclose(crops.boxes[:, :2], k[:, None] * (people.boxes[:, :2] - people.origin - centre) + 24, atol=1e-3)

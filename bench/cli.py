@@ -5,6 +5,7 @@ Every verb imports what it needs when it runs, so that `bench list` answers at o
 """
 
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -313,10 +314,13 @@ def doctor(
 
 def main() -> int:
     """Run the command line; returns the exit code."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin make a busy machine many times slower
     try:
         code = app(standalone_mode=False) or FINE
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except SystemExit:  # the way typer ends when the reader of stdout, for instance `head`, has gone
+        code = FINE
     except EXPECTED as error:
         code = exit_code(error)
         _complain(error)
@@ -330,7 +334,10 @@ def main() -> int:
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code, too
         print("Stopped. Finished work is kept; the same command continues it.", file=sys.stderr)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may Python complain when it ends
     return code
 
 

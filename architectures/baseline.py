@@ -25,8 +25,8 @@ class MeanPose(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """N x 3 x h x w -> N x K x h/4 x w/4, a Gaussian with sigma 1 pixel of the grid at every joint."""
         height, width = images.shape[-2] // 4, images.shape[-1] // 4
-        x = torch.arange(width, device=images.device) + 0.5  # pixel centres
-        y = torch.arange(height, device=images.device) + 0.5
+        x = torch.arange(width, device=images.device)  # cell i lies at pixel 4 i of the image
+        y = torch.arange(height, device=images.device)
         across = torch.exp(-((x - self.pose[:, :1] * width) ** 2) / 2)  # K x w/4
         down = torch.exp(-((y - self.pose[:, 1:] * height) ** 2) / 2)  # K x h/4
         heatmaps = down[:, :, None] * across[:, None, :]  # K x h/4 x w/4

@@ -71,7 +71,7 @@ def read(path: Path) -> dict[Key, Measured]:
 
 
 def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], reason: str) -> int:
-    """Write a baseline; rows that are as `earlier` keep their old reason. Returns how many are not."""
+    """Write a baseline; rows that are as `earlier` keep their old reason. Returns how many are not, or gone."""
     before = {(cell.key, row_name(row)): row for cell in earlier.values() for row in cell.rows}
     lines, arrays, changed = [], {}, 0
     for cell in sorted(cells, key=lambda cell: tuple(map(str, cell.key))):
@@ -79,6 +79,7 @@ def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], r
             old = before.get((cell.key, row_name(row)), {})
             same = all(row.get(name) == old.get(name) for name in FIELDS if name != "reason")
             changed += not same
+            before.pop((cell.key, row_name(row)), None)
             lines.append(_line(row | {"reason": old["reason"] if same else reason}))
         arrays |= {f"{_name(cell.key)}/{name}": _small(array) for name, array in cell.samples.items()}
     buffer = BytesIO()
@@ -86,7 +87,7 @@ def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], r
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path.with_suffix(".npz"), buffer.getvalue())
     write_whole(path, "".join(lines))
-    return changed
+    return changed + len(before)
 
 
 def _line(row: Row) -> str:

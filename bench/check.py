@@ -14,11 +14,11 @@ from bench.cell import Cell
 from bench.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
 from bench.errors import REGRESSED as EXIT_REGRESSED
+from bench.executors import local
 from bench.external import score_file
 from bench.listing import place
 from bench.plan import BLOCKED, Task, plan
 from bench.reporting import measurements
-from bench.run import run
 from bench.steps import Bench
 from bench.store import CELLS, Store
 
@@ -81,11 +81,12 @@ class Outcome:
 
 
 def check(
-    path: Path, earlier: dict[Key, Measured], here: Bench, architectures: str = "", protocols: str = ""
+    path: Path, earlier: dict[Key, Measured], here: Bench, architectures: str = "", protocols: str = "", jobs: int = 0
 ) -> tuple[Outcome, list[Task]]:
     """Measure the cells of the matrix at `path` that two globs choose, and compare them with a baseline.
 
-    Cells that `here.store` holds already count as measured. Returns the outcome and the tasks, for a report.
+    Cells that `here.store` holds already count as measured; `jobs` is that of `executors.local`. Returns the outcome
+    and the tasks, for a report.
     Raises Problem when the matrix cannot be read or nothing is chosen.
     """
     rules = matrix.read(path)
@@ -95,7 +96,7 @@ def check(
     if not cells and not files:
         raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
     tasks = plan(cells, here.store, here.data)
-    done, failed = run(tasks, here)
+    done, failed = local(tasks, here, jobs)
     found = [_result(task, here.store, {id(task) for task in done}, failed) for task in tasks]
     found += [_score_fixed(fixed, name, here) for fixed, name in files]
     expected = {key: cell for key, cell in earlier.items() if _chosen(architectures, protocols, key[1], key[0])}

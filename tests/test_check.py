@@ -75,7 +75,7 @@ def checked(store: str = "first", architectures: str = "", protocols: str = "") 
     path = Path("baseline.jsonl")
     earlier = baseline.read(path) if path.exists() else {}
     here = Bench(Store(Path(store)), Path("data"), "cpu")
-    return check(Path("matrix.toml"), earlier, here, architectures, protocols)[0]
+    return check(Path("matrix.toml"), earlier, here, architectures, protocols, jobs=1)[0]
 
 
 def accepted(reason: str = "a start") -> Outcome:
@@ -419,3 +419,34 @@ def test_control_characters_do_not_break_the_junit_file():
 
 def test_missing_is_missing(distance):
     assert {entry.state for entry in compare(pckh(distance), None)} == {MISSING}
+
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("name", [".github/workflows/check.yml", ".gitlab-ci.yml"])
+def test_pipelines_run_nox_sessions_and_nothing_else(name):
+    import yaml
+
+    document = yaml.safe_load((REPOSITORY / name).read_text())
+    if name.startswith(".github"):
+        job = document["jobs"]["check"]
+        commands = [step["run"] for step in job["steps"] if "run" in step]
+        sessions = job["strategy"]["matrix"]["session"]
+    else:
+        commands = document["check"]["script"]
+        sessions = document["check"]["parallel"]["matrix"][0]["SESSION"]
+    assert [command.partition("$")[0] for command in commands] == ["python3 noxfile.py -s "]
+    noxfile = (REPOSITORY / "noxfile.py").read_text()
+    assert all(f"@nox.session\ndef {session}(" in noxfile for session in sessions) and "check" in sessions
+
+
+def test_the_committed_baseline_covers_the_matrix_of_the_gate():
+    from bench import matrix
+
+    cells = baseline.read(REPOSITORY / "tests/golden/baseline.jsonl")
+    path = REPOSITORY / "matrix.check.toml"
+    keys = {baseline.cell_key(cell) for cell in matrix.load(path)}
+    assert keys >= {key for key, cell in cells.items() if cell.rows[0]["source"] == "measured"}  # new ones may follow
+    files = {(Path(fixed.file).stem, name) for fixed in matrix.read(path).predictions for name in fixed.protocols}
+    assert files == {(key[1], key[0]) for key, cell in cells.items() if cell.rows[0]["source"] == "predictions"}

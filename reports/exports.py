@@ -6,7 +6,6 @@ from typing import Any
 from reports import formats
 from reports.claim import Claim, Verdict
 from reports.compare import Comparison
-from reports.figures import Figure
 from reports.published import Table
 from reports.sheets import Entry, Number, Sheet, number
 from reports.snapshot import Snapshot
@@ -27,11 +26,11 @@ def matrix(snapshot: Snapshot) -> Sheet:
         row = snapshot.headline(cell)
         what = (row["metric"], row["part"]) if row else ("", "")
         found = [*(number(row, bound) for bound in _BOUNDS), *((row["unit"], row["n"]) if row else ("", None))]
-        rows.append((*_place(cell, columns[:7]), *what, *found))
+        rows.append((*place(cell, columns[:7]), *what, *found))
     return Sheet("matrix", "Every cell with the value that ranks its protocol, with the 95 % interval", columns, rows)
 
 
-def _place(cell: Cell, keys: Iterable[str]) -> list[Entry]:
+def place(cell: Cell, keys: Iterable[str]) -> list[Entry]:
     """Fields of a cell; drawn people are called so."""
     return [formats.dataset(cell[key]) if key == "dataset" else cell[key] for key in keys]
 
@@ -52,9 +51,9 @@ def leaderboard(board: Leaderboard) -> Sheet:
         source = "predictions" if entry.external else "measured"
         rest = (head["n"], cell["seed"], cell["budget"], source, cell["state"])
         rows.append((*entry.rank, cell["architecture"], *scores, *ends, *rest))
-    place = formats.place({"dataset": board.dataset, "split": board.split})
+    where = formats.place({"dataset": board.dataset, "split": board.split})
     return Sheet(
-        board.name, f"{board.protocol['name']}{f' on {place}' if place else ''}, ranked by {first}", columns, rows
+        board.name, f"{board.protocol['name']}{f' on {where}' if where else ''}, ranked by {first}", columns, rows
     )
 
 
@@ -121,7 +120,7 @@ def runs(cells: Iterable[Cell]) -> Sheet:
         seconds = sum(spent for spent in made.get("seconds", {}).values() if spent) or None
         origin = [made.get(key, "") for key in ("date", "commit", "device")]
         rest = (*origin, seconds, made.get("peak_memory_mib"), made.get("command", ""))
-        rows.append((*_place(cell, columns[:8]), *rest))
+        rows.append((*place(cell, columns[:8]), *rest))
     return Sheet("runs", "When, where and how every cell was made", columns, rows)
 
 
@@ -147,8 +146,3 @@ def variants(rules: dict[str, Any], found: list[tuple[str, str, int]]) -> Sheet:
     """Other rules for the same thing."""
     columns = ("variant", "what it counts", "measurements")
     return Sheet("variants", f"Variants of {rules['name']}", columns, [tuple(line) for line in found])
-
-
-def figure(item: Figure, name: str) -> Sheet:
-    """The numbers that a figure shows."""
-    return Sheet(name, item.title, item.columns, item.rows)

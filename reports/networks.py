@@ -86,7 +86,7 @@ def _page(
     ]  # fmt: skip
     drawn = {key: figure for key, figure in figures.items() if figure}
     kept = tuple(sheet for sheet in sheets if sheet.rows)
-    return Page(architecture_path(name), "architecture.html", context, kept, drawn)
+    return Page(architecture_path(name), "architecture.html", context, kept, drawn, embed=True)
 
 
 def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Row]:
@@ -215,7 +215,7 @@ def _scores_sheet(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
         "unit",
     )
     rows = [
-        (*(cell[key] for key in columns[:6]),
+        (*exports.place(cell, columns[:6]),
          *((row["metric"], row["part"], number(row), number(row, "low"), number(row, "high"), row["unit"]) if row
            else (None,) * 6))
         for cell, row in scores

@@ -1,6 +1,7 @@
 """A page of the site, and where things lie in it."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ class Page:
     context: dict[str, Any]
     sheets: tuple[Sheet, ...] = ()
     figures: dict[str, Figure] = field(default_factory=dict)  # id on the page -> figure
+    embed: bool = False  # tables as data inside the page: files cost, and there are thousands of such pages
+
+    @cached_property
+    def all_sheets(self) -> dict[str, Sheet]:
+        """name -> table, those behind the figures included."""
+        drawn = [Sheet(name, item.title, item.columns, item.rows) for name, item in self.figures.items()]
+        return {sheet.name: sheet for sheet in (*self.sheets, *drawn)}
 
     @property
     def files(self) -> str:

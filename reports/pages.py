@@ -46,7 +46,7 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
         rows = snapshot.rows.get(cell["cell"], [])
         sheets = (exports.measurements(cell, rows),) if rows else ()
         context = {"cell": cell, "rows": rows, "picture": gallery(cell) is not None}
-        yield Page(cell_path(cell), "cell.html", context, sheets)
+        yield Page(cell_path(cell), "cell.html", context, sheets, embed=True)
 
 
 def judged(known: Known) -> Ledger:

@@ -132,14 +132,15 @@ def _one_line(text: str) -> str:
 
 def _marked(text: str) -> str:
     """Text that neither ends its cell nor becomes HTML, a link or an emphasis."""
-    return re.sub(r"([\\`*_\[\]|])", r"\\\1", _one_line(text)).replace("&", "&amp;").replace("<", "&lt;")
+    return _one_line(text).translate(_MARKDOWN)
 
 
-_LATEX = {
+_MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\`*_[]|"} | {"&": "&amp;", "<": "&lt;"})
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "−": "$-$", "–": "--", "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$",
-} | {sign: "\\" + sign for sign in "&%$#_{}"}  # fmt: skip
+} | {sign: "\\" + sign for sign in "&%$#_{}"})  # fmt: skip
 
 
 def _set(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
+    return _one_line(text).translate(_LATEX)

@@ -98,12 +98,11 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
 
 def _write_files(page: Page, folder: Path) -> None:
     """The tables of a page as data, its figures as pictures and as data."""
-    if page.sheets or page.figures:
+    if page.figures or (page.sheets and not page.embed):
         folder.mkdir(parents=True)
-    for sheet in page.sheets:
+    for sheet in () if page.embed else page.all_sheets.values():
         sheets.write(sheet, folder)
     for name, figure in page.figures.items():
-        sheets.write(exports.figure(figure, name), folder)
         (folder / f"{name}.svg").write_text(standalone(figure), encoding="utf-8")
 
 
@@ -131,7 +130,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "KINDS": KINDS,
         "SEVERAL": SEVERAL,
         "evidence_path": evidence_path,
-        "FORMATS": {ending: name for ending, (name, _) in sheets.FORMATS.items()},
+        "FORMATS": sheets.FORMATS,
         "architecture_path": architecture_path,
         "cell_path": cell_path,
         "gallery_path": gallery_path,
@@ -142,6 +141,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
     def render(page: Page) -> str:
         root = "../" * page.path.count("/")
         shared = {"root": root, "path": page.path, "at": f"{root}{page.files}/", "figures": page.figures}
+        shared |= {"sheets": page.all_sheets, "embed": page.embed}
         return environment.get_template(page.template).render(page.context, **shared)
 
     return render

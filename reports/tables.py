@@ -12,6 +12,7 @@ from reports.snapshot import Snapshot
 Cell = dict[str, Any]
 Row = dict[str, Any]
 LONGEST = 1000  # entries of one leaderboard; the CSV has all
+LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Matrix:
     groups: list[tuple[str, int]]  # protocol, number of its columns
     columns: list[tuple[str, str, str]]
     lines: list[tuple[str, list[list[tuple[Cell, Row | None]]]]]
+    left_out: int  # architectures beyond what a page may hold
 
 
 def matrix(snapshot: Snapshot) -> Matrix:
@@ -34,8 +36,13 @@ def matrix(snapshot: Snapshot) -> Matrix:
     groups = defaultdict(int)
     for protocol, _, _ in columns:
         groups[protocol] += 1
-    lines = [(name, [line.get(column, []) for column in columns]) for name, line in found.items()]
-    return Matrix(list(groups.items()), columns, lines)
+    lines, size = [], 0.0
+    for name, line in found.items():
+        size += 1 + len(columns) / 8 + sum(map(len, line.values()))
+        if size > LARGEST:
+            break
+        lines.append((name, [line.get(column, []) for column in columns]))
+    return Matrix(list(groups.items()), columns, lines, len(found) - len(lines))
 
 
 @dataclass(frozen=True)

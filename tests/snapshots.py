@@ -19,6 +19,20 @@ COMPLEXITY = {
     "conventions": {"macs": "convolutions and linear layers"},
 }  # fmt: skip
 HOSTILE = "<script>alert('a network')</script>"
+NAMES = {
+    "markup": "<script>alert('a network')</script>",
+    "path": "../../etc/passwd",
+    "absolute": "/etc/passwd\\..\\..",
+    "formula": '=HYPERLINK("http://evil")',
+    "minus": "-2+3",
+    "at": "@SUM(1)",
+    "quotes": "\"'`|&amp;\\input{x}$",
+    "long": "n" * 3000,
+    "right to left": "\u202eabc\u05d0\u05d1",
+    "control": "a\u0000b\nc\td",
+    "empty": "",
+    "dots": "..",
+}
 PARTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 
 
@@ -85,7 +99,7 @@ def small(folder: Path) -> Snapshot:
     networks = {"hourglass-1@input=64,width=0.25": 52.0, "hourglass-2@input=64,width=0.25": 56.5, "mean-pose": 11.2}
     cells, rows = [], []
     for name, mean in networks.items():
-        cells.append(cell(name, "mpii-pckh", *boards[0], folder=str(_kept(folder / key(name), mean))))
+        cells.append(cell(name, "mpii-pckh", *boards[0], folder=str(keep(folder / key(name), mean))))
         rows += pckh(cells[-1], mean)
     cells.append(cell("hourglass-8", "mpii-pckh", *boards[1]))
     rows += pckh(cells[-1], 88.1, 0.6)
@@ -117,7 +131,18 @@ def small(folder: Path) -> Snapshot:
     return Snapshot(rows, cells, [architecture(name) for name in names], [PCKH, COMPLEXITY])
 
 
-def _kept(folder: Path, mean: float) -> Path:
+def strangers() -> Snapshot:
+    """Cells whose networks and layers have names that mean no good."""
+    cells, rows = [], []
+    for name in NAMES.values():
+        cells.append(cell(name, "mpii-pckh", "mpii", "val", label=name))
+        rows += pckh(cells[-1], 50)
+        cells.append(cell(name, "complexity", label=name))
+        rows += [row(cells[-1], "parameters", part, 5.0, unit="parameters") for part in ("all", name)]
+    return Snapshot(rows, cells, [], [PCKH, COMPLEXITY])
+
+
+def keep(folder: Path, mean: float) -> Path:
     """What a cell of predictions leaves beside its rows."""
     folder.mkdir(parents=True)
     thresholds = np.arange(51) / 100

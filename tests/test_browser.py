@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snapshots import small
+from snapshots import small, strangers
 
 from reports import site
 
@@ -176,13 +176,19 @@ def test_without_javascript_the_page_is_complete(watch):
     assert not delta.is_visible() and page.get_by_text("92.0").first.is_visible()
 
 
-def test_a_hostile_name_runs_nothing(watch, built):
-    watched = watch()
+@pytest.mark.parametrize("width", [400, 1600])
+def test_hostile_names_run_nothing_and_fit(browser, width, tmp_path):
+    out = site.build(strangers(), tmp_path / "site").parent
+    watched = Watched(browser, out, viewport={"width": width, "height": 900})
     alerts = []
     watched.page.on("dialog", lambda dialog: alerts.append(dialog.message) or dialog.dismiss())
-    page = watched.open("index.html")
-    assert page.get_by_text("<script>alert('a network')</script>").is_visible()
-    assert alerts == []
+    for path in sorted(out.rglob("*.html")):
+        page = watched.open(path.relative_to(out))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+    assert watched.open("index.html").get_by_text("<script>alert('a network')</script>").is_visible()
+    assert alerts == watched.errors == []
+    assert [url for url in watched.requests if not url.startswith((out.as_uri(), "about:"))] == []
+    watched.context.close()
 
 
 def test_figures_follow_the_dark_page(watch):

@@ -1,14 +1,18 @@
 """The site as files: self-contained, escaped, accessible markup, the same bytes, never half a site."""
 
+import csv
 import html.parser
 import os
 import re
+import time
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from snapshots import HOSTILE, PCKH, cell, counts, pckh, small
+from report_scale import many
+from snapshots import HOSTILE, NAMES, PCKH, cell, counts, pckh, small, strangers
 
 from reports import formats, site
 from reports.claims import CLAIMS
@@ -205,19 +209,9 @@ def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-def many(number):
-    """A snapshot of `number` cells, 50 rows each."""
-    cells, rows = [], []
-    for index in range(number):
-        made = cell(f"net-{index // 8}", "mpii-pckh", f"set-{index % 8}", "val")
-        cells.append(made)
-        rows += pckh(made, 50 + index % 40) * 5
-    return Snapshot(rows, cells, [], [PCKH])
-
-
 @pytest.mark.slow
 def test_pages_stay_small(tmp_path):
-    out = site.build(many(1000), tmp_path / "site").parent
+    out = site.build(many(2000), tmp_path / "site").parent
     assert max(path.stat().st_size for path in out.rglob("*.html")) < 2_000_000
     assert (out / "index.html").stat().st_size < 300_000
 
@@ -228,3 +222,72 @@ def test_costs_are_those_of_the_whole_network(tmp_path):
     out = site.build(snapshot, tmp_path / "site").parent
     text = (out / "protocols" / "mpii-pckh.html").read_text("utf-8")
     assert "9.00 M" in text and "2.00 G" in text and "1.00 M" not in text
+
+
+def test_cost_grows_no_faster_than_the_store(tmp_path):
+    """Processor time beyond what an empty store needs: four times the cells, at most six times the time."""
+    seconds = []
+    for number in (0, 100, 400):
+        start = time.process_time()
+        site.build(many(number), tmp_path / str(number))
+        seconds.append(time.process_time() - start)
+    assert seconds[2] - seconds[0] < 6 * (seconds[1] - seconds[0])
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A site of strangers' names."""
+    return site.build(strangers(), tmp_path_factory.mktemp("hostile") / "site").parent
+
+
+def test_hostile_names_stay_text_in_pages(hostile):
+    for path in sorted(hostile.rglob("*.html")):
+        document = Document(path.read_text("utf-8"))
+        assert [list(attributes) for tag, attributes in document.tags if tag == "script"] == [["src", "defer"]], path
+        assert not any(key.startswith("on") for _, attributes in document.tags for key in attributes), path
+        for _, attributes in document.tags:
+            target = (attributes.get("href") or attributes.get("src") or "").partition("#")[0]
+            assert not re.match(r"[a-z]+:|/", target), (path, target)
+            assert not target or path.parent.joinpath(target).resolve().is_relative_to(hostile), (path, target)
+            assert not target or path.parent.joinpath(target).exists(), (path, target)
+
+
+def test_hostile_names_stay_inside_the_site(hostile):
+    assert [path.name for path in hostile.parent.iterdir()] == ["site"]
+    files = [path for path in hostile.rglob("*") if path.is_file()]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,90}", path.name) for path in files)
+    assert len(list((hostile / "architectures").iterdir())) == len(NAMES), "a page each, none overwrites another"
+
+
+def test_hostile_names_are_no_formulas(hostile):
+    for path in hostile.rglob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            for line in csv.reader(file):
+                for entry in line:
+                    assert entry[:1] not in ("=", "@", "\t", "\r"), (path.name, entry)
+                    assert entry[:1] not in ("+", "-") or float(entry) is not None, (path.name, entry)
+
+
+def test_every_table_comes_as_data(built, documents):
+    """Beside every table: files, or the text itself where thousands of pages would make too many files."""
+    for name, document in documents.items():
+        tables = [attributes for tag, attributes in document.tags if tag == "table"]
+        assert all("id" in attributes for attributes in tables), name
+        targets = [attributes.get("href") or "" for tag, attributes in document.tags if tag == "a"]
+        embedded = sum(tag == "pre" for tag, _ in document.tags)
+        linked = [target for target in targets if "/files/" in f"/{target}" and not target.endswith(".svg")]
+        expected = len(tables) + (name == "claims.html")  # the ledger is a list, and comes as data all the same
+        assert len(linked) + embedded == 4 * expected, name
+        assert all(built.joinpath(name).parent.joinpath(target).stat().st_size for target in linked), name
+
+
+def test_every_figure_comes_as_a_picture(built, documents):
+    for name, document in documents.items():
+        drawings = [attributes for tag, attributes in document.tags if attributes.get("class") == "drawing"]
+        files = [attributes["href"] for tag, attributes in document.tags
+                 if tag == "a" and attributes.get("href", "").endswith(".svg")]  # fmt: skip
+        assert len(files) == len(drawings), name
+        for file in files:
+            text = built.joinpath(name).parent.joinpath(file).read_text("utf-8")
+            assert "var(" not in text and "currentColor" not in text
+            assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"

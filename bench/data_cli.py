@@ -41,25 +41,28 @@ def data_prepare(
     drop_invalid: DropInvalid = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Decode and crop the people of a split once, for training."""
     from bench.prepare import prepare_named
     from bench.store import Store
 
-    print(prepare_named(Store(store), dataset, data, size, drop_invalid))
+    done = prepare_named(Store(store), dataset, data, size, drop_invalid)
+    print(json.dumps({"prepared": done}) if as_json else done)
 
 
 @data_app.command("mannequin")
 def data_mannequin(
     out: Annotated[Path, typer.Option(help="Folder to write; usable with --data afterwards.")],
     count: Annotated[int, typer.Option(help="How many people.")] = 100,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write the built-in people as images with MPII, LSP and COCO annotations."""
     from bench.progress import step
-    from protocols.datasets.mannequin import export
+    from protocols.datasets.mannequin_export import export
 
     with step(f"mannequin: {count} people"):
         export(out, count)
-    print(out)
+    print(json.dumps({"folder": str(out), "people": count}) if as_json else out)

@@ -108,6 +108,14 @@ def test_json_is_one_document(here, words):
     assert bench(*words).code == 0
 
 
+def test_the_built_in_people_are_written(here):
+    outcome = bench("data", "mannequin", "--out", "people", "--count", "2", "--json")
+    assert outcome.code == 0 and outcome.json == {"folder": "people", "people": 2}
+    for place in ("mpii/val", "coco/val2017"):
+        assert bench("data", "check", place, "--data", "people", "--json").json["people"] == 2
+    assert bench("data", "mannequin", "--out", "people", "--count", "0").code == 5
+
+
 def test_help_and_no_words():
     assert "Usage" in bench("--help").out
     for verb in ("list", "run", "train", "score", "report", "status", "doctor"):

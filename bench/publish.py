@@ -25,6 +25,7 @@ def publish_cell(
     cell = task.cell
     name = cell.row.name if source == "measured" else cell.architecture
     rows = score.rows(scores.values, cell.rules, name, cell.dataset, cell.split, cell.seed, task.key, source)
+    notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
         (folder / "measurements.jsonl").write_text(lines)
@@ -37,7 +38,8 @@ def publish_cell(
         if source == "measured" and cell.dataset and not cell.weights:
             trained = store.folder(WEIGHTS, content_key(task.inputs[CLEAN]["weights"]))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
-        document = describe(task, source, scores.warnings)
+            notes = store.read(WEIGHTS, trained.name, "training.json")["notes"]
+        document = describe(task, source, (*scores.warnings, *notes))
         document |= {"provenance": provenance.record(device, seconds)}
         (folder / "cell.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 

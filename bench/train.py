@@ -125,19 +125,23 @@ def _step_or_half(
     learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray
 ) -> torch.Tensor:
     """A step; when memory runs out for the first time, again with half the micro-batch."""
-    try:
-        return _step(learner, examples, task, state, pixels)
-    except torch.OutOfMemoryError:
-        whole = state.micro_batch or len(pixels)
-        if whole == 1 or state.notes or distributed.size() > 1:
-            raise
-        state.micro_batch = whole // 2
+    while True:
+        try:
+            return _step(learner, examples, task, state, pixels)
+        except torch.OutOfMemoryError as error:
+            whole = state.micro_batch or len(pixels)
+            if whole == 1 or state.notes or distributed.size() > 1:
+                raise Problem(
+                    f"Out of memory at step {state.step + 1}, with {whole} images at once.",
+                    next_step="set micro_batch or checkpointing = true in the recipe, or free the device",
+                    code=CELL_FAILED,
+                ) from error
+            state.micro_batch = whole // 2
         state.notes.append(
             f"out of memory at step {state.step + 1}: micro-batches of {state.micro_batch} from there on"
         )
         said.say(state.notes[-1])
-    torch.cuda.empty_cache()
-    return _step(learner, examples, task, state, pixels)
+        torch.cuda.empty_cache()
 
 
 def _step(learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """What a recipe can ask of the loop, and what happens when memory, numbers or images fail."""
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -178,6 +179,17 @@ def test_bfloat16_is_close_to_float32_and_not_the_same(crops, tmp_path):
     assert rough.stages[0].weight.dtype == torch.float32
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a processor")
+def test_a_compiled_network_learns_the_same(crops, tmp_path):
+    usual, compiled = plain(), plain()
+    first = train(crops, tmp_path / "a", usual, steps=3)
+    second = train(crops, tmp_path / "b", compiled, steps=3, compile=True)
+    assert second.history[-1][2] == pytest.approx(first.history[-1][2], rel=1e-5)
+    assert far(usual, compiled) < 1e-5 and far(usual, plain()) > 1e-4
+    assert set(compiled.state_dict()) == set(usual.state_dict())
+
+
 def test_deterministic_algorithms_are_on_while_training_only(crops, tmp_path):
     seen = []
 
@@ -216,8 +228,9 @@ def test_out_of_memory_halves_the_micro_batch_once_and_says_so(crops, tmp_path, 
 def test_out_of_memory_twice_is_an_error(crops, tmp_path):
     network = Small()
     network.holds = 3
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(Problem, match="Out of memory at step 1, with 4 images at once") as caught:
         train(crops, tmp_path, network)
+    assert "micro_batch" in caught.value.next_step and caught.value.code == CELL_FAILED
 
 
 def test_a_loss_that_is_no_number_names_its_people_and_leaves_a_state(crops, tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 
 import architectures
 from bench import recipe as recipes
+from bench.errors import Problem
 from bench.provenance import device_name
 from bench.store import file_digest
 from protocols import PROTOCOLS, Protocol
@@ -87,6 +88,18 @@ class Cell:
         training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
         training += (self.trained_on,) if self.trained_on else ()
         return (*place, self.dataset, self.split, self.limit, *training)
+
+
+def check_options(rules: Protocol, options: dict[str, Any]) -> None:
+    """Refuse options that a protocol does not have, and values of another kind than their defaults."""
+    for name, value in options.items():
+        if name not in rules.options:
+            known = ", ".join(f"{option}={default}" for option, default in rules.options.items())
+            raise Problem(f"{rules.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
+        default = rules.options[name]
+        fits = isinstance(value, int | float if isinstance(default, float) else type(default))
+        if not fits or isinstance(value, bool):
+            raise Problem(f"{rules.name}: {name}={value!r} does not work.", expected=f"something like {default!r}")
 
 
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:

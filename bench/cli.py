@@ -61,7 +61,9 @@ def run(
     architectures: Architectures = "",
     protocols: Protocols = "",
     matrix: Matrix = MATRIX,
-    dataset: Annotated[list[str] | None, typer.Option(help="Name or name/split.")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
+    ] = None,
     overrides: Set = None,
     recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
     budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
@@ -70,7 +72,9 @@ def run(
     limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
     trained_on: Annotated[str, typer.Option(help="Another training set: mpii/train+lsp/train.")] = "",
     drop_invalid: DropInvalid = False,
-    option: Annotated[list[str] | None, typer.Option(help="An option of the protocol: name=value")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
+    ] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
@@ -149,7 +153,8 @@ def _conclude(tasks: list, done: list, failed: list, store: Any, as_json: bool) 
             file=sys.stderr,
         )
     if failed:
-        raise typer.Exit(CELL_FAILED)
+        codes = {(store.failure(task.key) or {}).get("code", CELL_FAILED) for task, _ in failed}
+        raise typer.Exit(codes.pop() if len(codes) == 1 else CELL_FAILED)
     if blocked:
         raise typer.Exit(max(exit_code(task.problem) for task in blocked))
 
@@ -187,9 +192,11 @@ def score_command(
     protocol: Annotated[str, typer.Option(help="For instance mpii-pckh.")],
     dataset: Annotated[str, typer.Option(help="Name or name/split; default: the protocol's own.")] = "",
     name: Annotated[str, typer.Option(help="How tables call it; default: the file's name.")] = "",
-    against: Annotated[Path | None, typer.Option(help="A second file: the paired difference, too.")] = None,
-    variants: Annotated[bool, typer.Option(help="The number under every convention in the wild.")] = False,
-    option: Annotated[list[str] | None, typer.Option(help="An option of the protocol: name=value")] = None,
+    against: Annotated[Path | None, typer.Option(help="A second file: adds the difference on the same people.")] = None,
+    variants: Annotated[bool, typer.Option("--variants", help="Also what other code would print.")] = False,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
+    ] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
@@ -252,6 +259,8 @@ def status(
         print(json.dumps({"cells": cells}))
     else:
         print_status(tasks)
+    if not tasks:
+        raise typer.Exit(NOTHING)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.cell import Cell
+from bench.cell import Cell, check_options
 from bench.errors import DATA, Problem
 from bench.gallery import gallery
 from bench.listing import place, print_measurements, quantity
@@ -41,6 +41,7 @@ def score_file(
     every convention. Raises Problem and DataError when the file or the data cannot be used.
     """
     rules = _rules(protocol, file)
+    check_options(rules, options)
     where = place(dataset or HOME.get(protocol, rules.datasets[0]))
     started = time.perf_counter()
     scores, pictures, fingerprint, more = _score(file, rules, where, data, options, variants)
@@ -77,8 +78,8 @@ def difference(rules: Protocol, ours: Scores, theirs: Scores) -> tuple:
 
 def _rules(protocol: str, file: Path) -> Protocol:
     rules = PROTOCOLS.get(protocol)
-    if rules is None or rules.needs != "predictions":
-        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.needs == "predictions")
+    if rules is None or not rules.files:
+        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
         raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
     if not file.is_file():
         raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
@@ -93,6 +94,8 @@ def _score(
         from protocols import coco_ap, coco_diagnosis, coco_results
         from protocols.datasets import coco
 
+        if "preset" in options:
+            raise Problem("A preset says how boxes become results; this file holds results.", next_step="leave it out")
         truth = coco.ground_truth(where[1], data)
         results = coco_results.read(file, truth)
         scores = coco_ap.score(results, truth, **options)

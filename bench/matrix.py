@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 import architectures
-from bench.cell import Cell
+from bench.cell import Cell, check_options
 from bench.errors import Problem
 from bench.listing import place
 from bench.recipe import Count
@@ -74,6 +74,7 @@ def expand(block: Block) -> list[Cell]:
     for protocol, name in itertools.product(protocols, names):
         if not applies(protocol, name):
             continue
+        check_options(PROTOCOLS[protocol], block.options)
         for seed, (dataset, split) in itertools.product(block.seeds, places(protocol, block.datasets)):
             cells.append(
                 Cell(

@@ -14,8 +14,11 @@ DataOption = Annotated[Path, typer.Option("--data", envvar="REPOSE_DATA", help="
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, or auto.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Matrix = Annotated[Path, typer.Option("--matrix", help="Which cells there are.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Change an option of the network: width=0.25")]
+Matrix = Annotated[Path, typer.Option("--matrix", help="File that lists the cells.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option of the network, as input=64 or width=0.25; may be repeated."),
+]
 DropInvalid = Annotated[
     bool, typer.Option("--drop-invalid", help="Leave out people whose image cannot be read, and name them.")
 ]

@@ -41,7 +41,9 @@ def predict(
         rows = range(start, min(start + SHARD, len(people)))
         path = work / f"shard-{start:06d}.npz"
         if not path.exists():
-            _write_shard(path, *_predict_rows(network, people, rows, recipe, size, device))
+            # TF32 would change scores with the device; benchmark: every batch has the same size.
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+                _write_shard(path, *_predict_rows(network, people, rows, recipe, size, device))
         with np.load(path, allow_pickle=False) as shard:
             shards.append((shard["keypoints"], shard["scores"]))
         progress(rows.stop, len(people), "")

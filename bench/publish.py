@@ -61,7 +61,7 @@ def describe(task: Task, source: str, warnings: tuple[str, ...] = ()) -> dict[st
         "source": source,
         "limit": cell.limit,
         "conventions": cell.rules.conventions,
-        "settings": _settings(cell) if measured and cell.dataset else {},
+        "settings": _settings(cell) if measured and CLEAN in (task.inputs or {}) else {},
         "identity": list(cell.identity) if measured else [],
         "inputs": task.inputs,
         "warnings": list(warnings),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bench import progress, provenance
-from bench.errors import EXPECTED, explain
+from bench.errors import CELL_FAILED, EXPECTED, exit_code, explain
 from bench.plan import BLOCKED, FRESH, Task
 from bench.steps import Bench, finish
 from bench.store import CELLS
@@ -47,14 +47,14 @@ def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: boo
         why = explain(error)
         progress.say(f"✕ {task.cell.label}: {why}")
         failed.append((task, why))
-        note_failure(task, why, bench)
+        note_failure(task, why, bench, exit_code(error))
         return False
 
 
-def note_failure(task: Task, why: str, bench: Bench) -> None:
+def note_failure(task: Task, why: str, bench: Bench, code: int = CELL_FAILED) -> None:
     """Remember why, unless the store itself is what failed."""
     try:
-        note = {"cell": task.cell.label, "why": why, "command": provenance.command(), "run": bench.run}
+        note = {"cell": task.cell.label, "why": why, "code": code, "command": provenance.command(), "run": bench.run}
         bench.store.note_failure(task.key, note)
     except OSError as error:
         progress.say(f"  the reason could not be stored: {error}")

@@ -13,6 +13,7 @@ from bench.cell import Cell
 from protocols import PROTOCOLS, Protocol, Value
 from protocols.people import People, Predictions
 from protocols.scores import Scores
+from protocols.top_down import PRESETS
 
 # The convention behind the FLOPs that a paper prints; a paper without an entry prints none.
 PRINTED_FLOPS = {"yang2017": "opc", "li2019": "gibi-macs-inference"}
@@ -22,7 +23,11 @@ VARIANCE_SIDE = 128  # pixels: variances at initialization hardly depend on the 
 def score_predictions(protocol: str, predictions: Predictions, people: People, options: dict[str, Any]) -> Scores:
     """What a protocol makes of one prediction a person."""
     module = importlib.import_module(PROTOCOLS[protocol].module)
-    return (module.score_people if protocol == "coco-ap" else module.score)(predictions, people, **options)
+    if protocol != "coco-ap":
+        return module.score(predictions, people, **options)
+    if "preset" in options:
+        options = {**options, "preset": PRESETS[options["preset"]]}
+    return module.score_people(predictions, people, **options)
 
 
 def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:

@@ -17,6 +17,7 @@ from bench import distributed, progress, provenance, score
 from bench import recipe as recipes
 from bench.cell import CLEAN, COVERED, Cell, weights_inputs
 from bench.checkpoint import BEST
+from bench.errors import DATA, Problem
 from bench.gallery import gallery
 from bench.learn import learn
 from bench.pictures import classify
@@ -133,7 +134,10 @@ def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str
     torch.manual_seed(cell.seed)
     network = architectures.create(cell.row)
     if cell.weights:
-        weight_files.load(network, Path(cell.weights), architectures.renaming(cell.row))
+        try:
+            weight_files.load(network, Path(cell.weights), architectures.renaming(cell.row))
+        except architectures.ArchitectureError as error:
+            raise Problem(str(error), next_step="choose the row that the file was made for", code=DATA) from error
         return network
     key = content_key(inputs)
     folder = bench.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, bench, seconds))

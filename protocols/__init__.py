@@ -5,6 +5,7 @@ The module of a protocol is imported when it runs.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Protocol:
     formula: str = ""  # of the headline, in words and signs
     skeletons: tuple[str, ...] = ()  # whose joints it looks at
     variants: dict[str, str] = field(default_factory=dict)  # other rules for the same thing, and what they count
+    options: dict[str, Any] = field(default_factory=dict)  # what may be chosen, with its default
+    files: bool = False  # whether prediction files can be scored
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ PROTOCOLS = {
             datasets=("mannequin", "mpii"),
             headline=("PCKh@0.5", "mean"),
             higher_is_better=True,
+            options={"resamples": 1000, "seed": 0},
+            files=True,
             summary="share of joints within half a head size of the truth",
             conventions={
                 "distance": "<= threshold x head size",
@@ -88,6 +93,8 @@ PROTOCOLS = {
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCK@0.2", "mean"),
             higher_is_better=True,
+            options={"torso": "left_shoulder-right_hip", "resamples": 1000, "seed": 0},
+            files=True,
             summary="share of joints within a fifth of the torso length of the truth",
             conventions={
                 "distance": "<= threshold x torso length",
@@ -107,6 +114,8 @@ PROTOCOLS = {
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCP", "mean"),
             higher_is_better=True,
+            options={"resamples": 1000, "seed": 0},
+            files=True,
             summary="share of sticks with both ends within half the stick's length of the truth",
             conventions={
                 "PCP": "strict: both ends <= 0.5 x the stick's length in that image",
@@ -127,6 +136,8 @@ PROTOCOLS = {
             datasets=("mannequin", "coco"),
             headline=("AP", "all"),
             higher_is_better=True,
+            options={"preset": "hrnet", "backend": "own", "resamples": 1000, "seed": 0},
+            files=True,
             summary="average precision and recall of whole people by object keypoint similarity",
             conventions={
                 "similarity": "OKS: exp(-d^2 / (2 area (2 sigma)^2)), mean over the labelled joints",
@@ -166,6 +177,7 @@ PROTOCOLS = {
             datasets=(),
             headline=("variance msr", "max"),
             higher_is_better=False,
+            options={"seeds": [0, 1, 2, 3, 4], "batch": 2},
             summary="response variances of a fresh network at every addition, with theory beside them",
             conventions={
                 "input": "N(0, 1)",
@@ -196,6 +208,7 @@ PROTOCOLS = {
             datasets=(),
             headline=("latency", "float32 eager"),
             higher_is_better=False,
+            options={"precisions": ["float32", "bfloat16"], "modes": ["eager", "compiled"], "rounds": 5, "seconds": 0.5},
             summary="latency, throughput at the best batch and peak memory, on the machine at hand",
             conventions={
                 "latency": "one image, median call of a round",
@@ -213,6 +226,7 @@ PROTOCOLS = {
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCKh@0.5", "ankle covered"),
             higher_is_better=True,
+            options={"cover": 0, "resamples": 1000, "seed": 0},
             summary="PCKh and its drop when a disc of noise covers one calf of every person",
             conventions={
                 "disc": "middle of one calf, diameter 0.8 calves, hard edge, on the original image",
@@ -233,6 +247,7 @@ PROTOCOLS = {
             datasets=(),
             headline=("rf_mean", "network"),
             higher_is_better=False,
+            options={"seed": 0},
             summary="fields of all pathways of the graph, support of the gradient, fields of a trained network",
             conventions={
                 "field": "1 + sum of (kernel - 1) x dilation x jump, along x",

@@ -1,0 +1,38 @@
+"""The table of protocols: what it promises is what the modules take."""
+
+import importlib
+import inspect
+
+import pytest
+
+from bench.cell import check_options
+from bench.errors import Problem
+from protocols import PROTOCOLS
+
+OWN = {"predictions", "people", "network", "input_size"}  # what bench passes itself, not an option
+FROM_BENCH = {"convention", "initialize", "device", "images", "joints", "labels"}
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "occluded-limb"])
+def test_options_are_those_of_the_module_with_its_defaults(name):
+    rules = PROTOCOLS[name]
+    module = importlib.import_module(rules.module)
+    function = module.measure if rules.needs == "network" else getattr(module, "score_people", module.score)
+    parameters = inspect.signature(function).parameters
+    offered = {key: parameter.default for key, parameter in parameters.items() if key not in OWN | FROM_BENCH}
+    assert set(offered) == set(rules.options)
+    for key, default in rules.options.items():
+        actual = getattr(offered[key], "name", offered[key])  # a preset goes by its name
+        assert (list(actual) if isinstance(actual, tuple) else actual) == default
+
+
+def test_option_that_no_protocol_has_is_refused_with_those_there_are():
+    with pytest.raises(Problem, match="has no option 'foo'") as caught:
+        check_options(PROTOCOLS["lsp-pck"], {"foo": 1})
+    assert "torso" in caught.value.expected
+
+
+@pytest.mark.parametrize("value", ["many", 1.5, True])
+def test_value_of_another_kind_is_refused(value):
+    with pytest.raises(Problem, match="resamples"):
+        check_options(PROTOCOLS["mpii-pckh"], {"resamples": value})

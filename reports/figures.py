@@ -108,12 +108,13 @@ def cost(title: str, points: list[dict], metric: str) -> Figure:
             panel.annotate(point["label"], place, textcoords="offset points", fontsize=8, **how)
         panel.margins(x=0.12, y=0.15)
 
+    digits = 1 if points[-1]["value"] > 1 else 3  # per cent, or a share
     rows = [
         (
             p["label"],
             f"{p['gmacs']:.4g}",
-            f"{p['value']:.1f}",
-            "" if p["low"] is None else f"{p['low']:.1f}–{p['high']:.1f}",
+            f"{p['value']:.{digits}f}",
+            "" if p["low"] is None else f"{p['low']:.{digits}f}–{p['high']:.{digits}f}",
         )
         for p in points
     ]

@@ -29,7 +29,7 @@ def cost(board: Leaderboard) -> figures.Figure | None:
     if len(points) < 2:
         return None
     metric, part, unit = board.columns[0]
-    return figures.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part} ({unit})")
+    return figures.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part}{f' ({unit})' if unit else ''}")
 
 
 def curves(boards: list[Leaderboard]) -> list[figures.Figure]:

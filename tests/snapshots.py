@@ -153,3 +153,53 @@ def keep(folder: Path, mean: float) -> Path:
     picture = np.random.default_rng(0).integers(90, 160, (240, 480, 3), np.uint8)
     (folder / "gallery.webp").write_bytes(cv2.imencode(".webp", picture)[1].tobytes())
     return folder
+
+
+def network_alone(name, protocol, rows) -> tuple[dict, list[dict]]:
+    """A cell of a network alone with (metric, part, value, unit)."""
+    made = cell(name, protocol)
+    return made, [row(made, metric, part, value, unit=unit, n=1) for metric, part, value, unit in rows]
+
+
+def rich(folder: Path) -> Snapshot:
+    """The small snapshot, and networks with everything that the page of an architecture and a figure can show."""
+    base = small(folder)
+    groups = [(metric, part, value, unit) for metric, unit in (("parameters", "parameters"), ("macs", "MACs"))
+              for part, value in (("all", 4e6), ("stem", 1e6), ("stacks.0", 3e6))]  # fmt: skip
+    rules = [("giga", "macs", 20.461, "G"), ("giga", "opc", 41.133, "G"), ("giga_published", "all", 41.133, "G (opc)")]
+    variances = [(f"variance {name}", part, value, "1") for name in ("msr", "branch-aware")
+                 for part, value in (("stem", 1.0), ("stacks.0 #1", 20.0), ("stacks.0 #2", 90.0), ("max", 90.0))]  # fmt: skip
+    found = [
+        network_alone("prm-baseline-2", "complexity", groups + rules),
+        network_alone("prm-baseline-2", "init-variance", variances),
+        network_alone(
+            "prm-baseline-2", "speed", [("latency", "float32 eager", 5.4, "ms"), ("threads", "all", 2.0, "threads")]
+        ),
+    ]
+    for name, block, step in (("liu-res", "Residual", 0.5), ("liu-ioi", "InceptionOfInception", 0.125)):
+        shares = [(f"P(r<={at})", block, min(1.0, step * (at + 1) / 2), "share") for at in range(1, 14, 2)]
+        found.append(network_alone(name, "receptive-field", [("rf_mean", "network", 292.13, "px"), *shares]))
+    covered = cell("hourglass-1@input=64,width=0.25", "occluded-limb", "mannequin", "val",
+                   folder=str(keep(folder / "covered", 30)))  # fmt: skip
+    found.append((covered, [row(covered, "PCKh@0.5", "ankle covered", 20.0, 18.0, 22.0)]))
+    protocols = [
+        {**PCKH, "formula": "PCKh = 100 · near / all", "skeletons": ("toy",), "variants": {"AUC": "area below the curve"}},
+        {**COMPLEXITY, "variants": {"opc": "torch-opCounter", "macs": "MACs"}},
+        *({**COMPLEXITY, "name": name, "headline": headline} for name, headline in (
+            ("init-variance", ("variance msr", "max")), ("speed", ("latency", "float32 eager")),
+            ("receptive-field", ("rf_mean", "network")))),
+        {**PCKH, "name": "occluded-limb", "headline": ("PCKh@0.5", "ankle covered")},
+    ]  # fmt: skip
+    toy = {"name": "toy", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
+           "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
+    known = [
+        *base.architectures,
+        *({**architecture(made["architecture"]), "paper": "yang2017"} for made, _ in found[:1]),
+    ]
+    return Snapshot(
+        base.measurements + [line for _, lines in found for line in lines],
+        base.cells + [made for made, _ in found],
+        known,
+        protocols,
+        skeletons=(toy,),
+    )

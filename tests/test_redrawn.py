@@ -1,0 +1,62 @@
+"""The papers' figures from our rows: what is drawn of what, and what is said where nothing was measured."""
+
+import pytest
+from snapshots import COMPLEXITY, PCKH, cell, network_alone, pckh, rich, row
+
+from reports.known import Known
+from reports.published import papers
+from reports.redrawn import PLANS, redrawn
+from reports.snapshot import Snapshot
+
+
+def drawn(snapshot, paper):
+    return {item.place: item for item in redrawn(Known(papers(), snapshot), paper)}
+
+
+@pytest.mark.parametrize("paper", PLANS)
+def test_nothing_measured_is_a_sentence_and_no_plot(paper):
+    for item in drawn(Snapshot([], [], [], []), paper).values():
+        assert item.figures == {} and item.cells == []
+        assert item.missing.startswith("Not measured yet: ") and item.missing.endswith(".")
+
+
+def test_what_is_there_is_drawn(tmp_path):
+    snapshot = rich(tmp_path)
+    liu, yang = drawn(snapshot, "liu2018"), drawn(snapshot, "yang2017")
+    assert liu["Figure 4"].figures["figure-4-1"].rows[0] == (1, "0.5000", "0.1250")
+    assert liu["Figure 4"].figures["figure-4-1"].rows[1] == (3, "0.5000", "0.1250"), "differences of the shares"
+    assert [made["protocol"] for made in liu["Figure 8"].cells] == ["occluded-limb"]
+    assert "occluded-limb on mpii/val of liu-res" in liu["Figure 8"].missing, "a small stand-in is not the paper's"
+    assert len(yang["Figure 5"].figures) == 2 and not yang["Figure 5"].missing
+    assert yang["Figure 5"].figures["figure-5-1"].rows[-1] == ("prm-baseline-2", 3, "90")
+
+
+def test_designs_are_compared_only_where_they_were_tested_alike():
+    cells, rows = [], []
+    for name, place, mean in (
+        ("pyranet-a-2", ("mpii", "val"), 88.0), ("pyranet-b-2", ("mpii", "val"), 88.5),
+        ("pyranet-c-2", ("mannequin", "val"), 60.0),
+    ):  # fmt: skip
+        cells.append(cell(name, "mpii-pckh", *place))
+        rows += pckh(cells[-1], mean)
+        made, counted = network_alone(name, "complexity", [("parameters", "all", 7e6, ""), ("macs", "all", 7e9, "")])
+        cells.append(made)
+        rows += counted
+    (figure,) = drawn(Snapshot(rows, cells, [], [PCKH, COMPLEXITY]), "yang2017")["Figure 8"].figures.values()
+    assert figure.columns == ("network", "PCKh@0.5, mean (%)", "parameters (M)", "operations (GMACs)")
+    assert figure.rows == [
+        ("pyranet-a-2", "88 [87, 89]", "7", "7"), ("pyranet-b-2", "88.5 [87.5, 89.5]", "7", "7"),
+        ("pyranet-c-2", "–", "7", "7"),
+    ]  # fmt: skip
+    assert "mpii, val" in figure.title
+
+
+def test_accuracy_stands_against_operations():
+    cells, rows = [], []
+    for name, value, macs in (("mspn-1", 0.715, 4.4e9), ("mspn-2", 0.745, 9.9e9)):
+        scored = cell(name, "coco-ap", "coco", "val2017")
+        made, counted = network_alone(name, "complexity", [("macs", "all", macs, "MACs")])
+        cells += [scored, made]
+        rows += [row(scored, "AP", "all", value, value - 0.01, value + 0.01, unit=""), *counted]
+    figure = drawn(Snapshot(rows, cells, [], [COMPLEXITY]), "li2019")["Figure 1"].figures["figure-1-1"]
+    assert [line[:2] for line in figure.rows] == [("mspn-1", "4.4"), ("mspn-2", "9.9")]

@@ -11,8 +11,9 @@ from torch.utils.checkpoint import checkpoint
 from bench.errors import USAGE, Problem
 
 
-def recompute_stages(network: nn.Module) -> None:
-    """Let every stage of `network` be computed twice. Weights and running statistics stay what they were without."""
+@contextmanager
+def recomputed_stages(network: nn.Module) -> Iterator[None]:
+    """Within, every stage of `network` is computed twice. Weights and running statistics are what they are without."""
     stages = list(_stages(network))
     if not stages:
         raise Problem(
@@ -24,6 +25,11 @@ def recompute_stages(network: nn.Module) -> None:
     for stage in stages:
         contexts = partial(_contexts, stage)
         stage.forward = partial(checkpoint, stage.forward, use_reentrant=False, context_fn=contexts)
+    try:
+        yield
+    finally:
+        for stage in stages:
+            del stage.forward  # the method of its class is back
 
 
 def _stages(network: nn.Module) -> Iterator[nn.Module]:

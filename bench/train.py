@@ -26,7 +26,7 @@ from bench.checkpoint import BEST, DIVERGED, LAST, History, State
 from bench.errors import CELL_FAILED, Problem
 from bench.examples import Examples, Training
 from bench.optimizers import optimizer_of, set_rate
-from bench.recompute import recompute_stages
+from bench.recompute import recomputed_stages
 
 CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
 HISTORY_EVERY = 10  # steps
@@ -61,7 +61,9 @@ def fit(
     `progress(step, total, text)` is called every few steps. Raises Problem when the loss is not finite.
     """
     plan, total = task.plan, task.plan.total_steps(examples.count)
-    with _deterministic(plan.deterministic), ThreadPoolExecutor(1) as ahead:
+    network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
+    recomputed = recomputed_stages(network) if plan.checkpointing else nullcontext()
+    with _deterministic(plan.deterministic), recomputed, ThreadPoolExecutor(1) as ahead:
         learner = _learner(network, task)
         state = State(micro_batch=plan.micro_batch)
         if (work / LAST).exists():
@@ -95,12 +97,8 @@ def fit(
 
 
 def _learner(network: nn.Module, task: Training) -> Learner:
-    """The network on its device, in training mode, with what the recipe wants around it."""
-    plan = task.plan
-    network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
-    if plan.checkpointing:
-        recompute_stages(network)
-    average = None
+    """The network with what the recipe wants around it."""
+    plan, average = task.plan, None
     if plan.ema:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
     model = torch.compile(network) if plan.compile else network

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from bench.examples import Training, of_people
 from bench.optimizers import optimizer_of, set_rate
 from bench.prepare import MARGIN, Crops
 from bench.recipe import Augmentation, Plan, Recipe, Targets
-from bench.recompute import recompute_stages
+from bench.recompute import recomputed_stages
 from bench.train import fit, history_csv
 from bench.validation import HeldOut, validate
 from protocols.keypoints import MPII
@@ -116,17 +117,17 @@ def test_recomputing_keeps_fewer_activations():
 
     for saving in (False, True):
         network = hourglass()
-        if saving:
-            recompute_stages(network)
         kept.append(0)
-        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        around = recomputed_stages(network) if saving else nullcontext()
+        with around, torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             network(torch.rand(2, 3, 64, 64))
+        assert "forward" not in vars(network.stacks[0])  # as it was before
     assert kept[1] < kept[0] / 2
 
 
 def test_a_network_without_stages_cannot_recompute_them():
-    with pytest.raises(Problem, match="no stages") as caught:
-        recompute_stages(nn.Sequential(nn.Conv2d(3, 3, 1)))
+    with pytest.raises(Problem, match="no stages") as caught, recomputed_stages(nn.Sequential(nn.Conv2d(3, 3, 1))):
+        pass
     assert caught.value.code == USAGE
 
 
@@ -149,7 +150,8 @@ def test_the_average_of_the_weights(crops, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ema": 0.9}, {"precision": "bfloat16"}, {"micro_batch": 3}, {"checkpointing": True}]
+    "changes",
+    [{"ema": 0.9, "checkpointing": True}, {"precision": "bfloat16"}, {"micro_batch": 3}, {"checkpointing": True}],
 )
 def test_every_form_resumes_to_the_bit(crops, tmp_path, monkeypatch, changes):
     whole = hourglass()

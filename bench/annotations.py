@@ -38,7 +38,7 @@ def _title(result: Result, rows: list[Comparison]) -> str:
     if result.state != FINISHED or rows[0].new is None:
         return f"{result.state}, {len(rows)} rows are missing" if rows else result.state
     worst = rows[0]
-    change = f"{worst.new - worst.old:+.6g}" if worst.old is not None else "changed"
+    change = f"{worst.new - worst.old:+,.10g}" if worst.old is not None else "changed"
     return f"{worst.row['metric']} {worst.row['part']} {change}"
 
 

@@ -264,13 +264,10 @@ def test_a_broken_baseline_is_told_with_its_line(place, line):
     accepted()
     with Path("baseline.jsonl").open("a", encoding="latin-1") as file:
         file.write(line + "\n")
-    with pytest.raises(Problem, match=rf"baseline.jsonl:{len(lines_of()):d}: ") as caught:
+    last = len(Path("baseline.jsonl").read_bytes().splitlines())
+    with pytest.raises(Problem, match=f"baseline.jsonl:{last}: ") as caught:
         gate_code()
     assert caught.value.code == USAGE
-
-
-def lines_of() -> list[bytes]:
-    return Path("baseline.jsonl").read_bytes().splitlines()
 
 
 KEY = ("mpii-pckh", "net", "mannequin", "val", "", 0)

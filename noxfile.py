@@ -91,6 +91,12 @@ def report(session: nox.Session) -> None:
     run(session, "bench", "report", *session.posargs)
 
 
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Time our ways beside others' (-- pckh decode: only these)."""
+    run(session, "benchmarks", *session.posargs)
+
+
 def protocol_session(name: str, summary: str, example: str) -> None:
     """A session for one protocol; without arguments it runs `example`, else what follows `--`."""
 

@@ -1,0 +1,28 @@
+"""How long `bench list` and `bench --help` take to answer; neither imports torch."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from benchmarks.rounds import Line, in_turn, main
+
+COMMANDS = (("list",), ("--help",))
+IMPORTS = "import sys; from bench import cli; sys.argv = ['bench', *{!r}]; cli.main(); sys.exit('torch' in sys.modules)"
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    rounds = 1 if tiny else 7
+    for words in COMMANDS:
+        check = subprocess.run([sys.executable, "-c", IMPORTS.format(words)], capture_output=True, check=False)
+        assert check.returncode == 0, "torch was imported, or the command failed"
+        (found,) = in_turn(
+            lambda words=words: subprocess.run(
+                [sys.executable, "-m", "bench", *words], check=True, stdout=subprocess.DEVNULL
+            ),
+            rounds=rounds,
+        )
+        yield Line(f"bench {' '.join(words)}", found, rounds, reach=0.25, note="torch is not imported")
+
+
+if __name__ == "__main__":
+    main("cli", lines)

@@ -1,0 +1,79 @@
+"""Counting networks by shape alone, against building each for real and counting during a real forward pass."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import architectures
+from benchmarks.rounds import Line, in_turn, main
+from protocols import complexity
+
+SAMPLE = 16  # one row of so many is built for real: all of them take minutes
+
+
+def by_shape(names: Sequence[str]) -> list[tuple[int, int]]:
+    """Parameters and MACs on the meta device."""
+    found = []
+    for name in names:
+        row = architectures.describe(name)
+        with torch.device("meta"):
+            network = architectures.create(row)
+        values = {value.metric: value.value for value in complexity.measure(network, row.input) if value.part == "all"}
+        found.append((int(values["parameters"]), int(values["macs"])))
+    return found
+
+
+@torch.inference_mode()
+def for_real(names: Sequence[str]) -> list[tuple[int, int]]:
+    """The same from networks with weights, run on an image, with torch's own counter of floating-point operations."""
+    found = []
+    for name in names:
+        row = architectures.describe(name)
+        network = architectures.create(row).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.zeros(1, 3, *row.input))
+        found.append((sum(weight.numel() for weight in network.parameters()), counter.get_total_flops() // 2))
+    return found
+
+
+def alone(way: Callable[[Sequence[str]], object], names: Sequence[str]) -> tuple[float, float]:
+    """Seconds, and MiB beyond the libraries, in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_needs, way, names).result()
+
+
+def _needs(way: Callable[[Sequence[str]], object], names: Sequence[str]) -> tuple[float, float]:
+    way(names[-1:])  # what the first call alone needs
+    before, start = _peak(), time.perf_counter()
+    way(names)
+    return time.perf_counter() - start, _peak() - before
+
+
+def _peak() -> float:
+    """The most memory that this process has had, MiB; NaN where the system does not tell."""
+    path = Path("/proc/self/status")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    every = list(architectures.catalogue())
+    names = ["cpm-1"] if tiny else every[::SAMPLE]
+    assert by_shape(names) == for_real(names)
+    rounds = 1 if tiny else 3
+    ours, peer = in_turn(lambda: by_shape(names), lambda: for_real(names), rounds=rounds)
+    note = f"{alone(by_shape, names)[1]:.0f} MiB against {alone(for_real, names)[1]:.0f}; the counts are equal"
+    what = f"complexity of {', '.join(names)} (every {SAMPLE}th row)"
+    yield Line(what, ours, rounds, "built and run", peer, reach=5, note=note)
+    if not tiny:
+        seconds, memory = alone(by_shape, every)
+        yield Line(f"complexity of the whole catalogue, {len(every)} rows", seconds, 1, note=f"{memory:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main("complexity", lines)

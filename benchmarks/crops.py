@@ -1,0 +1,76 @@
+"""Crops of 256 x 256 with rotation and flip from decoded images, against resize, crop, rotate, resize."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from bench.batches import augmented
+from bench.prepare import MARGIN, Crops
+from bench.recipe import Augmentation, Pixels
+from benchmarks.rounds import Line, in_turn, main
+from protocols.crops import crop, to_crop
+from protocols.keypoints import MPII
+from protocols.people import VISIBLE
+
+SIDE, PEOPLE = 256, 16
+RULES = Augmentation(rotation=30, scale=(0.75, 1.25), flip=0.5)
+
+
+def hourglass_style(image: np.ndarray, centre: np.ndarray, height: float, degrees: float, flip: bool) -> np.ndarray:
+    """Shrink the image if the person is large, cut a padded square, rotate, trim, resize, mirror: 3 x H x W."""
+    factor = height / SIDE
+    if factor >= 2:
+        size = (int(image.shape[1] / factor), int(image.shape[0] / factor))
+        image, centre, height = np.asarray(Image.fromarray(image).resize(size, Image.BILINEAR)), centre / factor, SIDE
+    padding = int(height * (np.sqrt(2) - 1) / 2) + 1 if degrees else 0
+    side = round(height) + 2 * padding
+    left, top = np.round(centre - side / 2).astype(int)
+    square = np.zeros((side, side, 3), np.uint8)
+    rows = slice(max(0, -top), max(0, min(side, image.shape[0] - top)))
+    columns = slice(max(0, -left), max(0, min(side, image.shape[1] - left)))
+    square[rows, columns] = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    turned = Image.fromarray(square)
+    if degrees:
+        turned = turned.rotate(degrees, Image.BILINEAR)
+    turned = turned.crop((padding, padding, side - padding, side - padding)).resize((SIDE, SIDE), Image.BILINEAR)
+    pixels = np.asarray(turned).transpose(2, 0, 1).astype(np.float32) / 255
+    return pixels[:, :, ::-1] if flip else pixels
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    cv2.setNumThreads(1)  # as in the workers that crop
+    count = 2 if tiny else PEOPLE
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 720, 1280, 3), np.uint8)
+    centre, height = rng.uniform((300, 200), (980, 520), (count, 2)), rng.uniform(300, 900, count)
+    degrees, flips, scales = rng.uniform(-30, 30, count), rng.random(count) < 0.5, rng.uniform(0.75, 1.25, count)
+    points = centre[:, None] + rng.uniform(-0.3, 0.3, (count, 16, 2)) * height[:, None, None]
+    cached = (round(SIDE * MARGIN), round(SIDE * MARGIN))
+
+    def prepared() -> Crops:
+        pixels = np.stack([crop(images[row], centre[row], height[row] * MARGIN, cached) for row in range(count)])
+        keypoints = to_crop(points, centre, height * MARGIN, cached).astype(np.float32)
+        return Crops(pixels, keypoints, np.full((count, 16), VISIBLE, np.uint8))
+
+    def warped(crops: Crops) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return augmented(crops, np.arange(count), (SIDE, SIDE), RULES, Pixels(), MPII, generator, "cpu")[0]
+
+    def one_by_one() -> torch.Tensor:
+        each = zip(images, centre, height * scales, degrees, flips, strict=True)
+        return torch.from_numpy(np.stack([hourglass_style(*person) for person in each]))
+
+    assert warped(prepared()).shape == one_by_one().shape == (count, 3, SIDE, SIDE)
+    ready, rounds = prepared(), 1 if tiny else 7
+    whole, cache, peer = in_turn(lambda: warped(prepared()), lambda: warped(ready), one_by_one, rounds=rounds)
+    against = "resize, crop, rotate, resize, one by one"
+    what = f"{count} crops of {SIDE} x {SIDE} with rotation, scale and flip from 1280 x 720"
+    yield Line(what, whole, rounds, against, peer, reach=5, note="all of it, as in the first pass over the data")
+    yield Line("the same in the later passes, from the prepared cache", cache, rounds, against, peer)
+
+
+if __name__ == "__main__":
+    main("crops", lines)

@@ -1,0 +1,71 @@
+"""PCKh at 0.5 and 0.1, the curve of 51 points and the AUC of every part, against loops over joints and thresholds."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.rounds import Line, in_turn, main
+from protocols import mpii_pckh
+from protocols.keypoints import MPII
+from protocols.people import ABSENT, VISIBLE, People, Predictions
+
+PEOPLE = 2958
+THRESHOLDS = np.arange(51) * 0.01
+
+
+def sample(count: int) -> tuple[Predictions, People]:
+    """People as on MPII, one joint in fifteen not annotated, and predictions within a few pixels."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 1000, (count, 16, 2))
+    people = People(
+        dataset="made up", split="val", skeleton=MPII, images=("",) * count, keypoints=points,
+        visibility=np.where(rng.random((count, 16)) < 1 / 15, ABSENT, VISIBLE).astype(np.uint8),
+        centre=points.mean(axis=1), scale=np.ones(count), head_size=rng.uniform(30, 90, count), origin=1,
+        fingerprint="made up", read_image=lambda row: np.zeros((4, 4, 3), np.uint8),
+    )  # fmt: skip
+    return Predictions(points + rng.normal(0, 15, points.shape)), people
+
+
+def by_loops(predictions: Predictions, people: People) -> dict[tuple[str, str], float]:
+    """The same numbers as the official scorers find them: joint by joint, threshold by threshold."""
+    joints = predictions.keypoints.shape[1]
+    distance = np.full((joints, len(people)), np.nan)
+    for joint in range(joints):
+        there = people.annotated[:, joint]
+        gap = predictions.keypoints[there, joint] - people.keypoints[there, joint]
+        distance[joint, there] = np.linalg.norm(gap, axis=1) / people.head_size[there]
+    table = np.empty((len(THRESHOLDS), joints))
+    for joint in range(joints):
+        for place, threshold in enumerate(THRESHOLDS):
+            known = distance[joint][~np.isnan(distance[joint])]
+            table[place, joint] = 100 * np.mean(known <= threshold)
+    counted = (~np.isnan(distance)).sum(axis=1)
+    curves = {part: table[:, list(columns)].mean(axis=1) for part, columns in mpii_pckh.RULE.parts}
+    pooled = list(mpii_pckh.RULE.mean)
+    curves["mean"] = (table[:, pooled] * counted[pooled]).sum(axis=1) / counted[pooled].sum()
+    found = {("PCKh@0.5 unweighted", "mean"): table[50, pooled].mean()}
+    for part, curve in curves.items():
+        found |= {("PCKh@0.5", part): curve[50], ("PCKh@0.1", part): curve[10]}
+        found["AUC", part] = np.trapezoid(curve) / 50
+    return found
+
+
+def check(predictions: Predictions, people: People) -> None:
+    """Both ways find the same numbers."""
+    theirs = by_loops(predictions, people)
+    ours = {(v.metric, v.part): v.value for v in mpii_pckh.score(predictions, people, resamples=0).values}
+    assert ours.keys() == theirs.keys()
+    assert all(abs(ours[key] - theirs[key]) < 1e-9 for key in ours)
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    given = sample(50 if tiny else PEOPLE)
+    check(*given)
+    rounds = 1 if tiny else 15
+    ours, peer = in_turn(lambda: mpii_pckh.score(*given, resamples=0), lambda: by_loops(*given), rounds=rounds)
+    what = f"PCKh of {len(given[1]):,} people, all parts, curves"
+    yield Line(what, ours, rounds, "loops over joints and thresholds", peer, reach=4)
+
+
+if __name__ == "__main__":
+    main("pckh", lines)

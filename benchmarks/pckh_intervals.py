@@ -1,0 +1,50 @@
+"""PCKh with 95 % intervals from 1,000 resamples of the people, against a plain scorer called for each of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.pckh import PEOPLE, by_loops, sample
+from benchmarks.rounds import Line, in_turn, main
+from protocols import mpii_pckh
+from protocols.people import People, Predictions
+
+RESAMPLES = 1000
+CALLED = 10  # of them, and the time is multiplied: all would take a quarter of an hour
+
+
+def resampled(predictions: Predictions, people: People, times: int) -> list[dict]:
+    """The plain scorer on people drawn with replacement, as often as `times`."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(times):
+        rows = rng.integers(0, len(people), len(people))
+        drawn = replace(
+            people,
+            keypoints=people.keypoints[rows],
+            visibility=people.visibility[rows],
+            head_size=people.head_size[rows],
+        )
+        found.append(by_loops(Predictions(predictions.keypoints[rows]), drawn))
+    return found
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    given = sample(50 if tiny else PEOPLE)
+    rounds, called, resamples = (1, 1, 10) if tiny else (7, CALLED, RESAMPLES)
+    ours, some = in_turn(
+        lambda: mpii_pckh.score(*given, resamples=resamples), lambda: resampled(*given, called), rounds=rounds
+    )
+    yield Line(
+        f"PCKh of {len(given[1]):,} people with intervals from {resamples:,} resamples",
+        ours,
+        rounds,
+        f"{resamples:,} calls of the plain scorer",
+        some * resamples / called,
+        reach=50,
+        note=f"the calls are {called}, times {resamples // called}",
+    )
+
+
+if __name__ == "__main__":
+    main("pckh_intervals", lines)

@@ -1,0 +1,50 @@
+"""How long `bench run` and `bench status` take over a matrix of finished cells."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import matrix
+from bench.plan import plan
+from bench.publish import describe
+from bench.store import CELLS, Store
+from benchmarks.rounds import Line, in_turn, main
+
+SIZES = (100, 1000, 10_000)  # cells
+
+
+def finished(folder: Path, cells: int) -> list[str]:
+    """Options for a store in which all cells of a matrix are finished."""
+    path, store = folder / "matrix.toml", Store(folder / "runs")
+    path.write_text(
+        '[[cells]]\narchitectures = ["mean-pose", "hourglass-1"]\nprotocols = ["mpii-pckh"]\nbudget = "quick"\n'
+        f"seeds = {list(range(cells // 2))}\n"
+    )
+    for task in plan(matrix.load(path), store, folder):
+        place = store.folder(CELLS, task.key)
+        place.mkdir(parents=True)
+        (place / "cell.json").write_text(json.dumps(describe(task, "measured")))
+        (place / "measurements.jsonl").write_text("")
+    return ["--matrix", str(path), "--store", str(store.root)]
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    rounds = 1 if tiny else 3
+    for cells in (4,) if tiny else SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            options = finished(Path(folder), cells)
+            command = [sys.executable, "-m", "bench"]
+            run, status = in_turn(
+                lambda words=(*command, "run", *options): subprocess.run(words, check=True, capture_output=True),
+                lambda words=(*command, "status", *options): subprocess.run(words, check=True, capture_output=True),
+                rounds=rounds,
+            )
+        yield Line(f"bench run over {cells:,} finished cells", run, rounds)
+        yield Line(f"bench status of {cells:,} finished cells", status, rounds)
+
+
+if __name__ == "__main__":
+    main("resume", lines)

@@ -1,0 +1,106 @@
+"""What the benchmarks share: two ways timed in turn, medians, one printed line, one row of results."""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+SHORTEST = 0.05  # seconds: what takes less is repeated within a round
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison. `peer` is None where something is only held against a limit."""
+
+    what: str
+    ours: float  # median seconds
+    rounds: int
+    against: str = ""
+    peer: float | None = None  # median seconds
+    reach: float | None = None  # the ratio peer / ours to reach, or the seconds not to exceed; None: no target
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster ours is."""
+        return None if self.peer is None else self.peer / self.ours
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        if self.reach is None:
+            return None
+        return self.ours <= self.reach if self.ratio is None else self.ratio >= self.reach
+
+
+def in_turn(*ways: Callable[[], object], rounds: int) -> list[float]:
+    """The median seconds of each way over some rounds, in each of which all of them run.
+
+    So other programs on the machine disturb all alike. A first, unmeasured call fills caches.
+    """
+    for way in ways:
+        way()
+    return [median(found) for found in zip(*([seconds(way) for way in ways] for _ in range(rounds)), strict=True)]
+
+
+def seconds(way: Callable[[], object]) -> float:
+    """How long a call takes; the mean of several if it is short."""
+    calls, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < SHORTEST or not calls:
+        way()
+        calls += 1
+    return passed / calls
+
+
+def main(name: str, lines: Callable[[bool], Iterable[Line]]) -> None:
+    """Run a benchmark from the command line: prints its lines, and keeps them in the file of --out."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--tiny", action="store_true", help="the smallest sizes: shows that it runs, times nothing")
+    parser.add_argument("--out", type=Path, help="JSON Lines file in which the rows of this benchmark are replaced")
+    chosen = parser.parse_args()
+    found = []
+    for line in lines(chosen.tiny):
+        print(f"{name}: {text(line)}", flush=True)
+        found.append(line)
+    if chosen.out:
+        _keep(chosen.out, name, found)
+
+
+def text(line: Line) -> str:
+    """A line for people."""
+    parts = [f"{line.what}: {duration(line.ours)}"]
+    if line.peer is not None:
+        parts.append(f"{line.against}: {duration(line.peer)}, {line.ratio:.3g}x")
+    if line.reach is not None:
+        limit = duration(line.reach) if line.peer is None else f"{line.reach:g}x"
+        parts.append(f"{'reaches' if line.reached else 'misses'} {limit}")
+    return "; ".join([*parts, *filter(None, [line.note])])
+
+
+def duration(value: float) -> str:
+    """Seconds in the unit that fits."""
+    return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
+
+
+def _keep(path: Path, name: str, lines: list[Line]) -> None:
+    """Put the rows of a benchmark into a file, in the place of those of an earlier run."""
+    import torch
+
+    made = {
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    rows = [json.loads(row) for row in path.read_text().splitlines()] if path.exists() else []
+    rows = [row for row in rows if row["benchmark"] != name]
+    rows += [
+        {"benchmark": name, **asdict(line), "ratio": line.ratio, "reached": line.reached, **made} for line in lines
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

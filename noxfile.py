@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "repose-installed"
-EXTRAS = "dev,fast"
+EXTRAS = "dev,fast,cluster"
 
 
 def install() -> None:

@@ -9,7 +9,7 @@ from reports import formats
 from reports.published import Value
 from reports.snapshot import Snapshot
 
-FIELDS = ("dataset", "split", "training data", "input", "flip", "scales", "boxes", "budget")  # first in every list
+FIELDS = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")  # first in every list
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,16 @@ def facts(cell: dict[str, Any], architecture: dict[str, Any] | None) -> dict[str
     """What can be compared of a cell: where and how it was tested, as text."""
     size = {"input": "x".join(map(str, architecture["input"]))} if architecture else {}
     settings = {key: str(value) for key, value in cell.get("settings", {}).items()}
-    return {"dataset": cell["dataset"], "split": cell["split"], "budget": cell["budget"], **size, **settings}
+    people = f"first {cell['limit']}" if cell.get("limit") else "all"
+    place = {"dataset": cell["dataset"], "split": cell["split"], "people": people}
+    return {**place, "budget": cell["budget"], **size, **settings}
 
 
 def required(value: Value) -> dict[str, str]:
     """What a cell must have in common with the test behind a printed value."""
     if not value.dataset:  # a property of the network alone
         return {}
-    wanted = {"dataset": value.dataset, "split": value.split, "budget": "full", **value.settings}
+    wanted = {"dataset": value.dataset, "split": value.split, "people": "all", "budget": "full", **value.settings}
     return {key: wanted[key] for key in (*FIELDS, *sorted(wanted)) if key in wanted}
 
 

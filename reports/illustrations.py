@@ -1,5 +1,6 @@
 """What is drawn of a leaderboard: accuracy against cost, curves, trainings, pictures of people."""
 
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,17 @@ def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
 
 
 def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
-    """Loss and held-out score while training, a figure a leaderboard; what has nothing to train is left out."""
-    drawn = []
+    """Loss and held-out score while training, once for all protocols that score the same trained networks."""
+    found: dict[tuple, str] = {}
     for board in boards:
-        histories = {label: pd.read_csv(path) for label, path in _lead(board, "history.csv").items()}
-        histories = {label: frame for label, frame in histories.items() if len(frame)}
-        if histories:
-            drawn.append(figures.training(f"{title(board)}: training", histories))
-    return drawn
+        files = {label: path.read_text() for label, path in _lead(board, "history.csv").items()}
+        trained = tuple(sorted((label, text) for label, text in files.items() if text.count("\n") > 1))
+        if trained:
+            found.setdefault(trained, f"Training for {title(board)}")
+    return [
+        figures.training(name, {label: pd.read_csv(io.StringIO(text)) for label, text in trained})
+        for trained, name in found.items()
+    ]
 
 
 def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:

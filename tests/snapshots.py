@@ -167,8 +167,9 @@ def rich(folder: Path) -> Snapshot:
     groups = [(metric, part, value, unit) for metric, unit in (("parameters", "parameters"), ("macs", "MACs"))
               for part, value in (("all", 4e6), ("stem", 1e6), ("stacks.0", 3e6))]  # fmt: skip
     rules = [("giga", "macs", 20.461, "G"), ("giga", "opc", 41.133, "G"), ("giga_published", "all", 41.133, "G (opc)")]
+    additions = {"stem": 1.0, "stacks.0 #1": 20.0, "stacks.0 #2": 90.0, "max": 90.0}
     variances = [(f"variance {name}", part, value, "1") for name in ("msr", "branch-aware")
-                 for part, value in (("stem", 1.0), ("stacks.0 #1", 20.0), ("stacks.0 #2", 90.0), ("max", 90.0))]  # fmt: skip
+                 for part, value in additions.items()]  # fmt: skip
     found = [
         network_alone("prm-baseline-2", "complexity", groups + rules),
         network_alone("prm-baseline-2", "init-variance", variances),
@@ -182,14 +183,15 @@ def rich(folder: Path) -> Snapshot:
     covered = cell("hourglass-1@input=64,width=0.25", "occluded-limb", "mannequin", "val",
                    folder=str(keep(folder / "covered", 30)))  # fmt: skip
     found.append((covered, [row(covered, "PCKh@0.5", "ankle covered", 20.0, 18.0, 22.0)]))
+    heads = {"init-variance": ("variance msr", "max"), "speed": ("latency", "float32 eager"),
+             "receptive-field": ("rf_mean", "network")}  # fmt: skip
+    said = {"formula": "PCKh = 100 · near / all", "skeletons": ("toy",), "variants": {"AUC": "area below the curve"}}
     protocols = [
-        {**PCKH, "formula": "PCKh = 100 · near / all", "skeletons": ("toy",), "variants": {"AUC": "area below the curve"}},
+        {**PCKH, **said},
         {**COMPLEXITY, "variants": {"opc": "torch-opCounter", "macs": "MACs"}},
-        *({**COMPLEXITY, "name": name, "headline": headline} for name, headline in (
-            ("init-variance", ("variance msr", "max")), ("speed", ("latency", "float32 eager")),
-            ("receptive-field", ("rf_mean", "network")))),
+        *({**COMPLEXITY, "name": name, "headline": headline} for name, headline in heads.items()),
         {**PCKH, "name": "occluded-limb", "headline": ("PCKh@0.5", "ankle covered")},
-    ]  # fmt: skip
+    ]
     toy = {"name": "toy", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
            "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
     known = [

@@ -105,6 +105,7 @@ ABLATION = {
         ({}, ""),
         ({"split": "test"}, "split test, in the paper val"),
         ({"budget": "quick"}, "budget quick, in the paper full"),
+        ({"limit": 10}, "people first 10, in the paper all"),
         ({"settings": ABLATION["settings"] | {"scales": "1"}}, "scales 1, in the paper 6"),
         ({"settings": {}}, "flip unknown, in the paper yes"),
         ({"state": "stale"}, "the measurement is stale"),

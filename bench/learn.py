@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import progress
+from bench import distributed, progress
 from bench import recipe as recipes
 from bench.cell import Cell
 from bench.checkpoint import State
@@ -44,6 +44,8 @@ def learn(
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
         with progress.step(label) as update:
             state = fit(network, examples, task, work, update)
+    if distributed.size() > 1:
+        state.notes.append(f"trained by {distributed.size()} processes, each with batch statistics of its own share")
     seconds["train"] = state.seconds  # earlier tries included
     return state
 

@@ -99,6 +99,11 @@ def fit(
 def _learner(network: nn.Module, task: Training) -> Learner:
     """The network with what the recipe wants around it."""
     plan, average = task.plan, None
+    if plan.batch < distributed.size():
+        raise Problem(
+            f"A batch of {plan.batch} cannot be shared by {distributed.size()} processes.",
+            next_step="start fewer with --nproc-per-node, or raise batch in the recipe",
+        )
     if plan.ema:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
     model = torch.compile(network) if plan.compile else network

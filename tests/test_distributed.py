@@ -1,5 +1,6 @@
 """Several processes: the same curve as one, shares without padding. Two processes on this machine, with gloo."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from bench import distributed
 from bench.errors import Problem
+from bench.train import _learner
 from bench.validation import HeldOut, validate
 
 NETWORK = """
@@ -77,7 +79,9 @@ def test_two_processes_draw_the_same_curve_as_one(tmp_path):
     assert curve(two).metric.tolist() == pytest.approx(curve(one).metric.tolist(), abs=0.2)
     first, second = (load_file(folder / "weights.safetensors") for folder in (one, two))
     assert all(torch.allclose(first[name], second[name], atol=1e-5) for name in first)
-    assert one.name == two.name  # the number of processes is no part of the key
+    assert one.name == two.name  # the number of processes is no part of the key, but it is said
+    assert json.loads((one / "training.json").read_text())["notes"] == []
+    assert "2 processes" in json.loads((two / "training.json").read_text())["notes"][0]
 
 
 @pytest.mark.slow
@@ -102,6 +106,13 @@ def test_shares_are_everything_once(monkeypatch, count, processes):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         rows += range(count)[distributed.share(count)]
     assert rows == list(range(count))
+
+
+def test_fewer_people_than_processes_are_an_error(monkeypatch, crops_of_noise):
+    _, task, network = crops_of_noise  # with a batch of 4
+    monkeypatch.setattr(distributed, "size", lambda: 5)
+    with pytest.raises(Problem, match="batch of 4 cannot be shared by 5 processes"):
+        _learner(network, task)
 
 
 def test_a_count_that_is_off_is_an_error(monkeypatch, crops_of_noise):

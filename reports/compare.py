@@ -9,7 +9,8 @@ from reports import formats
 from reports.published import Value
 from reports.snapshot import Snapshot
 
-FIELDS = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")  # first in every list
+# What a comparison asks for, in this order in every list.
+FIELDS = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,10 @@ def _predict_rows(
 def heatmaps(network: nn.Module, images: torch.Tensor, recipe: Recipe, mirror: tuple[int, ...]) -> torch.Tensor:
     """The last output for normalised images, averaged with that for their mirror images if the recipe says so."""
     images = images.contiguous(memory_format=torch.channels_last)
-    maps = network(images)[-1].float()
+    maps = network(images)[-1].float().contiguous()  # map by map, as they are averaged and decoded
     if not recipe.testing.flip:
         return maps
-    mirrored = network(images.flip(-1))[-1].float()
+    mirrored = network(images.flip(-1))[-1].float().contiguous()
     return flip_average(maps, mirrored, mirror, recipe.testing.flip_shift)
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import torch
 
+FEW = 4  # people whose maps are averaged at a time: they stay in the processor's cache
+
 
 def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Argmax, then a quarter cell towards the larger neighbour (SimpleBaseline, HRNet).
@@ -13,10 +15,9 @@ def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     `heatmaps`: N x J x h x w. Returns N x J x 2 positions (x, y) in cells and N x J maxima. The outermost
     cells, and index 1, get no offset, as in the released code; a map without a positive value gives (0, 0).
     """
-    n, joints, height, width = heatmaps.shape
-    flat = heatmaps.reshape(n, joints, -1)
-    maxima, index = flat.max(dim=-1)
-    x, y = index % width, torch.div(index, width, rounding_mode="floor")
+    height, width = heatmaps.shape[-2:]
+    flat = heatmaps.flatten(2)
+    maxima, x, y = _peaks(heatmaps)
 
     def neighbour(dx: int, dy: int) -> torch.Tensor:
         near = (y + dy).clamp(0, height - 1) * width + (x + dx).clamp(0, width - 1)
@@ -32,10 +33,18 @@ def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def argmax(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The cell of the maximum: N x J x 2 positions (x, y) in cells and N x J maxima of N x J x h x w maps."""
-    maxima, index = heatmaps.flatten(2).max(dim=-1)
-    width = heatmaps.shape[-1]
-    points = torch.stack([index % width, torch.div(index, width, rounding_mode="floor")], dim=-1)
-    return points.to(heatmaps.dtype), maxima
+    maxima, x, y = _peaks(heatmaps)
+    return torch.stack([x, y], dim=-1).to(heatmaps.dtype), maxima
+
+
+def _peaks(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Maxima of N x J x h x w maps, their columns and rows (N x J each): of equal ones the first, row by row.
+
+    Rows first: the largest value of each is found many elements at a time, its place one by one.
+    """
+    maxima, y = heatmaps.amax(dim=-1).max(dim=-1)
+    row = heatmaps.gather(2, y[..., None, None].expand(-1, -1, 1, heatmaps.shape[-1])).squeeze(2)
+    return maxima, row.argmax(dim=-1), y
 
 
 def second_peak(heatmaps: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +79,12 @@ def flip_average(heatmaps: torch.Tensor, mirrored: torch.Tensor, mirror: Sequenc
     `shift` moves the flipped-back maps one column to the right, because cell i of a mirrored crop lies
     0.75 cells beside its twin at stride 4 (HRNet's SHIFT_HEATMAP).
     """
-    order = [*mirror, *range(len(mirror), heatmaps.shape[1])]
-    back = mirrored.flip(-1)[:, order]
-    if shift:
-        back = torch.cat([back[..., :1], back[..., :-1]], dim=-1)
-    return (heatmaps + back) / 2
+    order = torch.tensor([*mirror, *range(len(mirror), heatmaps.shape[1])], device=heatmaps.device)
+    mean = torch.empty_like(heatmaps)
+    parts = (maps.split(FEW) for maps in (heatmaps, mirrored, mean))
+    for own, twin, out in zip(*parts, strict=True):
+        back = twin.flip(-1).index_select(1, order)
+        if shift:
+            back = torch.cat([back[..., :1], back[..., :-1]], dim=-1)
+        out.copy_(back.add_(own).div_(2))
+    return mean

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench import recipe as recipes
 from bench.errors import Problem
 from bench.provenance import device_name
 from bench.store import file_digest
+from bench.training import recipe as recipes
 from protocols import PROTOCOLS, Protocol
 from protocols.datasets import DATASETS
 from protocols.keypoints import SKELETONS

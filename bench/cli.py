@@ -280,7 +280,7 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Compare with a baseline: the regression gate."""
-    from bench.gate import gate
+    from bench.gate.verb import gate
 
     if accept != bool(reason):
         raise Problem("--accept and --reason TEXT belong together: the reason is kept in the rows.")

@@ -45,8 +45,8 @@ def data_prepare(
     debug: Debug = False,
 ) -> None:
     """Decode and crop the people of a split once, for training."""
-    from bench.prepare import prepare_named
     from bench.store import Store
+    from bench.training.prepare import prepare_named
 
     done = prepare_named(Store(store), dataset, data, size, drop_invalid)
     print(json.dumps({"prepared": done}) if as_json else done)

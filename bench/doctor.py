@@ -33,7 +33,7 @@ def examine(data: Path, store: Path) -> dict[str, Any]:
 def measure_throughput(store: Path, data: Path, device: str, name: str, overrides: dict[str, Any]) -> dict[str, Any]:
     """Step rate from the prepared cache against that of a batch in memory; on a processor, minutes."""
     from bench.progress import step
-    from bench.throughput import throughput
+    from bench.training.throughput import throughput
 
     with step(f"throughput of {name}") as update:
         return throughput(Store(store), data, device, name, overrides, update)

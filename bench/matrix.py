@@ -12,7 +12,7 @@ import architectures
 from bench.cell import Cell, check_options
 from bench.errors import Problem
 from bench.listing import place
-from bench.recipe import Count
+from bench.training.recipe import Count
 from protocols import PROTOCOLS
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from architectures import ArchitectureError
 from bench.cell import CLEAN, COVERED, Cell, cell_inputs, differences
 from bench.errors import Problem, explain
-from bench.sources import fingerprint_of
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.training.sources import fingerprint_of
 from protocols.datasets import fingerprint
 from protocols.errors import DataError
 

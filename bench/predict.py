@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.batches import normalised
 from bench.errors import CELL_FAILED, Problem
-from bench.recipe import Recipe
 from bench.store import write_whole
+from bench.training.batches import normalised
+from bench.training.recipe import Recipe
 from protocols.crops import crop, to_image, windows
 from protocols.decoding import argmax, flip_average, quarter_offset, second_peak
 from protocols.people import People, Predictions

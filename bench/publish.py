@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from bench import provenance, score
-from bench import recipe as recipes
 from bench.cell import CLEAN, Cell
 from bench.plan import Task
 from bench.predict import archive
 from bench.store import CELLS, WEIGHTS, Store, content_key
+from bench.training import recipe as recipes
 from protocols.scores import Scores
 
 

@@ -13,21 +13,22 @@ from torch import nn
 
 import architectures
 from architectures import weights as weight_files
-from bench import distributed, progress, provenance, score
-from bench import recipe as recipes
+from bench import progress, provenance, score
 from bench.cell import CLEAN, COVERED, Cell, weights_inputs
-from bench.checkpoint import BEST
 from bench.errors import DATA, Problem
 from bench.gallery import gallery
-from bench.learn import learn
-from bench.pictures import classify
 from bench.plan import Task
 from bench.predict import archive, predict
 from bench.progress import timed
 from bench.publish import publish_cell
-from bench.sources import fingerprint_of, parts_of
 from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
-from bench.train import history_csv
+from bench.training import distributed
+from bench.training import recipe as recipes
+from bench.training.checkpoint import BEST
+from bench.training.learn import learn
+from bench.training.pictures import classify
+from bench.training.sources import fingerprint_of, parts_of
+from bench.training.train import history_csv
 from protocols import cifar10_error, occluded_limb
 from protocols.datasets import DATASETS, cifar10, open_people
 from protocols.datasets.cifar10 import Pictures

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.batches import augmented
-from bench.prepare import MARGIN, Crops
-from bench.recipe import Augmentation, Pixels
+from bench.training.batches import augmented
+from bench.training.prepare import MARGIN, Crops
+from bench.training.recipe import Augmentation, Pixels
 from benchmarks.rounds import Line, in_turn, main
 from protocols.crops import crop, to_crop
 from protocols.keypoints import MPII

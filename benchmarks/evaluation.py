@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import architectures
-from bench import recipe as recipes
 from bench.predict import BATCH, predict
+from bench.training import recipe as recipes
 from benchmarks import crops, decode, pckh
 from benchmarks.rounds import Line, in_turn, main
 from protocols import mpii_pckh

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.store import Store
-from bench.throughput import BATCH, BLOCKS, throughput
+from bench.training.throughput import BATCH, BLOCKS, throughput
 from benchmarks.rounds import Line, main
 
 NETWORK = "hourglass-1"

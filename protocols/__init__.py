@@ -208,7 +208,12 @@ PROTOCOLS = {
             datasets=(),
             headline=("latency", "float32 eager"),
             higher_is_better=False,
-            options={"precisions": ["float32", "bfloat16"], "modes": ["eager", "compiled"], "rounds": 5, "seconds": 0.5},
+            options={
+                "precisions": ["float32", "bfloat16"],
+                "modes": ["eager", "compiled"],
+                "rounds": 5,
+                "seconds": 0.5,
+            },
             summary="latency, throughput at the best batch and peak memory, on the machine at hand",
             conventions={
                 "latency": "one image, median call of a round",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.batches import augmented, normalised, rows_of_step
-from bench.prepare import MARGIN, Crops
-from bench.recipe import Augmentation, Pixels
+from bench.training.batches import augmented, normalised, rows_of_step
+from bench.training.prepare import MARGIN, Crops
+from bench.training.recipe import Augmentation, Pixels
 from protocols.keypoints import MPII
 
 SIZE = (64, 48)  # height, width of the input

@@ -7,9 +7,9 @@ import pytest
 
 import architectures
 from bench import cell as cells
-from bench import recipe
 from bench.cell import Cell, architecture_inputs, cell_inputs, differences
 from bench.store import content_key
+from bench.training import recipe
 from protocols import PROTOCOLS
 
 RECIPE = """

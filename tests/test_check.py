@@ -8,12 +8,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bench import baseline, cli, gate
-from bench.annotations import annotations, location, summary
-from bench.check import FAILED, FINISHED, Outcome, Result, accept, check
-from bench.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Measured, compare
+from bench import cli
 from bench.errors import CELL_FAILED, DATA, NOTHING, USAGE, Problem
-from bench.junit import junit
+from bench.gate import baseline
+from bench.gate import verb as gate
+from bench.gate.annotations import annotations, location, summary
+from bench.gate.check import FAILED, FINISHED, Outcome, Result, accept, check
+from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Measured, compare
+from bench.gate.junit import junit
 from bench.plan import BLOCKED
 from bench.steps import Bench
 from bench.store import Store

@@ -165,6 +165,11 @@ def test_an_accelerator_that_is_not_there(here, monkeypatch):
     assert outcome.code == 2 and "torch sees no accelerator" in sentence(outcome)
 
 
+def test_an_option_that_no_network_has(here):
+    outcome = bench("run", "mean-pose", "mpii-pckh", "--recipe", "tiny.toml", "--set", "widht=1", "--jobs", "1")
+    assert outcome.code == 2 and "no option 'widht'" in outcome.err and "Traceback" not in outcome.err
+
+
 # 3: a cell failed
 
 
@@ -184,11 +189,6 @@ def test_a_cell_that_raises(here, monkeypatch):
     assert "Traceback" not in outcome.err
     debugged = tiny("mean-pose", "mpii-pckh", "--jobs", "1", "--debug")
     assert debugged.code == 3 and "Traceback" in debugged.err
-
-
-def test_an_option_that_no_network_has(here):
-    outcome = bench("run", "mean-pose", "mpii-pckh", "--recipe", "tiny.toml", "--set", "widht=1", "--jobs", "1")
-    assert outcome.code == 3 and "no option 'widht'" in outcome.err and "Traceback" not in outcome.err
 
 
 # 4: nothing was run

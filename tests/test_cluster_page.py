@@ -10,7 +10,9 @@ from pathlib import Path
 import typer
 
 import architectures
-from bench import baseline, cli, recipe
+from bench import cli
+from bench.gate import baseline
+from bench.training import recipe
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "cluster.md"

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench import distributed
 from bench.errors import Problem
-from bench.train import _learner
-from bench.validation import HeldOut, validate
+from bench.training import distributed
+from bench.training.train import _learner
+from bench.training.validation import HeldOut, validate
 
 NETWORK = """
 from torch import nn
@@ -128,9 +128,9 @@ def crops_of_noise():
     import numpy as np
     from torch import nn
 
-    from bench.examples import Training
-    from bench.prepare import Crops
-    from bench.recipe import Plan, Recipe, Targets
+    from bench.training.examples import Training
+    from bench.training.prepare import Crops
+    from bench.training.recipe import Plan, Recipe, Targets
     from protocols.keypoints import MPII
 
     class Net(nn.Module):

@@ -22,7 +22,8 @@ from unittest import mock
 import pytest
 import typer
 
-from bench import cli, recipe
+from bench import cli
+from bench.training import recipe
 from protocols import datasets
 
 REPOSITORY = Path(__file__).resolve().parent.parent

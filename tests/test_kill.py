@@ -17,8 +17,8 @@ import pytest
 import small_bench
 
 from bench import cli, predict
-from bench import train as training
 from bench.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS
+from bench.training import train as training
 
 KILLS = int(os.environ.get("REPOSE_KILLS", "10"))
 SAME_BYTES = ("pixels.npy", "weights.safetensors", "predictions.npz", "measurements.jsonl", "samples.npz")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import validation
 from bench.cell import Cell, cell_inputs
 from bench.plan import plan
 from bench.publish import describe
 from bench.run import run
 from bench.steps import Bench
 from bench.store import CELLS, WEIGHTS, Store, content_key
+from bench.training import validation
 from protocols.errors import DataError
 
 NOWHERE = Path("nowhere")
@@ -121,7 +121,7 @@ def test_without_images_to_validate_on_training_goes_on(cell, tmp_path, few, mon
     def missing(*asked):
         raise DataError("images/1.jpg: the image is not there.")
 
-    monkeypatch.setattr("bench.learn.hold_out", missing)
+    monkeypatch.setattr("bench.training.learn.hold_out", missing)
     store = Store(tmp_path / "runs")
     document = finish(cell, store)
     assert "no validation during this training: images/1.jpg" in capsys.readouterr().err

@@ -6,8 +6,8 @@ import torch
 
 import architectures
 from bench.errors import Problem
-from bench.losses import Supervision, class_loss, heatmap_loss, supervision
-from bench.recipe import Loss, Targets, load
+from bench.training.losses import Supervision, class_loss, heatmap_loss, supervision
+from bench.training.recipe import Loss, Targets, load
 from protocols.people import ABSENT, OCCLUDED, VISIBLE
 
 SIZE, GRID = (32, 32), (8, 8)  # stride 4

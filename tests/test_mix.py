@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_people import people
 
-from bench.sources import Source, fingerprint_of, parts_of, source_of
+from bench.training.sources import Source, fingerprint_of, parts_of, source_of
 from protocols.crops import windows
 from protocols.keypoints import LSP, MPII
 from protocols.mix import join

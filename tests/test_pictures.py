@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from bench import recipe
-from bench.examples import Training
 from bench.matrix import places
-from bench.pictures import classify, of_pictures, shifted
 from bench.plan import plan
-from bench.recipe import Augmentation, Plan, Recipe, Targets, Testing
 from bench.run import run
 from bench.steps import Bench
 from bench.store import CELLS, Store
+from bench.training import recipe
+from bench.training.examples import Training
+from bench.training.pictures import classify, of_pictures, shifted
+from bench.training.recipe import Augmentation, Plan, Recipe, Targets, Testing
 from protocols.datasets.cifar10 import Pictures, load
 
 RECIPE = """

@@ -75,7 +75,7 @@ def test_stale_says_what_changed(store, monkeypatch):
 
 
 def test_a_changed_training_is_stale_and_needs_all_steps(store, tmp_path):
-    from bench import recipe
+    from bench.training import recipe
 
     path = tmp_path / "recipe.toml"
     text = 'paper = "x"\n[training]\noptimizer = "adam"\nlearning_rate = 1e-3\nbatch = 4\nsteps = 600\n'

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from bench import predict as prediction
-from bench import recipe
-from bench.batches import normalised
 from bench.errors import CELL_FAILED, Problem
+from bench.training import recipe
+from bench.training.batches import normalised
 from protocols import mpii_pckh
 from protocols.crops import crop, to_crop, windows
 from protocols.datasets import mannequin

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench import prepare as preparation
-from bench.batches import augmented
-from bench.prepare import MARGIN, Source, prepare, prepare_named
-from bench.recipe import Augmentation, Pixels
 from bench.store import PREPARED, Store
+from bench.training import prepare as preparation
+from bench.training.batches import augmented
+from bench.training.prepare import MARGIN, Source, prepare, prepare_named
+from bench.training.recipe import Augmentation, Pixels
 from protocols.crops import crop, to_crop, windows
 from protocols.errors import DataError
 from protocols.keypoints import MPII
@@ -165,7 +165,7 @@ def started(store: Store) -> subprocess.Popen:
     """A process that prepares many people, after its first chunk."""
     code = f"""
 from pathlib import Path
-from bench.prepare import Source, prepare
+from bench.training.prepare import Source, prepare
 from bench.store import Store
 if __name__ == "__main__":
     source = Source("mannequin", "train", Path("nowhere"), "mpii")

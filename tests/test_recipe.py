@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import architectures
-from bench import recipe
 from bench.errors import USAGE, Problem
 from bench.store import content_key
+from bench.training import recipe
 
 FILES = sorted(recipe.FOLDER.glob("*.toml"))
 

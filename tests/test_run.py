@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import small_bench
 
-from bench import predict, prepare, run, steps, train
+from bench import predict, run, steps
 from bench.cell import Cell
 from bench.errors import EXPECTED
 from bench.plan import FRESH, plan
 from bench.steps import Bench
 from bench.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
+from bench.training import prepare, train
 
 NOWHERE = Path("nowhere")
 KINDS = (PREPARED, WEIGHTS, PREDICTIONS, CELLS)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import throughput as benchmark
 from bench.store import Store
+from bench.training import throughput as benchmark
 
 
 def test_seconds_of_each_kind_without_the_ends_of_blocks(monkeypatch):

@@ -15,14 +15,14 @@ from torch import nn
 
 import architectures
 from bench import predict as prediction
-from bench import train as training
 from bench.errors import CELL_FAILED, Problem
-from bench.examples import Training, of_people
-from bench.losses import heatmap_loss
-from bench.optimizers import learning_rate
-from bench.prepare import MARGIN, Crops
-from bench.recipe import Augmentation, Plan, Recipe, Targets, Testing
-from bench.train import fit, history_csv
+from bench.training import train as training
+from bench.training.examples import Training, of_people
+from bench.training.losses import heatmap_loss
+from bench.training.optimizers import learning_rate
+from bench.training.prepare import MARGIN, Crops
+from bench.training.recipe import Augmentation, Plan, Recipe, Targets, Testing
+from bench.training.train import fit, history_csv
 from protocols import mpii_pckh
 from protocols.crops import crop, to_crop, windows
 from protocols.datasets import mannequin

@@ -13,16 +13,16 @@ from safetensors import safe_open
 from torch import nn
 
 import architectures
-from bench import train as training
-from bench.checkpoint import BEST, DIVERGED, State
 from bench.errors import CELL_FAILED, USAGE, Problem
-from bench.examples import Training, of_people
-from bench.optimizers import optimizer_of, set_rate
-from bench.prepare import MARGIN, Crops
-from bench.recipe import Augmentation, Plan, Recipe, Targets
-from bench.recompute import recomputed_stages
-from bench.train import fit, history_csv
-from bench.validation import HeldOut, validate
+from bench.training import train as training
+from bench.training.checkpoint import BEST, DIVERGED, State
+from bench.training.examples import Training, of_people
+from bench.training.optimizers import optimizer_of, set_rate
+from bench.training.prepare import MARGIN, Crops
+from bench.training.recipe import Augmentation, Plan, Recipe, Targets
+from bench.training.recompute import recomputed_stages
+from bench.training.train import fit, history_csv
+from bench.training.validation import HeldOut, validate
 from protocols.keypoints import MPII
 from protocols.people import VISIBLE
 from protocols.targets import gaussians

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import protocols
-from bench.check import FAILED, FINISHED, Outcome, Result
-from bench.compare import Comparison, number, worst_first
+from bench.gate.check import FAILED, FINISHED, Outcome, Result
+from bench.gate.compare import Comparison, number, worst_first
 from bench.plan import BLOCKED
 from protocols import PROTOCOLS
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import baseline
-from bench.annotations import annotations, problems, summary
-from bench.check import Outcome, accept, as_document, check
 from bench.errors import FINE
-from bench.junit import junit
+from bench.gate import baseline
+from bench.gate.annotations import annotations, problems, summary
+from bench.gate.check import Outcome, accept, as_document, check
+from bench.gate.junit import junit
 from bench.plan import Task
 from bench.reporting import write_site
 from bench.steps import Bench

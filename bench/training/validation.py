@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench import distributed
-from bench.batches import augmented
 from bench.errors import CELL_FAILED, Problem
-from bench.examples import Training
-from bench.prepare import Crops, prepare
-from bench.recipe import Augmentation
-from bench.sources import Source
 from bench.store import Store
+from bench.training import distributed
+from bench.training.batches import augmented
+from bench.training.examples import Training
+from bench.training.prepare import Crops, prepare
+from bench.training.recipe import Augmentation
+from bench.training.sources import Source
 from protocols.crops import windows
 from protocols.datasets import DATASETS
 from protocols.decoding import quarter_offset

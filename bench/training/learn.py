@@ -6,18 +6,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import distributed, progress
-from bench import recipe as recipes
+from bench import progress
 from bench.cell import Cell
-from bench.checkpoint import State
-from bench.examples import Examples, Training, of_people
-from bench.pictures import of_pictures
-from bench.prepare import Crops, prepare
 from bench.progress import timed
-from bench.sources import source_of
 from bench.store import Store
-from bench.train import fit
-from bench.validation import hold_out, validate
+from bench.training import distributed
+from bench.training import recipe as recipes
+from bench.training.checkpoint import State
+from bench.training.examples import Examples, Training, of_people
+from bench.training.pictures import of_pictures
+from bench.training.prepare import Crops, prepare
+from bench.training.sources import source_of
+from bench.training.train import fit
+from bench.training.validation import hold_out, validate
 from protocols.datasets import DATASETS, cifar10
 from protocols.errors import DataError
 from protocols.keypoints import SKELETONS

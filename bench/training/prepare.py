@@ -16,8 +16,8 @@ from numpy.lib.format import open_memmap
 
 from bench import progress as said
 from bench.processes import deaf_children, end_with_parent
-from bench.sources import Source, parts_of, source_of
 from bench.store import PREPARED, Store, content_key
+from bench.training.sources import Source, parts_of, source_of
 from protocols.crops import crop, to_crop, windows
 from protocols.datasets import DATASETS
 from protocols.errors import DataError

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.batches import augmented
-from bench.losses import heatmap_loss, supervision
-from bench.prepare import Crops
-from bench.recipe import Plan, Recipe
+from bench.training.batches import augmented
+from bench.training.losses import heatmap_loss, supervision
+from bench.training.prepare import Crops
+from bench.training.recipe import Plan, Recipe
 from protocols.keypoints import Skeleton
 
 

@@ -3,8 +3,8 @@
 import re
 from xml.etree import ElementTree
 
-from bench.check import FAILED, GONE, Outcome, Result
-from bench.compare import worst_first
+from bench.gate.check import FAILED, GONE, Outcome, Result
+from bench.gate.compare import worst_first
 from bench.plan import BLOCKED
 
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0

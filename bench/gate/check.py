@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bench import baseline, matrix, progress
+from bench import matrix, progress
 from bench.cell import Cell
-from bench.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
 from bench.errors import REGRESSED as EXIT_REGRESSED
 from bench.executors import local
 from bench.external import score_file
+from bench.gate import baseline
+from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
 from bench.listing import place
 from bench.plan import BLOCKED, Task, plan
 from bench.reporting import measurements

@@ -11,8 +11,8 @@ from protocols import PROTOCOLS
 from protocols.errors import DataError
 from protocols.scores import Scores
 
-Row = dict[str, Any]  # a row of the baseline: see bench.baseline
-Key = tuple  # the cell of a row: see bench.baseline.cell_key
+Row = dict[str, Any]  # a row of the baseline: see bench.gate.baseline
+Key = tuple  # the cell of a row: see bench.gate.baseline.cell_key
 
 EXACT, STATISTICAL, NOISY = "exact", "statistical", "noisy"
 SAME, MOVED, REGRESSED, MISSING, NEW = "same", "moved", "regressed", "missing", "new"

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from bench.prepare import MARGIN, Crops
-from bench.recipe import Augmentation, Pixels
+from bench.training.prepare import MARGIN, Crops
+from bench.training.recipe import Augmentation, Pixels
 from protocols.keypoints import Skeleton
 
 LOWER_BODY = ("pelvis", "hip", "knee", "ankle")

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 import architectures
-from bench import recipe as recipes
-from bench.examples import Examples, Training, of_people
-from bench.prepare import prepare
-from bench.sources import Source
 from bench.store import Store
-from bench.train import fit
+from bench.training import recipe as recipes
+from bench.training.examples import Examples, Training, of_people
+from bench.training.prepare import prepare
+from bench.training.sources import Source
+from bench.training.train import fit
 from protocols.keypoints import SKELETONS
 
 PEOPLE, BATCH = 256, 16

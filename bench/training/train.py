@@ -19,14 +19,14 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from architectures import weights as weight_files
-from bench import checkpoint, distributed
 from bench import progress as said
-from bench.batches import rows_of_step
-from bench.checkpoint import BEST, DIVERGED, LAST, History, State
 from bench.errors import CELL_FAILED, Problem
-from bench.examples import Examples, Training
-from bench.optimizers import optimizer_of, set_rate
-from bench.recompute import recomputed_stages
+from bench.training import checkpoint, distributed
+from bench.training.batches import rows_of_step
+from bench.training.checkpoint import BEST, DIVERGED, LAST, History, State
+from bench.training.examples import Examples, Training
+from bench.training.optimizers import optimizer_of, set_rate
+from bench.training.recompute import recomputed_stages
 
 CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
 HISTORY_EVERY = 10  # steps

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from bench.cell import Cell
-from bench.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
 from bench.errors import NOTHING, Problem
+from bench.gate.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
 from bench.store import content_key, write_whole
 
 CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")

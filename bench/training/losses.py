@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.errors import CELL_FAILED, Problem
-from bench.recipe import Loss, Targets
+from bench.training.recipe import Loss, Targets
 from protocols.people import OCCLUDED
 from protocols.targets import background, blurred_impulses, exact_gaussians, gaussians
 

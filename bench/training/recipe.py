@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+import architectures
 from bench.errors import Problem
 
-FOLDER = Path(__file__).resolve().parent.parent / "architectures" / "recipes"
+FOLDER = Path(architectures.__file__).with_name("recipes")
 
 
 Count = Annotated[int, Meta(ge=0)]

@@ -1,0 +1,1 @@
+"""The regression gate: rows against a committed baseline."""

@@ -130,7 +130,7 @@ def trace(network: nn.Module, images: torch.Tensor, watch: Watch = _keep_nothing
     state = {}
     if images.is_meta:
         tensors = [*network.named_parameters(), *network.named_buffers()]
-        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors if not tensor.is_meta}
     with torch.no_grad(), tracer.inside(network), tracer:
         outputs = torch.func.functional_call(network, state, (images,)) if state else network(images)
     outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
@@ -220,13 +220,17 @@ def _run(func: Any, name: str, args: tuple, kwargs: dict) -> Any:
     x = args[0] if args else None
     if not isinstance(x, torch.Tensor) or not x.is_meta or torch.Tag.inplace in func.tags:
         return func(*args, **kwargs)
-    if name == "relu":
+    if name == "relu" or (name == "add" and _alike(x, args[1])):
         return x.new_empty(x.shape)
     if name == "native_batch_norm" and not args[5]:  # inference
         return x.new_empty(x.shape), x.new_empty(0), x.new_empty(0)
     if name == "upsample_bilinear2d":
         return x.new_empty((*x.shape[:2], *args[1]))
     return func(*args, **kwargs)
+
+
+def _alike(x: torch.Tensor, y: Any) -> bool:
+    return isinstance(y, torch.Tensor) and (x.shape, x.dtype) == (y.shape, y.dtype)
 
 
 def _cost(func: Any, name: str, args: tuple, kwargs: dict, result: Any) -> dict[str, int | bool]:

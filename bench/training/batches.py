@@ -48,7 +48,7 @@ def augmented(
     gain = 1 + rules.colour * (2 * torch.rand(len(rows), 3, 1, 1, generator=generator) - 1) if rules.colour else None
     chosen = rows[part]
     source = crops.pixels[chosen] if source is None else source
-    images = torch.from_numpy(source).to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(source).to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
     images = _warp(images, _inverse(forward).to(device), size)
     if gain is not None:
         images = images.mul_(gain[part].to(device)).clamp_(0, 1)

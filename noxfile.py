@@ -93,7 +93,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Time our ways beside others' (-- pckh decode: only these)."""
+    """Time our ways beside others' (-- pckh decode: only these); the next report shows the figures."""
     run(session, "benchmarks", *session.posargs)
 
 

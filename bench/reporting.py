@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import architectures
 from bench.errors import NOTHING, Problem
 from bench.paired import paired
@@ -37,6 +39,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
         paired=paired(store),
         skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
+        benchmarks=_benchmarks(store),
     )
 
 
@@ -69,6 +72,12 @@ def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     for key, document in sorted(documents.items(), key=lambda item: item[1]["provenance"]["date"]):
         last[tuple(document["identity"]) or key] = key
     return [documents[key] for key in sorted(last.values())]
+
+
+def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:
+    """What `python -m benchmarks` left beside the store; nothing if it was never run."""
+    path = store.root / "benchmarks.jsonl"
+    return tuple(msgspec.json.Decoder().decode_lines(path.read_bytes())) if path.is_file() else ()
 
 
 def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reports import exports, figures, formats, illustrations, skeleton, tables
+from reports import benchmarks, exports, figures, formats, illustrations, skeleton, tables
 from reports.claim import Claim, Evidence, Verdict
 from reports.claims import CLAIMS
 from reports.compare import FIELDS, Comparison, compare, facts, required
@@ -41,6 +41,8 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
     yield Page("predictions.html", "predictions.html", {"boards": illustrations.galleries(ranked)})
     yield Page("mannequin.html", "mannequin.html", {"contact_sheet": contact_sheet})
     runs = exports.runs(snapshot.sorted_cells)
+    if snapshot.benchmarks:
+        yield benchmarks.page(snapshot.benchmarks)
     yield Page("runs.html", "runs.html", {"cells": snapshot.sorted_cells}, (runs,))
     for cell in snapshot.sorted_cells:
         rows = snapshot.rows.get(cell["cell"], [])

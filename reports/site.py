@@ -135,6 +135,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "cell_path": cell_path,
         "gallery_path": gallery_path,
         "all_papers": published,
+        "benchmarked": bool(snapshot.benchmarks),
         "all_protocols": sorted(snapshot.protocol),
     }
 

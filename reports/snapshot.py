@@ -28,6 +28,8 @@ class Snapshot:
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
     paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second
         on the same people; none where the cells keep no samples or were not scored on the same people.
+    benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
+        reach, reached, rounds, note, machine, date.
     """
 
     measurements: list[dict[str, Any]]
@@ -36,6 +38,7 @@ class Snapshot:
     protocols: list[dict[str, Any]]
     paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
+    benchmarks: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.rounds import Line, in_turn, text
+from reports import site
+from reports.snapshot import Snapshot
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = ("__init__", "__main__", "rounds")
@@ -72,3 +74,20 @@ def test_ways_take_turns():
 def test_a_target_is_a_ratio_or_a_limit(line, reached, words):
     assert line.reached is reached
     assert text(line) == words
+
+
+def test_the_site_shows_them(tmp_path):
+    made = {"machine": "a machine", "date": "2026-01-02T03:04:05Z", "benchmark": "x", "rounds": 3, "note": "<b>"}
+    rows = (
+        made
+        | {"what": "one", "against": "loops", "ours": 0.002, "peer": 0.01, "ratio": 5, "reach": 4, "reached": True},
+        made
+        | {"what": "two", "against": "", "ours": 0.3, "peer": None, "ratio": None, "reach": 0.25, "reached": False},
+    )
+    folder = site.build(Snapshot([], [], [], [], benchmarks=rows), tmp_path / "site").parent
+    page = (folder / "benchmarks.html").read_text()
+    first, second = (re.findall("<td.*?>(.*?)</td>", part) for part in page.split("<tr>")[2:])
+    assert first == ["2 ms", "loops", "10 ms", "5", "≥ 4 ×", "yes", "3", "&lt;b&gt;"]
+    assert second == ["300 ms", "–", "–", "–", "≤ 250 ms", "no", "3", "&lt;b&gt;"]
+    assert "benchmarks.html" in (folder / "index.html").read_text()
+    assert not (site.build(Snapshot([], [], [], []), tmp_path / "none").parent / "benchmarks.html").exists()

@@ -92,8 +92,10 @@ def _keep(path: Path, name: str, lines: list[Line]) -> None:
     """Put the rows of a benchmark into a file, in the place of those of an earlier run."""
     import torch
 
+    from bench.provenance import device_name
+
     made = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{device_name('cpu')}, threads: {torch.get_num_threads()}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -42,8 +42,8 @@ def sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
 def short(seconds: float) -> str:
     """Seconds in the unit that fits, three digits."""
     if seconds < 1:
-        return f"{1e3 * seconds:.3g} ms"
-    return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:,.0f} s"
+        return f"{1e3 * seconds:.3g}\u00a0ms"
+    return f"{seconds:.3g}\u00a0s" if seconds < 1000 else f"{seconds:,.0f}\u00a0s"
 
 
 def ratio(row: dict[str, Any]) -> str:
@@ -55,4 +55,4 @@ def target(row: dict[str, Any]) -> str:
     """The ratio to reach, or the time not to exceed; empty without a target."""
     if row["reach"] is None:
         return ""
-    return f"≤ {short(row['reach'])}" if row["peer"] is None else f"≥ {row['reach']:g} ×"
+    return f"≤ {short(row['reach'])}" if row["peer"] is None else f"≥ {row['reach']:g}\u00a0×"

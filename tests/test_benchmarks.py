@@ -85,7 +85,7 @@ def test_the_site_shows_them(tmp_path):
         | {"what": "two", "against": "", "ours": 0.3, "peer": None, "ratio": None, "reach": 0.25, "reached": False},
     )
     folder = site.build(Snapshot([], [], [], [], benchmarks=rows), tmp_path / "site").parent
-    page = (folder / "benchmarks.html").read_text()
+    page = (folder / "benchmarks.html").read_text().replace("\u00a0", " ")
     first, second = (re.findall("<td.*?>(.*?)</td>", part) for part in page.split("<tr>")[2:])
     assert first == ["2 ms", "loops", "10 ms", "5", "≥ 4 ×", "yes", "3", "&lt;b&gt;"]
     assert second == ["300 ms", "–", "–", "–", "≤ 250 ms", "no", "3", "&lt;b&gt;"]

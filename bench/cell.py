@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench.errors import Problem
+from bench.errors import DATA, Problem
 from bench.provenance import device_name
 from bench.store import file_digest
 from bench.training import recipe as recipes
@@ -102,6 +102,33 @@ def check_options(rules: Protocol, options: dict[str, Any]) -> None:
             raise Problem(f"{rules.name}: {name}={value!r} does not work.", expected=f"something like {default!r}")
 
 
+def box_options(cell: Cell) -> dict[str, Any]:
+    """What `coco.people` is told: the preset that makes windows of boxes, and the file of detected ones.
+
+    Empty for other datasets, whose windows come with the people.
+    """
+    detections, name = cell.options.get("detections"), cell.options.get("preset")
+    if not detections and not name:
+        return {}
+    from protocols.top_down import HRNET, PRESETS  # takes numpy, which most plans need not
+
+    if name and name not in PRESETS:
+        raise Problem(f"There is no preset {name!r}.", expected=f"one of {', '.join(PRESETS)}")
+    if detections and cell.dataset != "coco":
+        raise Problem(f"{cell.dataset} has no detected boxes.", next_step="--dataset coco, or no detections")
+    if detections and not Path(detections).is_file():
+        raise Problem(
+            f"{detections}: there is no such file of detected boxes.",
+            expected="a list of {image_id, category_id, bbox, score} as JSON, made by a person detector",
+            next_step="check the path, or leave detections out for ground-truth boxes",
+            code=DATA,
+        )
+    if cell.dataset != "coco":
+        return {}
+    found = {"boxes": "detections", "detections": Path(detections)} if detections else {}
+    return {**found, "preset": PRESETS.get(name, HRNET)}
+
+
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
     """What decides the network: builder, options and input; for an outside file also its content."""
     inputs = {"builder": row.builder, "options": row.options, "input": list(row.input)}
@@ -142,7 +169,8 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
 
 def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
     """What decides the numbers of a cell."""
-    inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": cell.options}
+    options = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
+    inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
         inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint)
         if cell.protocol == "occluded-limb":

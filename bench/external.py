@@ -90,6 +90,8 @@ def _score(
     file: Path, rules: Protocol, where: tuple[str, str], data: Path, options: dict[str, Any], variants: bool
 ) -> tuple[Scores, bytes, str, dict[str, Any]]:
     """Scores, a gallery, the fingerprint of the ground truth, and the variants if asked for."""
+    if "detections" in options:
+        raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
     if rules.name == "coco-ap" and where[0] == "coco":
         from protocols import coco_ap, coco_diagnosis, coco_results
         from protocols.datasets import coco

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from architectures import ArchitectureError
-from bench.cell import CLEAN, COVERED, Cell, cell_inputs, differences
+from bench.cell import CLEAN, COVERED, Cell, box_options, cell_inputs, differences
 from bench.errors import Problem, explain
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training.sources import fingerprint_of
@@ -52,7 +52,8 @@ def _inputs(cell: Cell, data: Path) -> dict[str, Any]:
     if cell.rules.needs == "network":
         return cell_inputs(cell)
     train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
-    return cell_inputs(cell, train, fingerprint(cell.dataset, cell.split, data, cell.skeleton))
+    people = fingerprint(cell.dataset, cell.split, data, cell.skeleton, **box_options(cell))
+    return cell_inputs(cell, train, people)
 
 
 def _unfinished(

@@ -76,6 +76,6 @@ def _settings(cell: Cell) -> dict[str, str]:
     return {
         "flip": "yes" if recipe.testing.flip else "no",
         "scales": str(len(recipe.testing.scales)),
-        "boxes": "ground truth",
+        "boxes": "detected" if cell.options.get("detections") else "ground truth",
         "training data": "released weights" if cell.weights else trained_on,
     }

@@ -1,6 +1,7 @@
 """Scoring: predictions or a network under a protocol, and the files that a cell keeps of it."""
 
 import importlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -25,8 +26,9 @@ def score_predictions(protocol: str, predictions: Predictions, people: People, o
     module = importlib.import_module(PROTOCOLS[protocol].module)
     if protocol != "coco-ap":
         return module.score(predictions, people, **options)
+    options = {name: value for name, value in options.items() if name != "detections"}  # which made the people
     if "preset" in options:
-        options = {**options, "preset": PRESETS[options["preset"]]}
+        options["preset"] = PRESETS[options["preset"]]
     return module.score_people(predictions, people, **options)
 
 
@@ -68,7 +70,7 @@ def rows(
             "split": split,
             "metric": value.metric,
             "part": value.part,
-            "value": value.value,
+            "value": None if math.isnan(value.value) else value.value,  # not defined; JSON has no NaN
             "unit": value.unit,
             "low": value.low,
             "high": value.high,

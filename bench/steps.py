@@ -14,7 +14,7 @@ from torch import nn
 import architectures
 from architectures import weights as weight_files
 from bench import progress, provenance, score
-from bench.cell import CLEAN, COVERED, Cell, weights_inputs
+from bench.cell import CLEAN, COVERED, Cell, box_options, weights_inputs
 from bench.errors import DATA, Problem
 from bench.gallery import gallery
 from bench.plan import Task
@@ -57,7 +57,7 @@ def finish(task: Task, bench: Bench) -> None:
     elif cell.protocol == "cifar10-error":
         scores, pictures = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), b""
     else:
-        people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, cell.limit)
+        people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, cell.limit, **box_options(cell))
         predictions = _predictions(cell, task.inputs[CLEAN], people, bench, seconds)
         if COVERED in task.inputs:
             scores, pictures = _score_covered(task, people, predictions, bench, seconds)

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protocols.errors import DataError
 
@@ -100,17 +100,20 @@ def missing(name: str, data: Path) -> str:
 
 
 @cache
-def fingerprint(name: str, split: str, data: Path, skeleton: str) -> str:
-    """What changes when, and only when, the annotation of a split changes. Raises DataError like `open_people`."""
+def fingerprint(name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
+    """What changes when, and only when, the annotation of a split or its boxes change. Raises like `open_people`."""
     if name == "mannequin":  # known without drawing or annotating anyone
         return importlib.import_module("protocols.datasets.mannequin").fingerprint(split, skeleton)
     if name == "cifar10":
         return importlib.import_module("protocols.datasets.cifar10").load(split, data).fingerprint
-    return open_people(name, split, data, skeleton).fingerprint
+    return open_people(name, split, data, skeleton, **boxes).fingerprint
 
 
-def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: int = 0) -> "People":
-    """The people of a split, or its first `limit`. Raises DataError when the dataset is absent or cannot be read."""
+def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: int = 0, **boxes: Any) -> "People":
+    """The people of a split, or its first `limit`. Raises DataError when the dataset is absent or cannot be read.
+
+    `boxes`: which ones and what windows they make, for datasets that offer a choice (see `coco.people`).
+    """
     dataset = DATASETS[name]
     if split not in dataset.splits:
         raise DataError(f"{name} has no split {split!r}.", expected=f"one of {', '.join(dataset.splits)}")
@@ -127,5 +130,5 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )
-    people = reader.people(split, data)
+    people = reader.people(split, data, **boxes)
     return people.first(limit) if limit else people

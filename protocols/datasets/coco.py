@@ -4,14 +4,14 @@ The layout below the data folder is COCO's own: coco/annotations/person_keypoint
 """
 
 import hashlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import cv2
 import numpy as np
 
 from protocols.coco_annotations import GroundTruth, read
 from protocols.coco_results import Detections, read_detections
 from protocols.crops import WINDOW
+from protocols.datasets import images
 from protocols.errors import DataError
 from protocols.keypoints import COCO
 from protocols.people import People
@@ -34,7 +34,7 @@ def people(
     (as detected; those on images that the split does not have are left out), read from `detections` or from
     HRNet's usual place. `preset` turns a box into a window of 3:4; `scale` is the height of that window / 250,
     so that a crop covers 250 * scale pixels of the image in height, as for the other datasets.
-    Rows of detected boxes have no joints of their own. Raises DataError.
+    Rows of detected boxes have no joints of their own. The fingerprint covers boxes and preset. Raises DataError.
     """
     folder = data / "coco"
     truth = ground_truth(split, data)
@@ -59,7 +59,7 @@ def people(
         scale=height / WINDOW,
         head_size=None,
         origin=0,
-        fingerprint=hashlib.sha256(truth.fingerprint.encode() + frame.tobytes()).hexdigest()[:16],
+        fingerprint=_fingerprint(truth, frame, image, fields.get("box_scores"), preset),
         read_image=lambda row: _read_image(folder, names[row]),
         boxes=frame,
         image_ids=truth.image_ids[image],
@@ -78,10 +78,7 @@ def people(
 def ground_truth(split: str, data: Path) -> GroundTruth:
     """Every annotation of a split: what results are scored against. Raises DataError."""
     truth = read(data / "coco" / "annotations" / f"person_keypoints_{split}.json")
-    for name in truth.image_names:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise DataError(f"{truth.source}: the image {name!r} leaves its folder.", expected="a plain file name")
+    images.check_names(truth.image_names, truth.source)
     return truth
 
 
@@ -118,6 +115,18 @@ def _unannotated(scores: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def _fingerprint(
+    truth: GroundTruth, boxes: np.ndarray, image: np.ndarray, scores: np.ndarray | None, preset: TopDown
+) -> str:
+    """What changes with the annotation, the boxes, what a detector says of them, and the windows."""
+    content = hashlib.sha256(truth.fingerprint.encode() + boxes.tobytes())
+    if scores is not None:
+        content.update(truth.image_ids[image].tobytes() + scores.tobytes())
+    if preset != HRNET:
+        content.update(repr(preset).encode())
+    return content.hexdigest()[:16]
+
+
 def _known(found: Detections, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the boxes on images of the split, and the rows of those images."""
     rows = np.flatnonzero(np.isin(found.image_ids, truth.image_ids))
@@ -131,10 +140,10 @@ def _known(found: Detections, truth: GroundTruth) -> tuple[np.ndarray, np.ndarra
 
 def _read_image(folder: Path, name: str) -> np.ndarray:
     """H x W x 3 uint8, RGB; the orientation flag is not applied, as the annotation is in stored pixels."""
-    image = cv2.imread(str(folder / name), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
+    image = images.decode(folder / name)
+    if image is None or not (folder / name).resolve().is_relative_to(folder.resolve()):
         raise DataError(
             f"{folder / name}: this image is missing or cannot be decoded.",
             cause="the images of the split were not unpacked beside the annotations",
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image

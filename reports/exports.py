@@ -40,14 +40,15 @@ def leaderboard(board: Leaderboard) -> Sheet:
     first = " ".join(board.columns[0][:2]) if board.columns else ""
     names = [" ".join(part for part in (metric, part) if part != "all") for metric, part, _ in board.columns]
     units = [f" ({unit})" if unit and unit != metric else "" for metric, _, unit in board.columns]
-    costs = ("parameters", "macs") if board.protocol["needs"] == "predictions" else ()
-    columns = ("rank", "worst rank", "network", *map("".join, zip(names, units, strict=True)), "low", "high", *costs,
+    others = [f"{column.name} ({column.unit})" if column.unit else column.name for column in board.beside]
+    columns = ("rank", "worst rank", "network", *map("".join, zip(names, units, strict=True)), "low", "high", *others,
                "n", "seed", "budget", "source", "state")  # fmt: skip
     rows = []
     for entry in board.entries:
         cell, head = entry.cell, entry.scores[0].row
         scores = [number(score.row) if score else None for score in entry.scores]
-        ends = [number(head, "low"), number(head, "high"), *(number(entry.cost.get(metric)) for metric in costs)]
+        other = [number(entry.beside.get(column.name)) for column in board.beside]
+        ends = [number(head, "low"), number(head, "high"), *other]
         source = "predictions" if entry.external else "measured"
         rest = (head["n"], cell["seed"], cell["budget"], source, cell["state"])
         rows.append((*entry.rank, cell["architecture"], *scores, *ends, *rest))

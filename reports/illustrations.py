@@ -18,11 +18,11 @@ def cost(board: Leaderboard) -> figures.Figure | None:
     """Accuracy against operations, where at least two networks of a leaderboard have both."""
     if board.protocol["needs"] != "predictions" or not board.protocol["higher_is_better"]:
         return None
-    counted = [entry for entry in board.entries if "macs" in entry.cost]
+    counted = [entry for entry in board.entries if "MACs" in entry.beside]
     points = [
         {
             "label": label,
-            "gmacs": entry.cost["macs"]["value"] / 1e9,
+            "gmacs": entry.beside["MACs"]["value"] / 1e9,
             **{key: entry.scores[0].row[key] for key in ("value", "low", "high")},
         }
         for label, entry in zip(labels([entry.cell for entry in counted]), counted, strict=True)

@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reports import formats
+from reports import beside, formats
+from reports.beside import Column
 from reports.snapshot import Snapshot
 
 Cell = dict[str, Any]
@@ -60,7 +61,7 @@ class Entry:
     cell: Cell
     rank: tuple[int, int]  # best and worst place that the intervals allow
     scores: list[Score | None]
-    cost: dict[str, Row]  # parameters and macs of the same network, where they were counted
+    beside: dict[str, Row]  # name of a column -> number of the same network in another protocol, where there is one
 
     @property
     def external(self) -> bool:
@@ -76,6 +77,7 @@ class Leaderboard:
     dataset: str
     split: str
     columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
+    beside: tuple[Column, ...]  # numbers of other protocols
     entries: list[Entry]
     left_out: int  # entries beyond LONGEST
     unmeasured: list[Cell]
@@ -92,8 +94,8 @@ def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboa
     for cell in snapshot.sorted_cells:
         if cell["protocol"] == protocol["name"]:
             places[cell["dataset"], cell["split"]].append(cell)
-    costs = _costs(snapshot)
-    return [_leaderboard(snapshot, protocol, key, cells, costs) for key, cells in sorted(places.items())]
+    others = beside.finder(snapshot)
+    return [_leaderboard(snapshot, protocol, key, cells, others) for key, cells in sorted(places.items())]
 
 
 def variants(snapshot: Snapshot, rules: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -115,7 +117,11 @@ def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tup
 
 
 def _leaderboard(
-    snapshot: Snapshot, protocol: dict[str, Any], place: tuple[str, str], cells: list[Cell], costs: dict
+    snapshot: Snapshot,
+    protocol: dict[str, Any],
+    place: tuple[str, str],
+    cells: list[Cell],
+    others: Callable[[Cell], dict],
 ) -> Leaderboard:
     headline = tuple(protocol["headline"])
     scored = {}
@@ -134,12 +140,13 @@ def _leaderboard(
             cell=snapshot.cell[key],
             rank=rank,
             scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
-            cost=costs.get(snapshot.cell[key]["architecture"], {}) if protocol["needs"] == "predictions" else {},
+            beside={} if scored[key][headline]["source"] == "predictions" else others(snapshot.cell[key]),
         )
         for number, (key, rank, line) in enumerate(zip(order, places, table, strict=True))
     ]
     unmeasured = [cell for cell in cells if cell["cell"] not in scored]
-    return Leaderboard(protocol, *place, columns, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
+    shown = beside.columns(snapshot, protocol, place[0])
+    return Leaderboard(protocol, *place, columns, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 
 
 def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> list[tuple[str, str, str]]:
@@ -177,12 +184,3 @@ def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
     near, far = ("low", "high") if sign > 0 else ("high", "low")
     others = (sign * row[far] for i, row in rows.items() if i != winner)
     return winner if sign * rows[winner][near] > max(others) else None
-
-
-def _costs(snapshot: Snapshot) -> dict[str, dict[str, Row]]:
-    """architecture -> its parameters and MACs."""
-    found = defaultdict(dict)
-    for row in snapshot.measurements:
-        if (row["protocol"], row["part"]) == ("complexity", "all") and row["metric"] in ("parameters", "macs"):
-            found[row["architecture"]][row["metric"]] = row
-    return found

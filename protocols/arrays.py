@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from protocols import mat_structure
 from protocols.errors import DataError
 
 LIMIT = 512 * 2**20  # bytes of all arrays of a file together; a million people with 16 joints take 256 MiB
@@ -71,6 +72,7 @@ def _h5(path: Path, reverse: bool = False) -> dict[str, np.ndarray]:
 def _mat(path: Path) -> dict[str, np.ndarray]:
     if h5py.is_hdf5(path):  # MATLAB 7.3
         return _h5(path, reverse=True)  # h5 lists the axes of MATLAB's column-major arrays backwards
+    mat_structure.check(path, LIMIT)
     kinds = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
     wanted = [
         name for name, (_, kind) in kinds.items() if kind not in ("struct", "object", "function", "opaque", "sparse")
@@ -126,4 +128,8 @@ def _json(path: Path) -> dict[str, np.ndarray]:
             next_step="Score COCO results with --protocol coco-ap; store other predictions as nested lists.",
         )
     named = document if isinstance(document, dict) else {"": document}
-    return {name: np.array(value) for name, value in named.items() if isinstance(value, list | int | float | str)}
+    known = {name: value for name, value in named.items() if isinstance(value, list | int | float | str)}
+    for value in known.values():  # in an array, every text takes as much memory as the longest
+        cells = np.array(value, dtype=object)
+        _limit(path, [4 * cells.size * max((len(cell) for cell in cells.flat if isinstance(cell, str)), default=0)])
+    return {name: np.array(value) for name, value in known.items()}

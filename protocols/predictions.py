@@ -4,6 +4,7 @@ Nothing is guessed: a file whose axes, joints or rows can be read in two ways is
 COCO keypoint results are read by coco_results.
 """
 
+import math
 from itertools import permutations
 from pathlib import Path
 
@@ -60,9 +61,14 @@ def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] 
     for key in JOINT_NAMES:
         names = arrays.get(key)
         if names is not None and names.dtype.kind in "US" and names.size in array.shape:
-            texts = [str(n.decode() if isinstance(n, bytes) else n).strip() for n in names.ravel().tolist()]
+            texts = [text.strip() for text in _texts(names)]
             return [SHORT_NAMES.get(text.lower(), text) for text in texts]
     return None
+
+
+def _texts(names: np.ndarray) -> list[str]:
+    """Names of kind U or S; bytes that are no UTF-8 stay recognisable as no name that we know."""
+    return [n.decode(errors="replace") if isinstance(n, bytes) else n for n in names.ravel().tolist()]
 
 
 def _rows(arrays: dict[str, np.ndarray], people: People) -> int:
@@ -72,7 +78,8 @@ def _rows(arrays: dict[str, np.ndarray], people: People) -> int:
 def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool) -> np.ndarray:
     """People x joints x 2 or 3, if the axes fit in exactly one way."""
     wanted = ((rows, joints, 2), (rows, joints, 3))
-    fits = {order for order in permutations(range(array.ndim)) if tuple(array.shape[i] for i in order) in wanted}
+    orders = permutations(range(3)) if array.ndim == 3 else ()  # twelve axes have half a billion orders
+    fits = {order for order in orders if tuple(array.shape[i] for i in order) in wanted}
     if fixed:
         fits &= {tuple(range(array.ndim))}
     if len(fits) == 1:
@@ -155,12 +162,14 @@ def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People
     """Rows in the people's order, by number or by image name."""
     if ids is None:
         return array
-    if ids.dtype.kind in "US":
+    if ids.size != len(people) or ids.dtype.kind not in "USfiu":
+        rows = []
+    elif ids.dtype.kind in "US":
         known = {name.rpartition("/")[2]: row for row, name in enumerate(people.images)}
-        texts = [str(i.decode() if isinstance(i, bytes) else i).rpartition("/")[2] for i in ids.ravel().tolist()]
+        texts = [text.rpartition("/")[2] for text in _texts(ids)]
         rows = [known.get(text, -1) for text in texts] if len(known) == len(people) else []
     else:
-        rows = [int(i) if i == int(i) else -1 for i in ids.ravel().tolist()]
+        rows = [int(i) if math.isfinite(i) and i == int(i) else -1 for i in ids.ravel().tolist()]
     if sorted(rows) != list(range(len(people))):
         raise DataError(
             what=f"{path.name}: its {ids.size} ids are not those of the {len(people)} people, each once.",

@@ -243,6 +243,14 @@ def test_damaged_records(records, tmp_path):
 
 def test_images_stay_in_their_folder(records, tmp_path):
     (tmp_path / "secret.jpg").write_bytes(b"x")
-    people = mpii.people("val", write(tmp_path, "valid.json", [dict(records[0], image="../../secret.jpg")]))
+    for name in ("../../secret.jpg", "/secret.jpg", "..\\secret.jpg", "a/../../secret.jpg", "a\0.jpg"):
+        with pytest.raises(DataError, match="leaves its folder"):
+            mpii.people("val", write(tmp_path, "valid.json", [dict(records[0], image=name)]))
+
+
+def test_links_out_of_the_folder_of_images_are_not_followed(records, tmp_path):
+    (tmp_path / "mpii/images").mkdir(parents=True)
+    (tmp_path / "mpii/images/link.jpg").symlink_to(tmp_path / "secret.jpg")
+    people = mpii.people("val", write(tmp_path, "valid.json", [dict(records[0], image="link.jpg")]))
     with pytest.raises(DataError, match="no image below"):
         people.read_image(0)

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
@@ -71,10 +72,10 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, avera
         if average is not None:
             average.load_state_dict(tensors["average"], strict=True)
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-        return State(**{**place, "history": [tuple(entry) for entry in place["history"]]})
-    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        return msgspec.convert(place, State)
+    except (SafetensorError, msgspec.ValidationError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise Problem(
-            f"{path}: the checkpoint cannot be continued: {str(error).splitlines()[0]}",
+            f"{path}: the checkpoint cannot be continued: {str(error).partition(chr(10))[0]}",
             cause="the file is damaged, or the network's code changed since it was written",
             next_step="delete it and repeat the command: this training starts anew",
             code=CELL_FAILED,

@@ -3,13 +3,15 @@
 import hashlib
 import math
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from protocols.errors import DataError
+
+LARGEST = 100_000_000  # pixels of an image, 300 MB decoded; MPII's and COCO's have at most 2 million
 
 
 def find(folder: Path, stems: list[str], suffixes: tuple[str, ...] = (".jpg", ".webp", ".png")) -> tuple[str, ...]:
@@ -21,14 +23,40 @@ def find(folder: Path, stems: list[str], suffixes: tuple[str, ...] = (".jpg", ".
 
 
 def sizes(folder: Path, names: tuple[str, ...]) -> np.ndarray:
-    """N x 2 float64: width and height in pixels, from the headers; NaN where a file is absent."""
+    """N x 2 float64: width and height in pixels, from the headers; NaN where a file is absent or no image."""
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return np.array([_size(folder / name) if name in present else (math.nan, math.nan) for name in names])
 
 
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
+def _size(path: Path) -> tuple[float, float]:
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whoever reads the image is told
+        return math.nan, math.nan
+
+
+def check_names(names: tuple[str, ...], source: str) -> None:
+    """Raise DataError for a name of an annotation that is no file below the folder of the images."""
+    for name in names:
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or len(name) > 255:
+            raise DataError(f"{source}: the image {name[:255]!r} leaves its folder.", expected="a plain file name")
+
+
+def decode(path: Path) -> np.ndarray | None:
+    """H x W x 3 uint8 RGB as stored, None for a file that is absent, damaged, cut off or above `LARGEST` pixels."""
+    width, height = _size(path) if path.is_file() else (math.nan, math.nan)
+    if not width * height <= LARGEST:
+        return None
+    content = path.read_bytes()
+    if content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[-4096:]:
+        return None  # a JPEG without its end: the decoder would fill the rest with grey
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
@@ -38,10 +66,11 @@ def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
     """
 
     def read(row: int) -> np.ndarray:
+        check_names((names[row],), f"person {row}")
         path = folder / names[row]
         if not names[row] or not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"Person {row} has no image below {folder}: its name is {names[row]!r}.")
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if path.is_file() else None
+        pixels = decode(path)
         if pixels is None:
             raise DataError(
                 what=f"{path}: the image is {'damaged' if path.is_file() else 'not there'}.",
@@ -49,7 +78,7 @@ def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
                 cause="Only the annotation was copied, or the download is incomplete.",
                 next_step=f"Put the dataset's images into {folder}.",
             )
-        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        return pixels
 
     return read
 

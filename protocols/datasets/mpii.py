@@ -121,10 +121,14 @@ def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]
     count = len(annotation.keypoints)
     if not np.isfinite(annotation.keypoints[annotation.annotated]).all():
         raise DataError(f"{annotation.file}: an annotated joint has a coordinate that is not finite.")
+    for name in ("centre", "scale", "head_size"):
+        if (array := getattr(annotation, name)) is not None and not np.isfinite(array).all():
+            raise DataError(f"{annotation.file}: {name} has a number that is not finite.")
     visible = annotation.annotated if annotation.visible is None else annotation.visible
     visibility = np.where(annotation.annotated, np.where(visible, VISIBLE, OCCLUDED), ABSENT).astype(np.uint8)
     keypoints = np.where(annotation.annotated[..., None], annotation.keypoints, 0.0)
     names = annotation.images or ("",) * count
+    images.check_names(names, annotation.file)
     centre = np.full((count, 2), np.nan) if annotation.centre is None else annotation.centre
     scale = np.full(count, np.nan) if annotation.scale is None else annotation.scale
     missing = int((visibility == ABSENT).sum())

@@ -1,6 +1,8 @@
 """The files that hold MPII annotation, each as one `Annotation`: h5, gt_valid.mat, JSON, the official mat."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,12 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from protocols.arrays import load
+from protocols import mat_structure
+from protocols.arrays import LIMIT, load
 from protocols.errors import DataError
 from protocols.keypoints import MPII
 
+LARGEST = 64 * 2**20  # bytes of a JSON annotation; pytorch-pose's has 17 MiB
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
 
 # Names in files -> ours. Newell spells thorax `thrx`.
@@ -40,10 +44,10 @@ def ground_truth_mat(path: Path) -> Annotation:
     """gt_valid.mat of HRNet: dataset_joints, jnt_missing 16xN, pos_gt_src 16x2xN, headboxes_src 2x2xN."""
     arrays = _required(path, "dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
     names, missing, positions, boxes = arrays
-    people = positions.shape[-1]
-    _shape(path, "pos_gt_src", positions, (16, 2, people))
-    _shape(path, "jnt_missing", missing, (16, people))
-    _shape(path, "headboxes_src", boxes, (2, 2, people))
+    people = positions.shape[-1:]
+    _shape(path, "pos_gt_src", positions, (16, 2, *people))
+    _shape(path, "jnt_missing", missing, (16, *people))
+    _shape(path, "headboxes_src", boxes, (2, 2, *people))
     order = joint_columns(path, [str(name) for name in names.ravel()])
     return Annotation(
         file=path.name,
@@ -72,10 +76,12 @@ def newell_h5(path: Path) -> Annotation:
     repository's are raw. Raw centres are whole pixels in y as well, which tells the two apart.
     """
     part, visible, centre, scale, head_size = _required(path, "part", "visible", "center", "scale", "normalize")
-    people = len(part)
-    _shape(path, "part", part, (people, 16, 2))
-    _shape(path, "visible", visible, (people, 16))
-    _shape(path, "center", centre, (people, 2))
+    people = part.shape[:1]
+    _shape(path, "part", part, (*people, 16, 2))
+    _shape(path, "visible", visible, (*people, 16))
+    _shape(path, "center", centre, (*people, 2))
+    _shape(path, "scale", scale, people)
+    _shape(path, "normalize", head_size, people)
     adjusted = bool((np.abs(centre[:, 1] - np.rint(centre[:, 1])) > 1e-6).any())
     if adjusted:
         scale = scale / 1.25
@@ -86,7 +92,7 @@ def newell_h5(path: Path) -> Annotation:
         keypoints=part.astype(np.float64),
         annotated=(part != 0).any(axis=-1),
         visible=visible > 0,
-        images=_image_names(path, people),
+        images=_image_names(path, len(part)),
         centre=centre,
         scale=scale,
         head_size=head_size.astype(np.float64),
@@ -96,13 +102,14 @@ def newell_h5(path: Path) -> Annotation:
 def _image_names(path: Path, people: int) -> tuple[str, ...]:
     """`imgname` as bytes or as rows of character codes, or the text file beside it, a name a line."""
     names = load(path).get("imgname")
-    if names is None:
-        beside = path.with_name(path.stem + "_images.txt")
-        lines = beside.read_text(encoding="utf-8").split() if beside.is_file() else []
-    elif names.ndim == 2:
-        lines = ["".join(chr(int(code)) for code in row if code > 0) for row in names]
-    else:
-        lines = [name.decode() for name in names]
+    with _readable(path):
+        if names is None:
+            beside = path.with_name(path.stem + "_images.txt")
+            lines = beside.read_text(encoding="utf-8").split() if beside.is_file() else []
+        elif names.ndim == 2:
+            lines = ["".join(chr(int(code)) for code in row if code > 0) for row in names]
+        else:
+            lines = [name.decode() for name in names]
     if len(lines) not in (0, people):
         raise DataError(f"{path.name} has {people} people but {len(lines)} image names.")
     return tuple(lines) or ("",) * people
@@ -113,11 +120,12 @@ def json_records(path: Path, validation: bool) -> Annotation:
 
     `joints_vis` says annotated, not visible. pytorch-pose keeps both splits in one file.
     """
-    records = json.loads(path.read_text(encoding="utf-8"))
+    with _readable(path, LARGEST):
+        records = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f"{path.name} is not a list of people.", expected="HRNet's or pytorch-pose's annotation.")
     if "joint_self" in records[0]:
-        records = [record for record in records if bool(record["isValidation"]) == validation]
+        records = [record for record in records if bool(record.get("isValidation")) == validation]
         joints = _column(path, records, "joint_self", (16, 3))
         annotated = (joints[..., :2] != 0).any(axis=-1)
         names, centre, scale = "img_paths", "objpos", "scale_provided"
@@ -130,7 +138,7 @@ def json_records(path: Path, validation: bool) -> Annotation:
         keypoints=joints[..., :2],
         annotated=annotated,
         visible=joints[..., 2] > 0 if joints.shape[-1] == 3 else None,
-        images=tuple(str(record[names]) for record in records),
+        images=tuple(str(record.get(names, "")) for record in records),
         centre=_column(path, records, centre, (2,)),
         scale=_column(path, records, scale, ()),
     )
@@ -153,7 +161,7 @@ def _column(path: Path, records: list[dict[str, Any]], key: str, shape: tuple[in
 def _numeric(value: Any) -> bool:
     try:
         np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return value is not None
 
@@ -163,15 +171,17 @@ def official_mat(path: Path) -> Annotation:
 
     Points come in any order and are placed by id; `is_visible` may be a number, text or empty.
     """
-    release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
-    rows = [
-        (image.image.name, *person)
-        for image, training in zip(release.annolist, np.atleast_1d(release.img_train), strict=True)
-        if training
-        for person in map(_official_person, np.atleast_1d(image.annorect))
-        if person is not None
-    ]
-    images, keypoints, annotated, visible, centre, scale, head_size = zip(*rows, strict=True)
+    with _readable(path, LIMIT):
+        mat_structure.check(path, LIMIT)
+        release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
+        rows = [
+            (str(image.image.name), *person)
+            for image, training in zip(release.annolist, np.atleast_1d(release.img_train), strict=True)
+            if training
+            for person in map(_official_person, np.atleast_1d(image.annorect))
+            if person is not None
+        ]
+        images, keypoints, annotated, visible, centre, scale, head_size = zip(*rows, strict=True)
     return Annotation(
         path.name, *map(np.array, (keypoints, annotated, visible)), images, *map(np.array, (centre, scale, head_size))
     )
@@ -193,6 +203,24 @@ def _official_person(person: Any) -> tuple | None:
     return keypoints, annotated, visible, (float(position.x), float(position.y)), float(scale), head_size
 
 
+@contextmanager
+def _readable(path: Path, largest: int = LIMIT) -> Iterator[None]:
+    """Whatever a damaged file, or one above `largest` bytes, raises in here, as DataError."""
+    try:
+        if path.stat().st_size > largest:
+            raise ValueError(f"{path.stat().st_size / 2**20:,.0f} MiB are too many")
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # json, scipy and their nested objects have some ten kinds
+        raise DataError(
+            what=f"{path.name} cannot be read: {type(error).__name__}: {str(error)[:200]}",
+            expected="The annotation as its authors publish it.",
+            cause="A damaged or truncated file, or one of another layout under this name.",
+            next_step="Fetch it again.",
+        ) from error
+
+
 def _required(path: Path, *names: str) -> list[np.ndarray]:
     arrays = load(path)
     if absent := [name for name in names if name not in arrays]:
@@ -205,9 +233,9 @@ def _required(path: Path, *names: str) -> list[np.ndarray]:
 
 
 def _shape(path: Path, name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
-    if array.shape != expected:
+    if array.shape != expected or array.dtype.kind not in "fiub":
         raise DataError(
-            what=f"{path.name}: {name} has the shape {'x'.join(map(str, array.shape))}.",
-            expected=f"{'x'.join(map(str, expected))}.",
+            what=f"{path.name}: {name} has the shape {'x'.join(map(str, array.shape))} ({array.dtype}).",
+            expected=f"{'x'.join(map(str, expected))} numbers.",
             cause="Axes in another order, or arrays of different people.",
         )

@@ -31,7 +31,7 @@ class Cell:
 
     architecture: str
     protocol: str
-    dataset: str = ""  # "" for protocols that look at a network alone
+    dataset: str = ""  # "" for a network that is looked at alone, untrained
     split: str = ""
     overrides: dict[str, Any] = field(default_factory=dict)
     recipe: str = ""  # "" for the one of the architecture's paper
@@ -83,7 +83,7 @@ class Cell:
         """What stays when a version or the text of a recipe changes: the same place in every table."""
         row, options = self.row, json.dumps(self.options, sort_keys=True)
         place = (row.name, self.protocol, options, self.seed)
-        if self.rules.needs == "network":
+        if not self.dataset:
             return place
         training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
         training += (self.trained_on,) if self.trained_on else ()
@@ -176,9 +176,17 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
         if cell.protocol == "occluded-limb":
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
+    if cell.dataset:  # the trained network, and what it does with people
+        pixels = recipes.load(cell.recipe_name).test_inputs()["pixels"]
+        return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
         inputs["machine"] = device_name(cell.options.get("device", "cpu"))
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
+
+
+def weights_in(inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """The part of a cell's inputs that decides its weights; None where it has no use for any."""
+    return inputs.get(CLEAN, inputs).get("weights")
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:

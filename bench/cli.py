@@ -93,7 +93,7 @@ def run(
         block = matrices.Block(
             architectures=(architectures,),
             protocols=(protocols,),
-            datasets=tuple(dataset or ("mannequin",)),
+            datasets=tuple(dataset or ()),
             seeds=tuple(seed or (0,)),
             set=pairs(overrides),
             recipe=recipe,

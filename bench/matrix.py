@@ -2,7 +2,7 @@
 
 import fnmatch
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     architectures: tuple[str, ...]
     protocols: tuple[str, ...]
-    datasets: tuple[str, ...] = ("mannequin",)  # name or name/split; skipped where a protocol needs none
+    datasets: tuple[str, ...] = ()  # name or name/split; none: mannequin where a protocol needs one
     seeds: tuple[Count, ...] = (0,)
     set: dict[str, Any] = {}  # options of the architectures
     recipe: str = ""
@@ -116,12 +116,12 @@ def applies(protocol: str, architecture: str) -> bool:
     )
 
 
-def places(protocol: str, datasets: Iterable[str]) -> list[tuple[str, str]]:
-    """The (dataset, split) pairs on which a protocol runs; one empty pair if it needs no data."""
+def places(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
+    """The (dataset, split) pairs on which a protocol runs; one empty pair for a network that is looked at alone."""
     rules = PROTOCOLS[protocol]
-    if not rules.datasets:
-        return [("", "")]
-    chosen = [pair for pair in map(place, datasets) if pair[0] in rules.datasets]
+    chosen = [pair for pair in map(place, datasets or ("mannequin",)) if pair[0] in rules.datasets]
+    if rules.needs == "network":
+        return chosen if datasets and chosen else [("", "")]
     return chosen or ([place(rules.datasets[0])] if len(rules.datasets) == 1 else [])  # one: nothing to choose
 
 

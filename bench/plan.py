@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from architectures import ArchitectureError
-from bench.cell import CLEAN, COVERED, Cell, box_options, cell_inputs, differences
+from bench.cell import CLEAN, COVERED, Cell, box_options, cell_inputs, differences, weights_in
 from bench.errors import Problem, explain
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training.sources import fingerprint_of
@@ -49,7 +49,7 @@ def plan(cells: Iterable[Cell], store: Store, data: Path) -> list[Task]:
 
 def _inputs(cell: Cell, data: Path) -> dict[str, Any]:
     """What decides the numbers of a cell. Raises what blocks it: something it needs is not there."""
-    if cell.rules.needs == "network":
+    if not cell.dataset:
         return cell_inputs(cell)
     train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
     people = fingerprint(cell.dataset, cell.split, data, cell.skeleton, **box_options(cell))
@@ -71,13 +71,13 @@ def _unfinished(
 
 def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, str]:
     """How far the steps of a cell have come, and which is next."""
-    if cell.rules.needs == "network":
+    if not cell.dataset:
         return "not measured yet", "measure"
     needed = [inputs[name] for name in (CLEAN, COVERED) if name in inputs]
-    if all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
+    if needed and all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
         return "predictions are there", "score"
-    if cell.weights or store.has(WEIGHTS, content_key(inputs[CLEAN]["weights"])):
-        return "weights are there", "predict"
+    if cell.weights or store.has(WEIGHTS, content_key(weights_in(inputs))):
+        return "weights are there", "predict" if needed else "measure"
     return "not trained yet", "train"
 
 

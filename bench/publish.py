@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bench import provenance, score
-from bench.cell import CLEAN, Cell
+from bench.cell import CLEAN, Cell, weights_in
 from bench.plan import Task
 from bench.predict import archive
 from bench.store import CELLS, WEIGHTS, Store, content_key
@@ -36,7 +36,7 @@ def publish_cell(
         if pictures:
             (folder / "gallery.webp").write_bytes(pictures)
         if source == "measured" and cell.dataset and not cell.weights:
-            trained = store.folder(WEIGHTS, content_key(task.inputs[CLEAN]["weights"]))
+            trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
             notes = store.read(WEIGHTS, trained.name, "training.json")["notes"]
         document = describe(task, source, (*scores.warnings, *notes))

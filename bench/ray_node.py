@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cell import CLEAN, COVERED, Cell, differences
+from bench.cell import CLEAN, COVERED, Cell, differences, weights_in
 from bench.errors import DATA, Problem
 from bench.plan import BLOCKED, Task, plan
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
@@ -67,15 +67,15 @@ def finish_order(order: Order) -> tuple[str, Folders]:
 def shared_steps(task: Task) -> list[Step]:
     """The trainings and predictions that a cell needs and other cells may need as well, in their order."""
     predictions = [(PREDICTIONS, content_key(task.inputs[name])) for name in (CLEAN, COVERED) if name in task.inputs]
-    if not predictions or task.cell.weights:
-        return predictions
-    return [(WEIGHTS, content_key(task.inputs[CLEAN]["weights"])), *predictions]
+    weights = None if task.cell.weights else weights_in(task.inputs)
+    return [(WEIGHTS, content_key(weights)), *predictions] if weights else predictions
 
 
 def outside_files(cell: Cell) -> list[str]:
     """Files that a cell names: they travel with it. Raises Problem for one that is not below the working directory."""
     recipe = cell.recipe if cell.recipe.endswith(".toml") else ""
-    names = [name for name in (cell.architecture.rpartition(":")[0], recipe, cell.weights) if name]
+    named = (cell.architecture.rpartition(":")[0], recipe, cell.weights, cell.options.get("detections", ""))
+    names = [name for name in named if name]
     for name in names:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise Problem(

@@ -42,7 +42,8 @@ def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:
         return list(_variances(module, network, row.input, **cell.options))
     if cell.protocol == "speed":
         return list(module.measure(network, row.input, **{"device": device, **cell.options}))
-    return list(module.measure(network, row.input, **cell.options))
+    options = {name: value for name, value in cell.options.items() if name != "people"}  # for trained ones
+    return list(module.measure(network, row.input, **options))
 
 
 def _variances(module: ModuleType, network: nn.Module, size: tuple[int, int], **options: Any) -> Iterator[Value]:

@@ -14,7 +14,7 @@ from torch import nn
 import architectures
 from architectures import weights as weight_files
 from bench import progress, provenance, score
-from bench.cell import CLEAN, COVERED, Cell, box_options, weights_inputs
+from bench.cell import CLEAN, COVERED, Cell, box_options, weights_in, weights_inputs
 from bench.errors import DATA, Problem
 from bench.gallery import gallery
 from bench.plan import Task
@@ -24,12 +24,13 @@ from bench.publish import publish_cell
 from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training import distributed
 from bench.training import recipe as recipes
+from bench.training.batches import normalised
 from bench.training.checkpoint import BEST
 from bench.training.learn import learn
 from bench.training.pictures import classify
 from bench.training.sources import fingerprint_of, parts_of
 from bench.training.train import history_csv
-from protocols import cifar10_error, occluded_limb
+from protocols import cifar10_error, effective_field, occluded_limb, receptive_field
 from protocols.datasets import DATASETS, cifar10, open_people
 from protocols.datasets.cifar10 import Pictures
 from protocols.occlusion import occlude
@@ -53,7 +54,8 @@ def finish(task: Task, bench: Bench) -> None:
     cell = task.cell
     seconds: dict[str, float] = {}
     if cell.rules.needs == "network":
-        scores, pictures = _measure(cell, bench, seconds), b""
+        measured = _measure_trained(task, bench, seconds) if cell.dataset else _measure(cell, bench, seconds)
+        scores, pictures = measured, b""
     elif cell.protocol == "cifar10-error":
         scores, pictures = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), b""
     else:
@@ -76,6 +78,19 @@ def _measure(cell: Cell, bench: Bench, seconds: dict[str, float]) -> Scores:
             network = architectures.create(cell.row)
         values = score.measure_network(cell, network, bench.device)
     return Scores(tuple(values), warnings=tuple(str(warning.message) for warning in caught))
+
+
+def _measure_trained(task: Task, bench: Bench, seconds: dict[str, float]) -> Scores:
+    """A protocol that looks at a trained network, and at what it does with a few people."""
+    cell, options = task.cell, dict(task.cell.options)
+    network = _network(cell, weights_in(task.inputs), bench, seconds).cpu()
+    count = options.pop("people", cell.rules.options["people"])
+    people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, count)
+    with timed(seconds, "measure"), progress.step(cell.label):
+        taken = effective_field.crops(people, range(len(people)), cell.row.input)
+        taken = replace(taken, images=normalised(taken.images, recipes.load(cell.recipe_name).pixels))
+        joints = people.skeleton.joints
+        return Scores(tuple(receptive_field.measure(network, cell.row.input, joints=joints, images=taken, **options)))
 
 
 def _score_covered(

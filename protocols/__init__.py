@@ -249,10 +249,10 @@ PROTOCOLS = {
             version=1,
             module="protocols.receptive_field",
             needs="network",
-            datasets=(),
+            datasets=("mannequin", "mpii"),  # for trained weights: people with head sizes
             headline=("rf_mean", "network"),
             higher_is_better=False,
-            options={"seed": 0},
+            options={"people": 32, "seed": 0},
             summary="fields of all pathways of the graph, support of the gradient, fields of a trained network",
             conventions={
                 "field": "1 + sum of (kernel - 1) x dilation x jump, along x",

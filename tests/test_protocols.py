@@ -10,7 +10,7 @@ from bench.errors import Problem
 from protocols import PROTOCOLS
 
 OWN = {"predictions", "people", "network", "input_size"}  # what bench passes itself, not an option
-READ = {"detections"}  # options that decide which people are read, and no rule of a protocol
+READ = {"detections", "people"}  # options that decide which people are read, and no rule of a protocol
 FROM_BENCH = {"convention", "initialize", "device", "images", "joints", "labels"}
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snapshots import small, strangers
+from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers
 
 from reports import site
+from reports.snapshot import Snapshot
 
 pytestmark = pytest.mark.browser
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -253,3 +254,27 @@ def test_a_filtered_ledger_is_a_link(watch):
     assert rows.first.get_attribute("data-verdict") == "not tested"
     page.get_by_role("group", name="Verdict").get_by_role("radio", name="all").check()
     assert rows.count() == 28 and "verdict" not in page.url and "paper=yang2017" in page.url
+
+
+def default_matrix() -> Snapshot:
+    """Cells like those of matrix.toml: four protocols on mannequins, and networks that were only counted."""
+    scored = ("mpii-pckh", "lsp-pck", "lsp-pcp", "occluded-limb")
+    cells = [cell(name, protocol, "mannequin", "val", budget="quick") for protocol in scored
+             for name in ("mean-pose@input=64,width=0.25", "hourglass-2@input=64,width=0.25")]  # fmt: skip
+    rows = [line for made in cells for line in pckh(made, 88.8, 1.5)]
+    cells[1] |= {"state": "stale"}
+    counted = [cell(name, "complexity") for name in ("hourglass-8-pytorch-pose", "mean-pose@input=64,width=0.25")]
+    rows += [line for made in counted for line in counts(made, 25e6, 28.09e9)]
+    return Snapshot(rows, cells + counted, [], [*({**PCKH, "name": name} for name in scored), COMPLEXITY])
+
+
+@pytest.mark.parametrize("width", [1024, 1300])
+def test_the_default_matrix_fits_a_laptop(browser, tmp_path, width):
+    index = site.build(default_matrix(), tmp_path / "site")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(index.as_uri())
+    region = page.locator(".region", has=page.locator("#matrix"))
+    assert region.evaluate("region => region.scrollWidth - region.clientWidth") == 0
+    marks = page.locator("#matrix td i").all_inner_texts()
+    assert sorted(marks) == ["●"] * 9 + ["◷ stale"], "a word where something is to be done"
+    page.close()

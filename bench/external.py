@@ -112,7 +112,7 @@ def _score(
     module = importlib.import_module(rules.module)
     more = {}
     if rules.name.startswith(("mpii", "lsp")):
-        again = partial(module.score, people=people, resamples=0, **options)
+        again = partial(module.score, people=people, **options | {"resamples": 0})
         scores = replace(scores, warnings=scores.warnings + diagnosis.warnings(predictions, people, again))
     if variants:
         if not hasattr(module, "variants"):

@@ -29,7 +29,7 @@ def decode(path: Path, kind: type[Record], cause: str) -> Record:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise _misfit(error, path.name, cause) from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # not strict JSON: perhaps NaN or Infinity, which Python writes and reads
     try:
         content = json.loads(raw)

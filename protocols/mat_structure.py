@@ -14,6 +14,7 @@ NUMBERS = INTEGERS | {7, 9}
 CELL, STRUCT, OBJECT, CHARACTERS, SPARSE = 1, 2, 3, 4, 5
 CONTENT = {CELL: {MATRIX}, STRUCT: NUMBERS | {MATRIX}, OBJECT: NUMBERS | {MATRIX}, CHARACTERS: NUMBERS | TEXTS}
 CONTENT |= dict.fromkeys((SPARSE, *range(6, 16)), NUMBERS)  # double to uint64
+COMPLEX = 0x800  # a bit of the flags
 DEPTH = 32  # of matrices in cells in cells; the MPII release has nine
 
 Element = tuple[int, memoryview]  # type, content
@@ -58,6 +59,8 @@ def _check_matrix(path: Path, body: memoryview, order: str, depth: int) -> None:
     sides = [int.from_bytes(shape[at : at + 4], order) for at in range(0, len(shape), 4)]
     if len(flags) != 8 or allowed is None or any(kind not in allowed for kind, _ in parts[3:]):
         raise _damaged(path, "a variable is of no known class, or holds what its class cannot hold")
+    if int.from_bytes(flags[:4], order) & COMPLEX:
+        raise _damaged(path, "a variable holds complex numbers, whose imaginary parts would be lost")
     if allowed is not CONTENT[SPARSE] and math.prod(sides) > len(body):
         raise _damaged(path, "a variable is said to be larger than what it holds")
     for kind, content in parts[3:]:

@@ -1,16 +1,24 @@
 """Prediction and result files that are broken or made to harm: a right score or a sentence, fast, in bounded memory."""
 
 import json
+import re
+import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
 import scipy.io
+from coco_cases import annotation, annotation_file, image, result
+from conftest import REPOSITORY
 from hostile import answer, damaged
 from small_people import near, people
 
-from protocols import mpii_pckh
+from bench import external
+from bench.store import CELLS, Store
+from protocols import coco_annotations, coco_ap, coco_results, mpii_pckh
 from protocols.predictions import read
+from reports import page
 
 TRUTH = people(20)
 KEYPOINTS = near(TRUTH).keypoints
@@ -63,3 +71,191 @@ def test_damaged_predictions(tmp_path, name):
         path.write_bytes(damaged(whole, seed))
         refused += scored(path) is None
     assert refused > CASES / 5
+
+
+AXES = (
+    np.zeros((20, 16, 2, *(1,) * 12)),  # fifteen axes have more orders than anybody can try
+    np.zeros((1,) * 32),
+    np.zeros(()),
+    np.zeros((0, 16, 2)),
+    np.zeros((20, 16, 2), complex),
+    np.zeros((20, 16, 2), "datetime64[s]"),
+    np.zeros((20, 16, 2), [("x", "f8")]),
+    np.zeros((20, 16, 2), bool),
+    np.full((20, 16, 2), "1"),
+    np.full((20, 16, 2), np.finfo(np.float16).max * np.inf, np.float16),
+)
+
+
+@pytest.mark.parametrize("array", AXES, ids=lambda array: f"{array.ndim} {array.dtype}")
+def test_axes_and_kinds_that_are_no_positions(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "b.npz", preds=array)
+    assert scored(tmp_path / "a.npy") is None
+    assert scored(tmp_path / "b.npz") is None
+
+
+IDS = (
+    np.full(20, np.nan),
+    np.full(20, np.inf),
+    np.arange(20) * 1j,
+    np.arange(20).astype("datetime64[s]"),
+    np.array([b"\xff\xfe"] * 20),
+    np.array(["../../etc/passwd"] * 20),
+    np.arange(20).astype(bool),
+    np.zeros((0,)),
+    np.full(20, 2**63, np.uint64),
+)
+
+
+@pytest.mark.parametrize("ids", IDS, ids=lambda ids: str(ids.dtype))
+def test_ids_that_name_nobody(tmp_path, ids):
+    np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS, ids=ids)
+    assert scored(tmp_path / "a.npz") is None
+    np.savez(tmp_path / "b.npz", keypoints=KEYPOINTS, joints=np.array([b"\xff"] * 16))
+    assert scored(tmp_path / "b.npz") is None
+
+
+DOCUMENTS = (
+    "[" * 100_000,
+    "[" * 900 + "]" * 900,
+    '{"keypoints":' * 50_000,
+    "9" * 10_000,
+    '{"keypoints": null}',
+    '{"keypoints": [[[null, 1]]]}',
+    '{"keypoints": {"a": 1}}',
+    '[[1, [2, "x"]], true]',
+    "NaN",
+    '""',
+)
+
+
+@pytest.mark.parametrize("text", DOCUMENTS, ids=lambda text: text[:20])
+def test_json_that_is_no_coordinates(tmp_path, coco_truth, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert scored(path) is None
+    assert answer(lambda: coco_results.read(path, coco_truth)) is None
+    assert answer(lambda: coco_results.read_detections(path)) is None
+
+
+POINTS = np.arange(34.0).reshape(17, 2) * 6 + 3
+PEOPLE = annotation_file([image(3), image(5)], [annotation(1, 3, POINTS), annotation(2, 5, POINTS + 50)])
+FOUND = [result(3, POINTS, 0.9), result(5, POINTS + 51, 0.8)]
+BOXES = [{"image_id": 3, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.5}]
+
+
+@pytest.fixture(scope="module")
+def coco_truth(tmp_path_factory):
+    path = tmp_path_factory.mktemp("coco") / "truth.json"
+    path.write_text(json.dumps(PEOPLE))
+    return coco_annotations.read(path)
+
+
+def ap(results, truth):
+    with np.errstate(all="ignore"):
+        scores = coco_ap.score(results, truth, resamples=0)
+    assert all(value.n == 0 or 0 <= value.value <= 1 for value in scores.values)  # NaN where nobody is annotated
+    return scores
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_damaged_coco_results(tmp_path, coco_truth, block):
+    path = tmp_path / "a.json"
+    whole = json.dumps(FOUND).encode()
+    for seed in range(block * CASES, (block + 1) * CASES):
+        path.write_bytes(damaged(whole, seed))
+        results = answer(lambda: coco_results.read(path, coco_truth))
+        if results is not None:
+            assert np.isfinite(results.keypoints).all()
+            assert np.isfinite(results.scores).all()
+            answer(lambda r=results: ap(r, coco_truth))
+
+
+def test_damaged_detections(tmp_path):
+    path = tmp_path / "a.json"
+    whole = json.dumps(BOXES).encode()
+    for seed in range(2 * CASES):
+        path.write_bytes(damaged(whole, seed))
+        found = answer(lambda: coco_results.read_detections(path))
+        assert found is None or (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all())
+
+
+@pytest.mark.parametrize(
+    "value", ["1e308", "-1e308", "9" * 400, "1e999", "NaN", "-0.0", "1e-320", "null", "true", "{}"]
+)
+@pytest.mark.parametrize("key", ["score", "image_id", "category_id", "keypoints"])
+def test_values_at_the_edge_in_coco_results(tmp_path, coco_truth, key, value):
+    path = tmp_path / "a.json"
+    entry = {**FOUND[0], key: "HERE"}
+    text = json.dumps([entry]).replace('"HERE"', f"[{', '.join([value] * 51)}]" if key == "keypoints" else value)
+    path.write_text(text)
+    results = answer(lambda: coco_results.read(path, coco_truth))
+    if results is not None:
+        assert answer(lambda: ap(results, coco_truth)) is not None
+
+
+BOMBS = """
+import json, resource, sys, zipfile
+from pathlib import Path
+import h5py, numpy as np, scipy.io
+from protocols import arrays
+from protocols.errors import DataError
+
+folder = Path(sys.argv[1])
+deflated = zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED)
+with deflated, deflated.open("keypoints.npy", "w", force_zip64=True) as stream:
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<f8", "fortran_order": False, "shape": (75_000_000,)})
+    for _ in range(600):
+        stream.write(bytes(1_000_000))
+with h5py.File(folder / "b.h5", "w") as file:
+    file.create_dataset("preds", (2**27, 2), "f8", chunks=(2**20, 2), compression="gzip", fillvalue=0)
+# one cell, said to be small, with 64 MiB in it
+cell = np.empty((1, 1), dtype=object)
+cell[0, 0] = np.zeros(2**26, np.uint8)
+scipy.io.savemat(folder / "c.mat", {"preds": cell}, do_compression=True)
+(folder / "d.json").write_text(json.dumps(["x" * 2**20, *[""] * 2**20]))
+header = {"descr": "<U536870911", "fortran_order": False, "shape": (2**20,)}
+with (folder / "e.npy").open("wb") as stream:
+    np.lib.format.write_array_header_1_0(stream, header)
+(folder / "f.json").write_text("[" + '{"":0},' * 2_000_000 + "0]")
+arrays.LIMIT = 2**29
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sorted(folder.iterdir()):
+    arrays.LIMIT = 2**25 if path.name == "c.mat" else 2**29
+    try:
+        arrays.load(path)
+        print("read", path.name)
+    except DataError as error:
+        print("refused", path.name)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_bombs_stay_below_a_gibibyte(tmp_path):
+    """Small files that would fill the memory: refused, at a growth below twice the 512 MiB that a file may hold."""
+    run = subprocess.run(
+        [sys.executable, "-c", BOMBS, str(tmp_path)], capture_output=True, text=True, cwd=REPOSITORY, timeout=60
+    )
+    *lines, growth = run.stdout.split("\n")[:-1]
+    assert [line.split()[0] for line in lines] == ["refused"] * 6, run.stdout + run.stderr
+    assert int(growth) < 1024
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "..", ".", "a/b\\c", "<script>alert(1)</script>", "x" * 5000])
+def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
+    """A cell lies under a hash of what it is, and its pages under a name of safe characters."""
+    monkeypatch.setattr(external, "open_people", lambda *_: TRUTH)
+    np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS)
+    store = Store(tmp_path / "store")
+    options = {"resamples": 0}
+    outcome = external.score_file(
+        tmp_path / "a.npz", "mpii-pckh", "", name, None, False, options, store, tmp_path / "data"
+    )
+    (cell,) = outcome["cells"]
+    assert cell["architecture"] == name
+    assert store.keys(CELLS) == {cell["cell"]}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "store"}
+    for path in (page.architecture_path(name), page.cell_path(cell)):
+        assert re.fullmatch(r"(architectures|cells)/[a-z0-9-]{1,80}\.html", path)

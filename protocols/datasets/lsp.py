@@ -61,10 +61,10 @@ def joint_array(path: Path, variable: str, count: int) -> np.ndarray:
         )
     joints = arrays[variable]
     orders = {(3, 14, count): (2, 1, 0), (14, 3, count): (2, 0, 1)}
-    if joints.shape not in orders:
+    if joints.shape not in orders or joints.dtype.kind not in "fiub":
         raise DataError(
-            what=f"{path.name}: {variable} has the shape {'x'.join(map(str, joints.shape))}.",
-            expected=f"3x14x{count} or 14x3x{count}.",
+            what=f"{path.name}: {variable} has the shape {'x'.join(map(str, joints.shape))} ({joints.dtype}).",
+            expected=f"3x14x{count} or 14x3x{count} numbers.",
             cause="Another dataset's file, a part of it, or axes in another order.",
             next_step="Use the file as the authors publish it.",
         )

@@ -119,6 +119,8 @@ def _keys(annotation: Annotation) -> list[tuple[str, int, int]]:
 
 def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]) -> People:
     count = len(annotation.keypoints)
+    if not count:
+        raise DataError(f"{annotation.file} lists nobody of mpii/{split}.", cause="An annotation of another split.")
     if not np.isfinite(annotation.keypoints[annotation.annotated]).all():
         raise DataError(f"{annotation.file}: an annotated joint has a coordinate that is not finite.")
     for name in ("centre", "scale", "head_size"):

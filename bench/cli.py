@@ -139,8 +139,8 @@ def _conclude(tasks: list, done: list, failed: list, store: Any, as_json: bool) 
     cells = list(cells) if as_json else [{key: cell[key] for key in ("label", "warnings")} for cell in cells]
     warnings = [f"{cell['label']}: {text}" for cell in cells for text in cell["warnings"]]
     warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
-    warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]
     if as_json:
+        warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
         print(json.dumps({"measurements": list(rows), "cells": cells, "warnings": warnings}))
     else:
         print_measurements(rows)

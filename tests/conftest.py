@@ -1,11 +1,14 @@
 """What all tests share: where real annotations lie, and one torch thread a process."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; commands started by tests inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands started by tests would ignore it, too
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -54,10 +54,13 @@ class Cell:
 
     @property
     def skeleton(self) -> str:
-        """The joints that are trained and predicted: the row's where the dataset has them."""
+        """The joints that are trained and predicted: the row's, if the protocol and the dataset can use them."""
+        own = architectures.describe(self.architecture).skeleton
+        scored = PROTOCOLS[self.protocol].skeletons if self.protocol else ()
+        if scored and not any(set(SKELETONS[name].joints) <= set(SKELETONS[own].joints) for name in scored):
+            own = scored[0]
         offered = DATASETS[self.dataset].skeletons
-        wanted = "coco" if self.protocol == "coco-ap" else architectures.describe(self.architecture).skeleton
-        return wanted if wanted in offered else offered[0]
+        return own if own in offered else offered[0]
 
     @property
     def rules(self) -> Protocol:

@@ -11,6 +11,7 @@ from bench.cell import Cell, architecture_inputs, cell_inputs, differences
 from bench.store import content_key
 from bench.training import recipe
 from protocols import PROTOCOLS
+from protocols.keypoints import SKELETONS
 
 RECIPE = """
 paper = "nobody2020"  # a comment
@@ -212,3 +213,23 @@ def test_identity_is_the_place_in_a_table(cell, written):
     for change in ({"seed": 1}, {"limit": 8}, {"budget": "quick"}, {"recipe": "newell2016"}, {"options": {"a": 1}}):
         assert replace(cell, **change).identity != before, change
     assert tuple(json.loads(json.dumps(before))) == before
+
+
+@pytest.mark.parametrize(
+    ("architecture", "protocol", "dataset", "skeleton"),
+    [
+        ("hourglass-1", "mpii-pckh", "mannequin", "mpii"),
+        ("hourglass-1", "lsp-pck", "mannequin", "mpii"),  # its joints include those of LSP
+        ("hourglass-1", "lsp-pck", "lspet", "lsp"),  # no other joints are annotated there
+        ("liu-ioi", "mpii-pckh", "mannequin", "mpii"),  # 14 joints have no head box
+        ("liu-ioi", "lsp-pck", "mannequin", "lsp"),
+        ("mspn-1", "lsp-pck", "mannequin", "lsp"),  # COCO has no neck
+        ("mspn-1", "coco-ap", "mannequin", "coco"),
+        ("hourglass-1", "coco-ap", "mannequin", "coco"),
+        ("mspn-1", "occluded-limb", "mannequin", "mpii"),
+    ],
+)
+def test_joints_are_those_that_protocol_and_dataset_can_use(architecture, protocol, dataset, skeleton):
+    cell = Cell(architecture, protocol, dataset, "val")
+    assert cell.skeleton == cell.row.skeleton == skeleton
+    assert cell.row.options.get("joints", 0) in (0, len(SKELETONS[skeleton]))  # 0: those of the row itself

@@ -1,6 +1,7 @@
 """The steps of a cell: train, predict, score or measure; each is published as soon as it is finished."""
 
 import json
+import shutil
 import uuid
 import warnings
 from dataclasses import dataclass, field, replace
@@ -170,7 +171,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, bench: Bench,
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
         if (work / BEST).exists():
-            (work / BEST).rename(folder / BEST)
+            shutil.copyfile(work / BEST, folder / BEST)  # not moved: a kill from here on would lose it
         (folder / "history.csv").write_text(history_csv(state.history))
         document = {"architecture": cell.row.name, "inputs": inputs, "notes": state.notes}
         (folder / "training.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))

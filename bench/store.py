@@ -106,7 +106,6 @@ class Store:
             _flush(place.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)
 
     @contextmanager
     def lock(self, kind: str, key: str, wait: bool) -> Iterator[bool]:
@@ -131,6 +130,8 @@ class Store:
                 if not self.has(kind, key):
                     self.sweep(kind, key)
                     make()
+        # Here rather than in `publish`: a kill may come right after the rename, and the next run has to tidy up.
+        shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)
         return self.folder(kind, key)
 
     def sweep(self, kind: str, key: str) -> None:

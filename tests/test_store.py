@@ -86,10 +86,24 @@ def test_a_disk_that_fills_up_while_flushing_leaves_nothing(store, monkeypatch):
     assert everything(store, CELLS) == set()
 
 
-def test_the_finished_part_goes_when_the_step_is_published(store):
-    (store.work(WEIGHTS, KEY) / "checkpoint").write_text("half")
+def publish_only(store: Store) -> None:
     with store.publish(WEIGHTS, KEY):
         pass
+
+
+def test_the_finished_part_goes_once_the_step_is_published(store):
+    def make():
+        (store.work(WEIGHTS, KEY) / "checkpoint").write_text("half")
+        publish_only(store)
+
+    store.ensure(WEIGHTS, KEY, make)
+    assert not (store.root / "work" / f"{WEIGHTS}-{KEY}").exists()
+
+
+def test_the_finished_part_goes_also_when_a_kill_came_right_after_the_rename(store):
+    publish_only(store)
+    (store.work(WEIGHTS, KEY) / "checkpoint").write_text("whole")  # as it lies there after such a kill
+    store.ensure(WEIGHTS, KEY, make=lambda: pytest.fail("the step is there"))
     assert not (store.root / "work" / f"{WEIGHTS}-{KEY}").exists()
 
 

@@ -111,6 +111,9 @@ NARROW = "--set width=0.25 --set input=64 --budget quick"
 
 protocol_session("mpii-pckh", "PCKh on MPII or mannequin", f"run hourglass-1 mpii-pckh {NARROW}")
 protocol_session("lsp-pck", "PCK on LSP, LSPET or mannequin", f"run hourglass-1 lsp-pck {NARROW}")
+protocol_session(
+    "lsp-pckh", "PCKh by neck and head top, on LSP, LSPET or mannequin", f"run hourglass-1 lsp-pckh {NARROW}"
+)
 protocol_session("lsp-pcp", "PCP on LSP or mannequin", f"run hourglass-1 lsp-pcp {NARROW}")
 protocol_session("coco-ap", "COCO keypoint AP", f"run hourglass-1 coco-ap {NARROW}")
 protocol_session("occluded-limb", "PCKh with one calf covered", f"run hourglass-1 occluded-limb {NARROW}")

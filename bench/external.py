@@ -20,7 +20,13 @@ from protocols import PROTOCOLS, Protocol
 from protocols.datasets import open_people
 from protocols.scores import Scores
 
-HOME = {"mpii-pckh": "mpii/val", "lsp-pck": "lsp/test", "lsp-pcp": "lsp/test", "coco-ap": "coco/val2017"}
+HOME = {
+    "mpii-pckh": "mpii/val",
+    "lsp-pck": "lsp/test",
+    "lsp-pckh": "lsp/test",
+    "lsp-pcp": "lsp/test",
+    "coco-ap": "coco/val2017",
+}
 
 
 def score_file(

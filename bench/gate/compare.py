@@ -36,6 +36,7 @@ RULES = {
     "init-variance": Rule(EXACT, 1e-3, parts=("max", "mean")),
     "mpii-pckh": Rule(STATISTICAL, 2.0),
     "lsp-pck": Rule(STATISTICAL, 2.0),
+    "lsp-pckh": Rule(STATISTICAL, 2.0),
     "lsp-pcp": Rule(STATISTICAL, 2.0),
     "occluded-limb": Rule(STATISTICAL, 2.0),
     "cifar10-error": Rule(STATISTICAL, 0.5),

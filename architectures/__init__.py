@@ -71,7 +71,8 @@ def catalogue() -> dict[str, Architecture]:
 def describe(name: str, **overrides: Any) -> Architecture:
     """The row called `name`, or of a builder in a file, with some options changed.
 
-    `overrides` are options of the builder, and `input` (one side, or height and width).
+    `overrides` are options of the builder, `input` (one side, or height and width), and `initialization`: a name
+    of architectures.initialization, with which `create` draws the network instead of its own way.
     """
     row = _external(name) if ".py:" in name else catalogue().get(name)
     if row is None:
@@ -98,8 +99,15 @@ def create(row: Architecture | str, **overrides: Any) -> "nn.Module":
         overrides = {}
     build = _function(row.builder)
     options = {**row.options, **overrides}
+    drawn = options.pop("initialization", "")
     _check_options(row.name, build, options)
     network = build(**options)
+    if drawn:
+        import torch
+
+        from architectures.initialization import initialize
+
+        initialize(network, drawn, seed=torch.initial_seed())
     network.register_forward_pre_hook(partial(_check_images, row))
     return network
 

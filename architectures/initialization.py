@@ -34,13 +34,16 @@ def initialize(
     "torch" is uniform within 1/sqrt(n_i), biases too; the others are normal with zero biases. Branch-aware needs
     the number of summed inputs C_i and of branches C_o of each layer: "code-tag" takes C_i from the tag that the
     authors' code puts on one layer of each pyramid and 1 elsewhere; "graph" finds both by a run of the network on
-    an `example_input` of N x 3 x h x w (its shape counts, not its values).
+    an `example_input` of N x 3 x h x w (its shape counts, not its values). A network on the meta device has nothing
+    to draw.
     """
     if name not in NAMES:
         raise ArchitectureError(f"There is no initialization {name!r}; allowed are {', '.join(NAMES)}.")
     if mode not in MODES:
         raise ArchitectureError(f"There is no mode {mode!r} of counting branches; allowed are {', '.join(MODES)}.")
     layers = {place: module for place, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    if any(module.weight.is_meta for module in layers.values()):
+        return
     if name == "branch-aware" and mode == "graph":
         counts = count_branches(network, example_input)
     else:

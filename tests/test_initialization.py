@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from architectures import ArchitectureError, catalogue, create
+from architectures import ArchitectureError, catalogue, create, describe
 from architectures.initialization import MODES, NAMES, count_branches, initialize
 from architectures.layers import Residual
 from architectures.pyramid import pyranet
@@ -158,6 +158,20 @@ def test_one_seed_gives_one_network():
         initialize(network, "msr", seed=seed)
     first, same, other = (network.stacks[0].score.weight for network in networks)
     assert torch.equal(first, same) and not torch.equal(first, other)
+
+
+def test_row_with_an_initialization():
+    """Drawn from torch's seed, as everything else of a network is; its name says so."""
+    row = describe("hourglass-1", width=1 / 8, initialization="xavier")
+    assert row.name == "hourglass-1@initialization=xavier,width=0.125"
+    torch.manual_seed(3)
+    network, twin = create(row), create("hourglass-1", width=1 / 8)
+    initialize(twin, "xavier", seed=3)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True))
+    with pytest.raises(ArchitectureError, match="allowed are"):
+        create(describe("hourglass-1", initialization="he"))
+    with torch.device("meta"):
+        assert sum(parameter.numel() for parameter in create(row).parameters()) > 0  # nothing to draw, nothing breaks
 
 
 def test_unknown_names_are_refused():

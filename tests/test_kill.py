@@ -1,6 +1,6 @@
 """kill -9 at random moments: no partial step is ever visible, and the next call finishes with the same numbers.
 
-REPOSE_KILLS says how many kills there are (default 10).
+REPOSE_KILLS says how many kills there are (default 10), REPOSE_KILL_SEED which moments they fall on (default 0).
 """
 
 import multiprocessing
@@ -21,6 +21,7 @@ from bench.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS
 from bench.training import train as training
 
 KILLS = int(os.environ.get("REPOSE_KILLS", "10"))
+SEED = int(os.environ.get("REPOSE_KILL_SEED", "0"))
 SAME_BYTES = ("pixels.npy", "weights.safetensors", "predictions.npz", "measurements.jsonl", "samples.npz")
 NEVER_KILLED = 120.0  # seconds
 
@@ -107,7 +108,7 @@ def test_kills_of_a_run(whole, tmp_path):
     seconds = finished(tmp_path, RUN)  # of the second one: the first waits for the imports
     everything = check(whole / "runs", whole / "runs")
     assert everything >= 2 + 2 + 2 + 5 and check(tmp_path / "runs", whole / "runs") == everything
-    chance, kills, moments = random.Random(0), 0, set()
+    chance, kills, moments = random.Random(SEED), 0, set()
     while kills < KILLS:
         shutil.rmtree(tmp_path / "runs")
         while kills < KILLS and killed(tmp_path, RUN, chance.uniform(0.02, seconds)):
@@ -125,7 +126,7 @@ def test_kills_of_a_report(whole):
     seconds = finished(whole, REPORT)
     names = files(whole / "site")
     assert "index.html" in names
-    chance = random.Random(1)
+    chance = random.Random(SEED)
     for _ in range(max(2, KILLS // 5)):
         shutil.rmtree(whole / "site", ignore_errors=True)
         stopped = killed(whole, REPORT, chance.uniform(0.02, seconds))

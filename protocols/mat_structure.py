@@ -20,19 +20,20 @@ DEPTH = 32  # of matrices in cells in cells; the MPII release has nine
 Element = tuple[int, memoryview]  # type, content
 
 
-def check(path: Path, limit: int) -> None:
+def check(path: Path, limit: int) -> int:
     """Raise DataError unless every element fits into the one around it and is of a type that may be there.
 
-    `limit`: bytes that all compressed elements together may have once inflated. Files of version 4 pass: they
-    have neither compression nor nested elements.
+    `limit`: bytes that all compressed elements together may have once inflated. Returns how many matrices there
+    are, those in cells and structures included. Files of version 4 pass: they have neither compression nor nested
+    elements.
     """
     content = memoryview(path.read_bytes())
     if 0 in content[:4]:
-        return
+        return 0
     order = {b"IM": "little", b"MI": "big"}.get(bytes(content[126:128]))
     if order is None:
         raise _damaged(path, "its header does not say the order of bytes")
-    place = 128
+    place, matrices = 128, 0
     while place < len(content):
         kind, size = _words(path, content[place : place + 8], order)
         body = content[place + 8 : place + 8 + size]
@@ -44,13 +45,14 @@ def check(path: Path, limit: int) -> None:
             body = inflated[8 : 8 + size]
         if kind != MATRIX or len(body) < size:
             raise _damaged(path, "a variable is cut off")
-        _check_matrix(path, body, order, DEPTH)
+        matrices += _check_matrix(path, body, order, DEPTH)
+    return matrices
 
 
-def _check_matrix(path: Path, body: memoryview, order: str, depth: int) -> None:
-    """Flags, size, name, then what the class of the matrix holds; matrices in it likewise."""
+def _check_matrix(path: Path, body: memoryview, order: str, depth: int) -> int:
+    """Flags, size, name, then what the class of the matrix holds; matrices in it likewise. Returns their number."""
     if not body:
-        return  # an empty cell
+        return 1  # an empty cell
     parts = _elements(path, body, order)
     if depth == 0 or len(parts) < 3 or [kind for kind, _ in parts[:2]] != [6, 5] or parts[2][0] not in INTEGERS:
         raise _damaged(path, "a variable has no flags, size and name, or lies too deep")
@@ -63,9 +65,7 @@ def _check_matrix(path: Path, body: memoryview, order: str, depth: int) -> None:
         raise _damaged(path, "a variable holds complex numbers, whose imaginary parts would be lost")
     if allowed is not CONTENT[SPARSE] and math.prod(sides) > len(body):
         raise _damaged(path, "a variable is said to be larger than what it holds")
-    for kind, content in parts[3:]:
-        if kind == MATRIX:
-            _check_matrix(path, content, order, depth - 1)
+    return 1 + sum(_check_matrix(path, content, order, depth - 1) for kind, content in parts[3:] if kind == MATRIX)
 
 
 def _elements(path: Path, body: memoryview, order: str) -> list[Element]:

@@ -5,19 +5,32 @@ COCO keypoint results are read by coco_results.
 """
 
 import math
+from collections import Counter
 from itertools import permutations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from protocols import joint_names
 from protocols.arrays import load
-from protocols.datasets.mpii_files import SHORT_NAMES
 from protocols.errors import DataError
 from protocols.people import People, Predictions
 
 # Names under which coordinates are stored, in files of: this suite; hourglass, HRNet and MSPN; CPM; Tompson et al.
 NAMES = ("keypoints", "preds", "prediction_all", "pos_pred_src", "predictions", "pred", "")
-JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints")
+JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints", "keypoint_names")
+# What names the rows; `ids` may also hold numbers from 0. The others are HRNet's, Newell's and other lists of images.
+ROW_NAMES = ("ids", "image", "images", "imgname", "image_name", "file_name", "filename", "img_paths")
+WIDTHS = (2, 3)  # x and y, and perhaps a score
+TRAINING_CODE = 5  # Newell's training code: x and y in the image, x and y in the heatmap, score
+# Row counts that say which people a file is about.
+COUNTS = {
+    2958: "It has as many rows as MPII has validation people.",
+    11731: "It has as many rows as MPII has test people, whose annotation is withheld.",
+    22246: "It has as many rows as HRNet's list of MPII's training people.",
+    2000: "It has as many rows as LSP has images; the test images are its rows 1000 to 1999 (from 0).",
+    10000: "It has as many rows as LSPET has images; the hold-out is its rows 9000 to 9999 (from 0).",
+}
 
 
 def read(path: Path, people: People) -> Predictions:
@@ -29,28 +42,42 @@ def read(path: Path, people: People) -> Predictions:
     frame (`origin`: 0 or 1); otherwise rows and joints are the people's, and so is the frame.
     Raises DataError, naming file and place, for whatever cannot be read in exactly one way.
     """
-    arrays = load(path)
-    name, array = _coordinates(path, arrays)
+    arrays = {name: _without_ones(array) for name, array in load(path).items()}
+    key, ids = _row_names(arrays)
+    rows = len(people) if ids is None else ids.size
+    name, array = _coordinates(path, arrays, rows, people)
     joints = _joint_names(arrays, array)
+    if key != "ids" and ids is not None and ids.size not in array.shape:  # names of something else
+        ids, rows = None, len(people)
     fixed = name in ("keypoints", "") and path.suffix != ".mat"
-    array = _axes(path, name, array, _rows(arrays, people), len(joints or people.skeleton.joints), fixed)
+    array = _axes(path, name, array, rows, len(joints or people.skeleton.joints), fixed)
     array = _numbers(path, name, array, people)
     array = _columns(path, array, joints, people)
-    array = _order(path, array, arrays.get("ids"), people)
+    array = _order(path, array, ids, people, named=key == "ids")
     keypoints, notes = _frame(path, array[..., :2], arrays.get("origin"), people)
     scores = array[..., 2] if array.shape[-1] == 3 else None
+    notes |= {"left out": f"{rows - len(people)} rows of other images"} if rows > len(people) else {}
     return Predictions(keypoints, scores, source=path.name, notes={"people": len(array), "array": name} | notes)
 
 
-def _coordinates(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, np.ndarray]:
-    """The one array that holds the coordinates: by its name, or because no other has three axes."""
-    named = [name for name in NAMES if name in arrays]
-    candidates = named or [name for name, array in arrays.items() if array.ndim == 3 and array.dtype.kind in "fiu"]
+def _without_ones(array: np.ndarray) -> np.ndarray:
+    """Four axes of which one is of length 1 are three."""
+    return array.squeeze(array.shape.index(1)) if array.ndim == 4 and 1 in array.shape else array
+
+
+def _coordinates(path: Path, arrays: dict[str, np.ndarray], rows: int, people: People) -> tuple[str, np.ndarray]:
+    """The one array that holds the coordinates: of those that fit the one with a known name, or the only one."""
+    numeric = {name: array for name, array in arrays.items() if array.ndim == 3 and array.dtype.kind in "fiu"}
+    joints = {name: len(_joint_names(arrays, array) or people.skeleton.joints) for name, array in numeric.items()}
+    fitting = [name for name, array in numeric.items() if _orders(name, array.shape, rows, joints[name])]
+    known = [name for name in fitting or arrays if name.lower() in NAMES]
+    candidates = known or fitting or list(numeric)
     if len(candidates) != 1:
         raise DataError(
             what=f"{path.name}: {'no array' if not candidates else 'more than one array'} could be the predictions.",
             expected=f"One array called {', '.join(filter(None, NAMES))}; found {', '.join(arrays) or 'none'}.",
-            cause="An annotation file, or several sets of predictions in one file.",
+            cause="An annotation file, several sets of predictions in one file, people whose numbers of joints differ, "
+            "or cells and structures of MATLAB 7.3, which are not read.",
             next_step="Store them alone: numpy.savez(path, keypoints=array), people x joints x 2.",
         )
     return candidates[0], arrays[candidates[0]]
@@ -61,9 +88,17 @@ def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] 
     for key in JOINT_NAMES:
         names = arrays.get(key)
         if names is not None and names.dtype.kind in "US" and names.size in array.shape:
-            texts = [text.strip() for text in _texts(names)]
-            return [SHORT_NAMES.get(text.lower(), text) for text in texts]
+            return [joint_names.joint(text) for text in _texts(names)]
     return None
+
+
+def _row_names(arrays: dict[str, np.ndarray]) -> tuple[str, np.ndarray | None]:
+    """The array that names the rows, and its key; texts only, but for `ids`."""
+    for key in ROW_NAMES:
+        names = arrays.get(key)
+        if names is not None and (key == "ids" or (names.dtype.kind in "US" and names.ndim)):
+            return key, names
+    return "", None
 
 
 def _texts(names: np.ndarray) -> list[str]:
@@ -71,19 +106,22 @@ def _texts(names: np.ndarray) -> list[str]:
     return [n.decode(errors="replace") if isinstance(n, bytes) else n for n in names.ravel().tolist()]
 
 
-def _rows(arrays: dict[str, np.ndarray], people: People) -> int:
-    return arrays["ids"].size if "ids" in arrays else len(people)
+def _orders(name: str, shape: tuple[int, ...], rows: int, joints: int) -> set[tuple[int, ...]]:
+    """The orders in which three axes are people, joints and coordinates."""
+    widths = (*WIDTHS, TRAINING_CODE) if name == "preds" else WIDTHS
+    wanted = {(rows, joints, width) for width in widths}
+    orders = permutations(range(3)) if len(shape) == 3 else ()  # twelve axes have half a billion orders
+    return {order for order in orders if tuple(shape[i] for i in order) in wanted}
 
 
 def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool) -> np.ndarray:
     """People x joints x 2 or 3, if the axes fit in exactly one way."""
-    wanted = ((rows, joints, 2), (rows, joints, 3))
-    orders = permutations(range(3)) if array.ndim == 3 else ()  # twelve axes have half a billion orders
-    fits = {order for order in orders if tuple(array.shape[i] for i in order) in wanted}
+    fits = _orders(name, array.shape, rows, joints)
     if fixed:
         fits &= {tuple(range(array.ndim))}
     if len(fits) == 1:
-        return array.transpose(fits.pop())
+        array = array.transpose(fits.pop())
+        return array[..., [0, 1, 4]] if array.shape[2] == TRAINING_CODE else array
     shape = "x".join(map(str, array.shape))
     if fits:
         raise DataError(
@@ -107,9 +145,12 @@ def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> s
         return "Coordinates of a person in one row, or a single person."
     if fixed and sorted(shape) in (sorted((rows, joints, 2)), sorted((rows, joints, 3))):
         return "Axes in another order than people, joints, x and y."
+    if 17 in shape and joints != 17:
+        return "COCO's 17 joints; its keypoint results are scored with --protocol coco-ap."
     if rows in shape:
-        return f"Another set of joints: the people have {joints}."
-    return f"Predictions for another split, or a part of it: there are {rows} people."
+        return f"Another set of joints: the people have {joints}. Joints that the file names are found by name."
+    told = next((COUNTS[side] for side in shape if side in COUNTS), "")
+    return f"Predictions for another split, or a part of it: there are {rows} people. {told}".strip()
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.ndarray:
@@ -158,26 +199,47 @@ def _columns(path: Path, array: np.ndarray, joints: list[str] | None, people: Pe
     return columns
 
 
-def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People) -> np.ndarray:
-    """Rows in the people's order, by number or by image name."""
+def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People, named: bool) -> np.ndarray:
+    """Rows in the people's order, by number or by image name; rows of other images are left out.
+
+    `named`: the file calls them ids. Names that are only there beside the predictions are not looked at where the
+    people have none, and where an image has several people they must be in the people's order.
+    """
     if ids is None:
         return array
-    if ids.size != len(people) or ids.dtype.kind not in "USfiu":
-        rows = []
-    elif ids.dtype.kind in "US":
-        known = {name.rpartition("/")[2]: row for row, name in enumerate(people.images)}
-        texts = [text.rpartition("/")[2] for text in _texts(ids)]
-        rows = [known.get(text, -1) for text in texts] if len(known) == len(people) else []
+    if ids.dtype.kind in "US":
+        names = [PurePosixPath(name).stem for name in people.images]
+        texts = [PurePosixPath(text.replace("\\", "/")).stem for text in _texts(ids)]
+        if texts == names or not (named or any(names)):
+            return array
+        rows = _found_once(names, texts)
     else:
-        rows = [int(i) if math.isfinite(i) and i == int(i) else -1 for i in ids.ravel().tolist()]
-    if sorted(rows) != list(range(len(people))):
+        rows = _numbered(ids, len(people))
+    if rows is None:
         raise DataError(
             what=f"{path.name}: its {ids.size} ids are not those of the {len(people)} people, each once.",
             expected="Row numbers from 0, or image names where every image has one person.",
             cause="Predictions for another split or a part of it, ids from 1, or an id twice.",
             next_step="Write ids = 0, 1, 2, ... in the order of the annotation.",
         )
-    return array[np.argsort(rows)]
+    return array[rows]
+
+
+def _found_once(names: list[str], texts: list[str]) -> list[int] | None:
+    """For each name its place among the texts; None unless every name is there once, and every person has another."""
+    often = Counter(texts)
+    if len(set(names)) < len(names) or any(often[name] != 1 for name in names):
+        return None
+    places = {text: place for place, text in enumerate(texts)}
+    return [places[name] for name in names]
+
+
+def _numbered(ids: np.ndarray, people: int) -> np.ndarray | None:
+    """For each person the place of its number; None unless the numbers are 0, 1, 2, ... in any order."""
+    if ids.size != people or ids.dtype.kind not in "fiu":
+        return None
+    numbers = [int(i) if math.isfinite(i) and i == int(i) else -1 for i in ids.ravel().tolist()]
+    return np.argsort(numbers) if sorted(numbers) == list(range(people)) else None
 
 
 def _frame(

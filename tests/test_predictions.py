@@ -184,8 +184,8 @@ def test_what_the_file_holds_must_be_clear(tmp_path):
     refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS, origin=2), "origin is 2")
     refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS.astype(str)), "holds <U")
     refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS + 1j), "holds complex128")
-    error = refused(dump(tmp_path / "a.json", [{"image_id": 1, "keypoints": [0] * 51}]), "list of objects")
-    assert "coco-ap" in error.next_step
+    error = refused(dump(tmp_path / "a.json", [{"image_id": 1, "keypoints": [0] * 51}]), "1x17x3")
+    assert "coco-ap" in error.cause
 
 
 class Boom:

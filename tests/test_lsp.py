@@ -87,6 +87,22 @@ def test_both_orders_of_axes_are_read(real_data, tmp_path):
     assert lsp.people("test", tmp_path).fingerprint == lsp.people("test", real_data).fingerprint
 
 
+def test_a_file_that_says_its_own_split(tmp_path):
+    """Five images, two to train on: the files and people of the others are number 3 to 5."""
+    (tmp_path / "lsp").mkdir()
+    joints = np.arange(3.0 * 14 * 5).reshape(3, 14, 5)
+    joints[2] = 0
+    scipy.io.savemat(tmp_path / "lsp/joints.mat", {"joints": joints, "training": 2})
+    train, test = (lsp.people(split, tmp_path) for split in ("train", "test"))
+    assert test.images == ("images/im0003.jpg", "images/im0004.jpg", "images/im0005.jpg")
+    assert train.images == ("images/im0001.jpg", "images/im0002.jpg")
+    np.testing.assert_array_equal(test.keypoints, joints[:2, :, 2:].T)
+    scipy.io.savemat(tmp_path / "lsp/joints.mat", {"joints": joints, "training": 0})
+    assert len(lsp.people("test", tmp_path)) == 5
+    with pytest.raises(DataError, match="nobody in this split: 0 of its 5"):
+        lsp.people("train", tmp_path)
+
+
 def test_not_finite(tmp_path):
     (tmp_path / "lsp").mkdir()
     joints = np.ones((3, 14, 2000))

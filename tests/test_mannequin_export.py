@@ -10,6 +10,7 @@ from pycocotools.coco import COCO as OfficialCoco
 from pycocotools.cocoeval import COCOeval
 from scipy.io import loadmat
 
+from protocols.datasets import lsp
 from protocols.datasets.mannequin import people, render
 from protocols.datasets.mannequin_export import export
 from protocols.datasets.mannequin_scene import annotate
@@ -64,6 +65,15 @@ def test_hrnet_json_is_raw(folder):
         drawn = render(annotate(2, row))
         assert picture.shape == drawn.shape
         assert np.abs(picture.astype(int) - drawn).mean() < 8  # JPEG
+
+
+def test_lsp_is_read_back(folder):
+    """The same people as those of mannequin/val, with LSP's joints, counted from 1."""
+    read, truth = lsp.people("test", folder), people("val", skeleton="lsp", count=COUNT)
+    np.testing.assert_allclose(read.keypoints, truth.keypoints + 1)
+    assert read.read_image(0).shape == truth.read_image(0).shape
+    with pytest.raises(DataError, match="nobody in this split"):
+        lsp.people("train", folder)
 
 
 def test_lsp_axes_and_flags(folder):

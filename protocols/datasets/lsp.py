@@ -10,7 +10,8 @@ from protocols.errors import DataError
 from protocols.keypoints import LSP
 from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
 
-SPLITS = {"train": slice(0, 1000), "test": slice(1000, 2000)}
+SPLITS = ("train", "test")
+IMAGES, TRAINING = 2000, 1000  # the first 1,000 are to train on
 CONVENTIONS = {"person-centric": "joints", "observer-centric": "oc_joints"}  # -> variable of the file
 
 
@@ -21,7 +22,9 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
     "test-observer-centric", so that the two never meet in one table, and can be asked for so.
     Centre and scale follow the suite's rule, image centre and max(height, width) / 200, and are NaN
     where an image is absent.
-    Raises DataError for an unknown split or convention, an absent file, or one of another layout.
+    A file of another number of images says by the variable `training` how many of them, at its start, are to
+    train on, as that of `bench data mannequin` does. Raises DataError for an unknown split or convention, an absent
+    file, or one of another layout.
     """
     if split.endswith("-observer-centric"):
         split, convention = split.removesuffix("-observer-centric"), "observer-centric"
@@ -29,8 +32,8 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
         if given not in known:
             raise DataError(f"lsp has no {word} {given!r}.", expected=f"One of: {', '.join(known)}.")
     path = annotation_file(data / "lsp", ("joints_pc_oc.mat", "joints.mat"))
-    joints = joint_array(path, CONVENTIONS[convention], count=2000)[SPLITS[split]]
-    names = images.find(data / "lsp/images", [f"im{i + 1:04d}" for i in range(*SPLITS[split].indices(2000))])
+    joints, numbers = split_of(path, CONVENTIONS[convention], SPLITS.index(split), IMAGES, TRAINING)
+    names = images.find(data / "lsp/images", [f"im{number:04d}" for number in numbers])
     visibility = np.where(joints[..., 2] == 1, OCCLUDED, VISIBLE).astype(np.uint8)  # LSP: 1 means occluded
     named = split if convention == "person-centric" else f"{split}-{convention}"
     return assemble("lsp", named, data / "lsp/images", names, joints[..., :2], visibility, {"convention": convention})
@@ -49,9 +52,30 @@ def annotation_file(folder: Path, names: tuple[str, ...]) -> Path:
     )
 
 
-def joint_array(path: Path, variable: str, count: int) -> np.ndarray:
-    """N x 14 x 3 float64 from 3 x 14 x N (LSP) or 14 x 3 x N (LSPET)."""
+def split_of(path: Path, variable: str, half: int, count: int, training: int) -> tuple[np.ndarray, range]:
+    """N x 14 x 3 float64 of the first `training` of `count` images, or (`half` 1) the others, and their numbers from 1.
+
+    The file may have another count of images if it says how many are to train on.
+    """
     arrays = load(path)
+    said = arrays.get("training")
+    sides = (arrays[variable].shape if variable in arrays else ()) or (count,)
+    if said is not None and said.size == 1 and said.item() in range(sides[-1] + 1):
+        training, count = int(said.item()), sides[-1]
+    joints = _joints(path, arrays, variable, count)
+    rows = range(count)[training:] if half else range(count)[:training]
+    if not rows:
+        raise DataError(
+            what=f"{path.name} has nobody in this split: {training} of its {count} images are to train on.",
+            expected="At least one image.",
+            cause="A file of one split, as `bench data mannequin` writes it.",
+            next_step="Choose the other split.",
+        )
+    return joints[rows.start : rows.stop], range(rows.start + 1, rows.stop + 1)
+
+
+def _joints(path: Path, arrays: dict[str, np.ndarray], variable: str, count: int) -> np.ndarray:
+    """N x 14 x 3 float64 from 3 x 14 x N (LSP) or 14 x 3 x N (LSPET)."""
     if variable not in arrays:
         raise DataError(
             what=f"{path.name} has no variable {variable}.",

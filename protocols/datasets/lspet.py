@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from protocols.datasets import images
-from protocols.datasets.lsp import annotation_file, assemble, joint_array
+from protocols.datasets.lsp import annotation_file, assemble, split_of
 from protocols.errors import DataError
 from protocols.people import ABSENT, VISIBLE, People
 
-SPLITS = {"train": slice(0, 9000), "holdout": slice(9000, 10000)}  # the hold-out is this suite's, not the authors'
+SPLITS = ("train", "holdout")
+IMAGES, TRAINING = 10000, 9000  # the hold-out is this suite's, not the authors'
 
 
 def people(split: str, data: Path) -> People:
@@ -21,7 +22,7 @@ def people(split: str, data: Path) -> People:
     if split not in SPLITS:
         raise DataError(f"lspet has no split {split!r}.", expected=f"One of: {', '.join(SPLITS)}.")
     path = annotation_file(data / "lspet", ("joints.mat",))
-    joints = joint_array(path, "joints", count=10000)[SPLITS[split]]
-    names = images.find(data / "lspet/images", [f"im{i + 1:05d}" for i in range(*SPLITS[split].indices(10000))])
+    joints, numbers = split_of(path, "joints", SPLITS.index(split), IMAGES, TRAINING)
+    names = images.find(data / "lspet/images", [f"im{number:05d}" for number in numbers])
     visibility = np.where(joints[..., 2] == 1, VISIBLE, ABSENT).astype(np.uint8)
     return assemble("lspet", split, data / "lspet/images", names, joints[..., :2], visibility, {})

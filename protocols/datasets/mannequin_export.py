@@ -43,7 +43,7 @@ def export(out: Path, count: int, split: str = "val") -> tuple[Path, ...]:
         picture = _jpeg(render(person))
         for name in _image_paths(split, number):
             _write(out / name, picture)
-    contents = _mpii(people, split) | _lsp(people) | _coco(people, split)
+    contents = _mpii(people, split) | _lsp(people, split) | _coco(people, split)
     for name, content in contents.items():
         _write(out / name, content)
     return tuple(out / name for name in contents)
@@ -113,11 +113,14 @@ def _torso_angle(people: list[Mannequin]) -> np.ndarray:
     return np.degrees(np.arctan2(torso[:, 0], -torso[:, 1]))
 
 
-def _lsp(people: list[Mannequin]) -> dict[str, bytes]:
-    """`joints`, 3 x 14 x N, person-centric; the third row is 1 where occluded (or outside: LSP leaves no joint out)."""
+def _lsp(people: list[Mannequin], split: str) -> dict[str, bytes]:
+    """`joints`, 3 x 14 x N, person-centric; the third row is 1 where occluded (or outside: LSP leaves no joint out).
+
+    `training` says how many are to train on, since they are not LSP's 2,000.
+    """
     keypoints, visibility = (np.stack(a) for a in zip(*(person.skeleton("lsp") for person in people), strict=True))
     joints = np.concatenate([keypoints + 1, (visibility != VISIBLE)[..., None]], axis=2)  # N x 14 x 3
-    mat = {"joints": joints.transpose(2, 1, 0)}
+    mat = {"joints": joints.transpose(2, 1, 0), "training": float(len(people) * (split == "train"))}
     return {"lsp/joints.mat": _bytes_of(lambda file: scipy.io.savemat(file, mat, do_compression=True))}
 
 

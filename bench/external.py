@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.cell import Cell, check_options
 from bench.errors import DATA, Problem
-from bench.gallery import gallery
+from bench.gallery import pictures
 from bench.listing import place, print_measurements, quantity
 from bench.plan import MISSING, Task
 from bench.publish import publish_cell
@@ -50,7 +50,7 @@ def score_file(
     check_options(rules, options)
     where = place(dataset or HOME.get(protocol, rules.datasets[0]))
     started = time.perf_counter()
-    scores, pictures, fingerprint, more = _score(file, rules, where, data, options, variants)
+    scores, files, fingerprint, more = _score(file, rules, where, data, options, variants)
     cell = Cell(name or file.stem, protocol, *where, options=options)
     inputs = {
         "protocol": protocol,
@@ -63,7 +63,7 @@ def score_file(
     seconds = {"score": time.perf_counter() - started}
     with store.lock(CELLS, task.key, wait=True):
         store.sweep(CELLS, task.key)
-        publish_cell(task, store, "cpu", scores, seconds, pictures, source="predictions")
+        publish_cell(task, store, "cpu", scores, seconds, files, source="predictions")
     document = store.read(CELLS, task.key, "cell.json")
     outcome = {"measurements": measurements(store, task.key), "cells": [document], "warnings": list(scores.warnings)}
     if against:
@@ -94,8 +94,8 @@ def _rules(protocol: str, file: Path) -> Protocol:
 
 def _score(
     file: Path, rules: Protocol, where: tuple[str, str], data: Path, options: dict[str, Any], variants: bool
-) -> tuple[Scores, bytes, str, dict[str, Any]]:
-    """Scores, a gallery, the fingerprint of the ground truth, and the variants if asked for."""
+) -> tuple[Scores, dict[str, bytes], str, dict[str, Any]]:
+    """Scores, pictures, the fingerprint of the ground truth, and the variants if asked for."""
     if "detections" in options:
         raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
     if rules.name == "coco-ap" and where[0] == "coco":
@@ -108,7 +108,7 @@ def _score(
         results = coco_results.read(file, truth)
         scores = coco_ap.score(results, truth, **options)
         scores = replace(scores, warnings=scores.warnings + coco_diagnosis.warnings(results, truth))
-        return scores, b"", truth.fingerprint, {}
+        return scores, {}, truth.fingerprint, {}
     from protocols import diagnosis
     from protocols import predictions as files
 
@@ -124,7 +124,7 @@ def _score(
         if not hasattr(module, "variants"):
             raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
         more["variants"] = [asdict(row) for row in module.variants(predictions, people)]
-    return scores, gallery(people, predictions), people.fingerprint, more
+    return scores, pictures(people, predictions), people.fingerprint, more
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:

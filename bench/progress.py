@@ -3,15 +3,18 @@
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LINE_EVERY = 10.0  # seconds between plain lines of one step
+TAIL = 20  # lines that a cell keeps
 
 Step = Callable[..., None]  # (done, total, text="")
 
 
 _lines_only = False
+_last: deque[str] = deque(maxlen=TAIL)
 
 
 def only_lines() -> None:
@@ -20,8 +23,19 @@ def only_lines() -> None:
     _lines_only = True
 
 
+def forget() -> None:
+    """A new cell begins, with a log of its own."""
+    _last.clear()
+
+
+def tail() -> str:
+    """The last lines of this cell's log."""
+    return "".join(f"{line}\n" for line in _last)
+
+
 def say(text: str) -> None:
     """One line for the user; of the processes of torchrun, the first one speaks."""
+    _last.append(text)
     if _speaks():
         print(text, file=sys.stderr, flush=True)
 
@@ -61,9 +75,11 @@ def _bar(label: str) -> Iterator[Step]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
+    started = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
         task = progress.add_task(label, total=None, text="")
         yield lambda done, total, text="": progress.update(task, completed=done, total=total, text=text)
+    _last.append(_ended(label, started))
 
 
 @contextmanager
@@ -77,4 +93,8 @@ def _lines(label: str) -> Iterator[Step]:
             say(f"{label}  {done}/{total}  {text}".rstrip())
 
     yield update
-    say(f"{label}  done in {time.monotonic() - started:.1f} s")
+    say(_ended(label, started))
+
+
+def _ended(label: str, started: float) -> str:
+    return f"{label}  done in {time.monotonic() - started:.1f} s"

@@ -1,15 +1,18 @@
 """What a cell keeps: its measurements, its inputs, where they come from, and what a reader may want to see."""
 
 import json
+import shutil
 from typing import Any
 
-from bench import provenance, score
-from bench.cell import CLEAN, Cell, weights_in
+from bench import progress, provenance, score
+from bench.cell import CLEAN, COVERED, Cell, weights_in
 from bench.plan import Task
 from bench.predict import archive
-from bench.store import CELLS, WEIGHTS, Store, content_key
+from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training import recipe as recipes
 from protocols.scores import Scores
+
+ATTENTION = "attention.webp"  # kept with the predictions: only where a network predicts are its maps at hand
 
 
 def publish_cell(
@@ -18,10 +21,10 @@ def publish_cell(
     device: str,
     scores: Scores,
     seconds: dict[str, float],
-    pictures: bytes = b"",
+    files: dict[str, bytes] | None = None,
     source: str = "measured",
 ) -> None:
-    """Write the measurements of a cell and everything a reader may want to see of it."""
+    """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
     cell = task.cell
     name = cell.row.name if source == "measured" else cell.architecture
     rows = score.rows(scores.values, cell.rules, name, cell.dataset, cell.split, cell.seed, task.key, source)
@@ -29,12 +32,17 @@ def publish_cell(
     with store.publish(CELLS, task.key) as folder:
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
         (folder / "measurements.jsonl").write_text(lines)
+        (folder / "log.txt").write_text(progress.tail())
         if scores.curve:
             (folder / "curve.csv").write_text(score.curve_csv(scores))
         if scores.samples:
             (folder / "samples.npz").write_bytes(archive(**scores.samples))
-        if pictures:
-            (folder / "gallery.webp").write_bytes(pictures)
+        for file, content in (files or {}).items():
+            (folder / file).write_bytes(content)
+        if CLEAN in task.inputs and source == "measured":
+            predicted = store.folder(PREDICTIONS, content_key(task.inputs.get(COVERED, task.inputs[CLEAN])))
+            if (predicted / ATTENTION).is_file():
+                shutil.copyfile(predicted / ATTENTION, folder / ATTENTION)
         if source == "measured" and cell.dataset and not cell.weights:
             trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())

@@ -11,7 +11,7 @@ import msgspec
 import architectures
 from bench.errors import NOTHING, Problem
 from bench.paired import paired
-from bench.plan import FRESH, STALE, Task
+from bench.plan import FAILED, FRESH, STALE, Task
 from bench.publish import describe
 from bench.store import CELLS, Store
 from protocols import PROTOCOLS
@@ -30,7 +30,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     others = [document for document in _newest(documents) if tuple(document["identity"]) not in planned]
     fresh = [documents[task.key] for task in tasks if task.state == FRESH]
     cells = [_finished(document, store) for document in fresh + others]
-    cells += [_unfinished(task) for task in tasks if task.state != FRESH]
+    cells += [_unfinished(task, store) for task in tasks if task.state != FRESH]
     ranked = [cell for cell in cells if cell["state"] == FRESH]
     return Snapshot(
         measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
@@ -85,11 +85,19 @@ def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:
     current = PROTOCOLS[document["protocol"]].version
     measured = document["inputs"]["version"]
     why = "" if measured == current else f"protocol version {measured} -> {current}"
-    folder = str(store.folder(CELLS, document["cell"]))
-    return {**document, "state": STALE if why else FRESH, "why": why, "step": "score" if why else "", "folder": folder}
+    folder = store.folder(CELLS, document["cell"])
+    log = folder / "log.txt"
+    state = {"state": STALE if why else FRESH, "why": why, "step": "score" if why else ""}
+    return {**document, **state, "folder": str(folder), "log": log.read_text() if log.is_file() else ""}
 
 
-def _unfinished(task: Task) -> dict[str, Any]:
-    """A cell of the matrix that is not there, with the reason."""
+def _unfinished(task: Task, store: Store) -> dict[str, Any]:
+    """A cell of the matrix that is not there, with the reason, and what was tried."""
     document = describe(task, "measured")
-    return {**document, "state": task.state, "why": task.why, "step": task.step, "provenance": {}, "folder": ""}
+    tried = (store.failure(task.key) if task.state == FAILED else None) or {}
+    made = {
+        "provenance": {"command": tried["command"]} if "command" in tried else {},
+        "log": tried.get("log", ""),
+        "folder": "",
+    }
+    return {**document, "state": task.state, "why": task.why, "step": task.step, **made}

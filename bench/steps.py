@@ -15,13 +15,14 @@ from torch import nn
 import architectures
 from architectures import weights as weight_files
 from bench import progress, provenance, score
+from bench.attention import attention
 from bench.cell import CLEAN, COVERED, Cell, box_options, weights_in, weights_inputs
 from bench.errors import DATA, Problem
-from bench.gallery import gallery
+from bench.gallery import pictures
 from bench.plan import Task
 from bench.predict import archive, predict
 from bench.progress import timed
-from bench.publish import publish_cell
+from bench.publish import ATTENTION, publish_cell
 from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training import distributed
 from bench.training import recipe as recipes
@@ -52,23 +53,24 @@ class Bench:
 
 def finish(task: Task, bench: Bench) -> None:
     """All the steps that a cell still needs."""
+    progress.forget()
     cell = task.cell
     seconds: dict[str, float] = {}
     if cell.rules.needs == "network":
         measured = _measure_trained(task, bench, seconds) if cell.dataset else _measure(cell, bench, seconds)
-        scores, pictures = measured, b""
+        scores, files = measured, {}
     elif cell.protocol == "cifar10-error":
-        scores, pictures = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), b""
+        scores, files = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), {}
     else:
         people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, cell.limit, **box_options(cell))
         predictions = _predictions(cell, task.inputs[CLEAN], people, bench, seconds)
         if COVERED in task.inputs:
-            scores, pictures = _score_covered(task, people, predictions, bench, seconds)
+            scores, files = _score_covered(task, people, predictions, bench, seconds)
         else:
             with timed(seconds, "score"):
                 scores = score.score_predictions(cell.protocol, predictions, people, cell.options)
-            pictures = gallery(people, predictions)
-    publish_cell(task, bench.store, bench.device, scores, seconds, pictures)
+            files = pictures(people, predictions)
+    publish_cell(task, bench.store, bench.device, scores, seconds, files)
 
 
 def _measure(cell: Cell, bench: Bench, seconds: dict[str, float]) -> Scores:
@@ -96,14 +98,14 @@ def _measure_trained(task: Task, bench: Bench, seconds: dict[str, float]) -> Sco
 
 def _score_covered(
     task: Task, people: People, clean: Predictions, bench: Bench, seconds: dict[str, float]
-) -> tuple[Scores, bytes]:
+) -> tuple[Scores, dict[str, bytes]]:
     """The occluded-limb protocol: the same people once more, a calf of each covered, and both compared."""
     options = dict(task.cell.options)
     covered, occlusion = occlude(people, options.pop("cover", 0))
     predictions = _predictions(task.cell, task.inputs[COVERED], covered, bench, seconds)
     with timed(seconds, "score"):
         scores = occluded_limb.score(clean, predictions, people, occlusion, **options)
-    return scores, gallery(covered, predictions)
+    return scores, pictures(covered, predictions)
 
 
 def _score_pictures(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> Scores:
@@ -198,12 +200,15 @@ def _predict(
     network = _network(cell, inputs["weights"], bench, seconds)
     with timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
         if isinstance(people, Pictures):
-            predictions = classify(network, people, recipe, bench.device)
+            predictions, seen = classify(network, people, recipe, bench.device), b""
         else:
             work = store.work(PREDICTIONS, key)
             predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update)
+            seen = attention(network, people, recipe, cell.row.input, bench.device)
     with store.publish(PREDICTIONS, key) as folder:
         content = archive(keypoints=predictions.keypoints, scores=predictions.scores)
         (folder / "predictions.npz").write_bytes(content)
+        if seen:
+            (folder / ATTENTION).write_bytes(seen)
         document = {"architecture": cell.row.name, "inputs": inputs}
         (folder / "prediction.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))

@@ -1,6 +1,8 @@
 """What each table of a page holds, as data."""
 
+import csv
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from reports import formats
@@ -109,6 +111,13 @@ def measurements(cell: Cell, rows: list[Row]) -> Sheet:
     table = [(row["metric"], row["part"], number(row), row["unit"], number(row, "low"), number(row, "high"), row["n"])
              for row in rows]  # fmt: skip
     return Sheet("measurements", cell["label"], columns, table)
+
+
+def extremes(file: Path) -> Sheet:
+    """The people whom a cell's picture of its extremes shows, as it kept them."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        columns, *rows = csv.reader(lines)
+    return Sheet("extremes", "Best, median and worst people", tuple(columns), [tuple(row) for row in rows])
 
 
 def runs(cells: Iterable[Cell]) -> Sheet:

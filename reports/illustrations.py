@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from reports import figures, formats
-from reports.page import gallery, kept
+from reports.page import kept, picture
 from reports.tables import Leaderboard
 
 _PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -61,7 +61,7 @@ def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
 def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
     """The pictures of each leaderboard, best network first."""
     shown = [
-        (title(board), [entry for entry in board.entries if gallery(entry.cell)][: figures.MOST_LINES])
+        (title(board), [entry for entry in board.entries if picture(entry.cell)][: figures.MOST_LINES])
         for board in boards
     ]
     return [(name, entries) for name, entries in shown if entries]

@@ -9,7 +9,7 @@ from typing import Any
 from reports import exports, sketch
 from reports.compare import Comparison
 from reports.figures import Figure
-from reports.page import Page, architecture_path, gallery
+from reports.page import PICTURES, Page, architecture_path, picture
 from reports.published import Paper
 from reports.sheets import Sheet, number
 from reports.snapshot import Snapshot
@@ -77,7 +77,7 @@ def _page(
         "printed": _printed_lines(printed),
         "field_rows": fields,
         "time_rows": times,
-        "pictures": [cell for cell in cells if gallery(cell)],
+        "pictures": [(cell, name) for cell in cells for name in PICTURES if picture(cell, name)],
     }
     sheets = [
         _scores_sheet(name, scores), _groups_sheet(name, groups), _rules_sheet(name, rules),

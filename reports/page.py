@@ -9,6 +9,24 @@ from reports import formats
 from reports.figures import Figure
 from reports.sheets import Sheet
 
+# What cells keep to be looked at: name -> (what it is, how it was chosen and how to read it).
+PICTURES = {
+    "gallery": (
+        "Predicted skeletons",
+        "The same people for every network of the dataset, evenly spaced over the split.",
+    ),
+    "extremes": (
+        "Best, median and worst predictions",
+        "A row each of the best, the median and the worst people by the mean distance of the joints from their "
+        "annotation, in heights of the crop; the annotation is white.",
+    ),
+    "attention": (
+        "Attention maps",
+        "What the network attends to, a map a row; from dark to bright as the value goes from the lowest to the "
+        "highest of the row, which stand beside it.",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Page:
@@ -48,14 +66,14 @@ def architecture_path(name: str) -> str:
     return f"architectures/{formats.slug(name)}.html"
 
 
-def gallery_path(cell: dict[str, Any]) -> str:
-    """Where the picture of a cell lies in the site."""
-    return f"galleries/{formats.slug(cell['cell'])}.webp"
+def picture_path(cell: dict[str, Any], name: str = "gallery") -> str:
+    """Where a picture of a cell lies in the site."""
+    return f"{name}/{formats.slug(cell['cell'])}.webp"
 
 
-def gallery(cell: dict[str, Any]) -> Path | None:
-    """The picture of people with the predictions of a cell drawn on them."""
-    return kept(cell, "gallery.webp")
+def picture(cell: dict[str, Any], name: str = "gallery") -> Path | None:
+    """A picture that a cell kept, one of PICTURES; None if it did not."""
+    return kept(cell, f"{name}.webp")
 
 
 def kept(cell: dict[str, Any], name: str) -> Path | None:

@@ -11,7 +11,7 @@ from reports.claims import CLAIMS
 from reports.compare import FIELDS, Comparison, compare, facts, required
 from reports.known import Known
 from reports.networks import architecture_pages
-from reports.page import Page, cell_path, gallery, numbered
+from reports.page import PICTURES, Page, cell_path, kept, numbered, picture
 from reports.published import Paper, Table
 from reports.redrawn import redrawn
 from reports.snapshot import Snapshot
@@ -45,10 +45,7 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
         yield benchmarks.page(snapshot.benchmarks)
     yield Page("runs.html", "runs.html", {"cells": snapshot.sorted_cells}, (runs,))
     for cell in snapshot.sorted_cells:
-        rows = snapshot.rows.get(cell["cell"], [])
-        sheets = (exports.measurements(cell, rows),) if rows else ()
-        context = {"cell": cell, "rows": rows, "picture": gallery(cell) is not None}
-        yield Page(cell_path(cell), "cell.html", context, sheets, embed=True)
+        yield _cell(snapshot, cell)
 
 
 def judged(known: Known) -> Ledger:
@@ -184,6 +181,16 @@ def _conditions(snapshot: Snapshot, table: Table, found: dict[tuple, Comparison]
     order = [field for field in (*FIELDS, *sorted(fields)) if field in fields]
     wanted = {field: list(dict.fromkeys(fields[field])) for field in order}
     return {"paper": wanted, "cells": cells, "ours": ours}
+
+
+def _cell(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
+    """Every number of a cell, its people, and how it was made."""
+    rows = snapshot.rows.get(cell["cell"], [])
+    sheets = [exports.measurements(cell, rows)] if rows else []
+    if named := kept(cell, "extremes.csv"):
+        sheets.append(exports.extremes(named))
+    context = {"cell": cell, "rows": rows, "pictures": [name for name in PICTURES if picture(cell, name)]}
+    return Page(cell_path(cell), "cell.html", context, tuple(sheets), embed=True)
 
 
 def _curves(boards: list[Leaderboard]) -> Page:

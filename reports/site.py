@@ -17,7 +17,7 @@ from reports import exports, formats, sheets
 from reports.claim import KINDS
 from reports.figures import standalone
 from reports.known import Known
-from reports.page import Page, architecture_path, cell_path, gallery, gallery_path
+from reports.page import PICTURES, Page, architecture_path, cell_path, picture, picture_path
 from reports.pages import SEVERAL, VERDICTS, evidence_path, judged, pages
 from reports.published import Paper, papers
 from reports.snapshot import Snapshot
@@ -71,18 +71,19 @@ def _same(one: Path, two: Path) -> bool:
 def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet: np.ndarray | bytes | None) -> None:
     """All files of the site."""
     shutil.copytree(HERE / "assets", folder / "assets")
-    for name in ("architectures", "cells", "galleries", "papers", "protocols", "data"):
+    for name in ("architectures", "cells", "papers", "protocols", "data", *PICTURES):
         (folder / name).mkdir()
-    picture = ""
+    contact_sheet = ""
     if sheet is not None:
-        picture = "mannequins.webp"
-        (folder / picture).write_bytes(sheet if isinstance(sheet, bytes) else _webp(sheet))
+        contact_sheet = "mannequins.webp"
+        (folder / contact_sheet).write_bytes(sheet if isinstance(sheet, bytes) else _webp(sheet))
     for cell in snapshot.sorted_cells:
-        if source := gallery(cell):
-            shutil.copyfile(source, folder / gallery_path(cell))
+        for name in PICTURES:
+            if source := picture(cell, name):
+                shutil.copyfile(source, folder / picture_path(cell, name))
     known = Known(published, snapshot)
     render, ledger = _renderer(snapshot, published), judged(known)
-    for page in pages(known, ledger, picture):
+    for page in pages(known, ledger, contact_sheet):
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
     rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
@@ -106,10 +107,10 @@ def _write_files(page: Page, folder: Path) -> None:
         (folder / f"{name}.svg").write_text(standalone(figure), encoding="utf-8")
 
 
-def _webp(picture: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
+def _webp(sheet: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".webp", sheet[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
     if not done:
-        raise ValueError(f"a contact sheet of shape {picture.shape} and type {picture.dtype} is not a colour picture")
+        raise ValueError(f"a contact sheet of shape {sheet.shape} and type {sheet.dtype} is not a colour picture")
     return data.tobytes()
 
 
@@ -133,7 +134,8 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "FORMATS": sheets.FORMATS,
         "architecture_path": architecture_path,
         "cell_path": cell_path,
-        "gallery_path": gallery_path,
+        "PICTURES": PICTURES,
+        "picture_path": picture_path,
         "all_papers": published,
         "benchmarked": bool(snapshot.benchmarks),
         "all_protocols": sorted(snapshot.protocol),

@@ -60,3 +60,36 @@ def test_accuracy_stands_against_operations():
         rows += [row(scored, "AP", "all", value, value - 0.01, value + 0.01, unit=""), *counted]
     figure = drawn(Snapshot(rows, cells, [], [COMPLEXITY]), "li2019")["Figure 1"].figures["figure-1-1"]
     assert [line[:2] for line in figure.rows] == [("mspn-1", "4.4"), ("mspn-2", "9.9")]
+
+
+def test_attention_maps_are_those_of_the_papers_networks(tmp_path):
+    nothing = drawn(Snapshot([], [], [], [PCKH]), "chu2017")["Figure 9"]
+    assert nothing.missing.startswith("Not measured yet: attention maps of trained cells of attention-2-softmax")
+    folder = tmp_path / "cell"
+    folder.mkdir()
+    (folder / "attention.webp").write_bytes(b"a picture")
+    kept = [
+        cell(name, protocol, "mannequin", "val", folder=str(folder))
+        for name in ("attention-2-crf@input=64", "liu-aioi@input=64")
+        for protocol in ("mpii-pckh", "lsp-pck")
+    ]
+    plain = cell("attention-2-softmax", "mpii-pckh", "mannequin", "val")
+    snapshot = Snapshot([], [*kept, plain], [], [PCKH])
+    chu, liu = drawn(snapshot, "chu2017")["Figure 9"], drawn(snapshot, "liu2018")["Equation 1"]
+    assert chu.cells == kept[:1], "one of the cells that share a training, and no other paper's"
+    assert liu.cells == kept[2:3] and liu.picture == "attention" and not liu.missing
+
+
+def test_empirical_fields_are_compared_where_networks_were_trained_alike():
+    cells, rows = [], []
+    for name, place, wrist in (
+        ("liu-res@width=0.25", "mannequin", 0.9), ("liu-aioi@width=0.25", "mannequin", 0.7), ("liu-ioi", "mpii", 0.8),
+    ):  # fmt: skip
+        made = cell(name, "receptive-field", place, "val")
+        cells.append(made)
+        rows += [row(made, "r50", "wrist", wrist, wrist - 0.1, wrist + 0.1, unit="head sizes")]
+    item = drawn(Snapshot(rows, cells, [], [COMPLEXITY]), "liu2018")["Figure 9"]
+    (figure,) = item.figures.values()
+    assert "mannequin (synthetic), val, width=0.25" in figure.title
+    assert figure.rows == [("liu-res", "0.9 [0.8, 1]", "–"), ("liu-aioi", "0.7 [0.6, 0.8]", "–")]
+    assert "liu-res, liu-incep-res, liu-aioi and liu-cjn" in item.missing, "liu-ioi has one on MPII"

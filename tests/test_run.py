@@ -81,8 +81,12 @@ def test_what_a_cell_keeps(store, cells):
     document = store.read(CELLS, task.key, "cell.json")
     assert document["inputs"] == task.inputs and document["limit"] == 8
     assert set(document["provenance"]["seconds"]) >= {"prepare", "train", "predict", "score"}
-    names = {path.name for path in store.folder(CELLS, task.key).iterdir()}
-    assert names == {"cell.json", "measurements.jsonl", "curve.csv", "samples.npz", "gallery.webp", "history.csv"}
+    folder = store.folder(CELLS, task.key)
+    assert {path.name for path in folder.iterdir()} == {
+        "cell.json", "measurements.jsonl", "curve.csv", "samples.npz", "gallery.webp", "history.csv", "log.txt",
+    }  # fmt: skip
+    (trained, predicted) = (folder / "log.txt").read_text().splitlines()[-2:]
+    assert "on mannequin/train" in trained and "predicts mannequin/val  done in" in predicted
 
 
 def test_numbers_do_not_depend_on_the_run(store, cells, tmp_path, prepared):
@@ -109,6 +113,7 @@ def test_a_cell_that_raises_does_not_stop_the_others(store, cells, monkeypatch, 
     assert [task.cell for task, _ in failed] == cells[:2]
     assert all(why == "ZeroDivisionError: a defect of ours" for _, why in failed)
     assert "Traceback" not in capsys.readouterr().err
+    assert "done in" in store.failure(failed[0][0].key)["log"], "what was done until then"
     states = [task.state for task in plan(cells, store, NOWHERE)]
     assert states == ["failed", "failed", "fresh", "fresh", "fresh"]
     monkeypatch.undo()

@@ -94,7 +94,7 @@ def quantity(row: dict[str, Any]) -> str:
     if row["value"] is None:
         return "not defined"
     digits = "{:,.0f}" if row["unit"] not in ("%", "") and abs(row["value"]) >= 100 else "{:.2f}"
-    text = digits.format(row["value"]) + (f" {row['unit']}" if row["unit"] else "")
+    text = digits.format(row["value"]) + (f" {row['unit']}" if row["unit"] not in ("", "1") else "")
     if row["low"] is None:
         return text
     return f"{text} [{digits.format(row['low'])}, {digits.format(row['high'])}]"

@@ -202,6 +202,7 @@ PROTOCOLS = {
             summary="response variances of a fresh network at every addition, with theory beside them",
             conventions={
                 "input": "N(0, 1)",
+                "probes": "every addition; in a network without any, every convolution",
                 "batch normalisation": "scale 1, shift 0, statistics of the batch",
                 "variance": "over all elements of a response",
                 "rho": "Var(sum) / sum of the addends' variances",

@@ -4,11 +4,23 @@ Responses count as zero-mean Gaussian, weights and addends as independent; `gain
 """
 
 import math
+from dataclasses import dataclass
 
 from protocols.counting import Addition, Graph
 
 RELU_SQUARE = 1 / 2  # E[relu(z)^2], z ~ N(0, 1)
 RELU_VARIANCE = 1 / 2 - 1 / (2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What `protocols.init_variance` observes of a convolution."""
+
+    gain: float  # fan-in x E[weight^2]
+    bias: float  # variance of the biases
+    inside: float  # share of the kernel's places that do not lie on zero padding
+    entering: float  # E[x^2] of what it reads
+    variance: float  # of its response
 
 
 def increment(gain: float) -> float:
@@ -64,8 +76,8 @@ def expected(graph: Graph, additions: list[Addition]) -> dict[int, float]:
         if operation.operator.endswith("batch_norm"):
             variances[index] = squares[index] = 1.0
         elif operation.operator == "convolution" and source in squares:
-            gain, bias = operation.observed
-            variances[index] = squares[index] = gain * squares[source] + bias
+            layer = operation.observed
+            variances[index] = squares[index] = layer.gain * squares[source] + layer.bias
         elif operation.operator == "relu" and source in variances:
             variances[index] = RELU_VARIANCE * variances[source]
             squares[index] = RELU_SQUARE * variances[source]
@@ -77,3 +89,28 @@ def expected(graph: Graph, additions: list[Addition]) -> dict[int, float]:
                 for at, place in summed[index].addends
             )
     return {index: variances[index] for index in summed}
+
+
+def layer_by_layer(graph: Graph) -> dict[int, float]:
+    """Operation of each convolution -> its variance by theory, for networks that add nothing.
+
+    gain x E[input^2] x the share of the kernel on the map + Var[bias]. E[input^2] follows from the layers before,
+    through ReLU (half of it) and concatenation (its mean over channels); behind anything else, a pool or a gate, it
+    is the measured one.
+    """
+    squares: dict[int, float] = {0: 1.0}  # E[response^2]
+    variances: dict[int, float] = {}
+    for index, operation in enumerate(graph.operations[1:], start=1):
+        sources = operation.inputs
+        if operation.operator == "convolution":
+            layer: Layer = operation.observed
+            square = squares.get(sources[0] if sources else -1, layer.entering)
+            variances[index] = squares[index] = layer.gain * square * layer.inside + layer.bias
+        elif operation.operator == "relu" and sources[0] in squares:
+            squares[index] = RELU_SQUARE * squares[sources[0]]
+        elif operation.operator == "cat" and all(source in squares for source in sources):
+            channels = [graph.operations[source].shape[1] for source in sources]
+            squares[index] = sum(c * squares[source] for c, source in zip(channels, sources, strict=True)) / sum(
+                channels
+            )
+    return variances

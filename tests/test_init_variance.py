@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from architectures import create
+from architectures import catalogue, create, describe
 from architectures.layers import Residual, norm_relu
 from protocols import init_theory
 from protocols.errors import DataError
@@ -132,6 +132,68 @@ def test_pyramid_sum(unit, shared):
     assert np.mean(ratios) == pytest.approx(init_theory.pyramid_sum(4, shared=shared), rel=0.12)
 
 
+class Plain(nn.Module):
+    """Convolutions that nothing is added to: two in a row, then two side by side whose maps are stacked, then one."""
+
+    def __init__(self, pooled=False):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 256, 5, padding=2), nn.Conv2d(256, 256, 3, 2, 1)
+        self.left, self.right = nn.Conv2d(256, 128, 3, padding=2, dilation=2), nn.Conv2d(256, 384, 1)
+        self.last = nn.Conv2d(512, 256, 1)
+        self.pool = nn.MaxPool2d(2) if pooled else nn.Identity()
+
+    def forward(self, images):
+        x = self.second(self.first(images).relu()).relu()
+        return self.last(self.pool(torch.cat([self.left(x).relu(), self.right(x).relu()], 1)))
+
+
+def test_a_network_without_additions_is_probed_behind_each_convolution():
+    """MSR keeps 2 x E[x^2]: 2 behind the first layer; half of that squared behind a ReLU, so 2 again and again, less
+    what lies on the padding. Of 5 places along 32 cells 0, 1 or 2 are outside at either end: 6 of 160; with stride 2
+    of 3 along 16 cells 1 of 48; of 3 two apart along 16 cells 4 of 48; none of 1."""
+    first = 2 * (154 / 160) ** 2
+    second = 2 * (first / 2) * (47 / 48) ** 2
+    left, right = second * (44 / 48) ** 2, second
+    closed = {"first": first, "second": second, "left": left, "right": right, "last": (128 * left + 384 * right) / 512}
+    with pytest.warns(UserWarning, match="adds no two responses: its 5 convolutions"):
+        found = values(Plain(), seeds=range(4), batch=8)
+    for part, expected in closed.items():
+        assert found["variance_theory", part].value == pytest.approx(expected, rel=0.03)
+        assert found["variance", part].value == pytest.approx(expected, rel=0.2)
+    assert found["variance", "max"].value == pytest.approx(first, rel=0.1)
+    assert not {"rho", "addend_variance"} & {metric for metric, _ in found}
+
+
+@pytest.mark.filterwarnings("ignore:The network adds no two")
+def test_theory_starts_anew_behind_a_pool():
+    """A maximum of four is larger than each: what the last layer reads is measured, not half of the variance."""
+    found = values(Plain(pooled=True), seeds=range(4), batch=8)
+    assert found["variance_theory", "last"].value > 1.5 * found["variance_theory", "right"].value
+    ratio = found["variance", "last"].value / found["variance_theory", "last"].value
+    assert ratio == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.filterwarnings("ignore:The network adds no two")
+def test_a_network_without_weights_has_no_probes():
+    assert {key: value.value for key, value in values(create("mean-pose")).items()} == {("probes", "network"): 0}
+
+
+FAMILIES = {
+    row.builder: name for name, row in reversed(catalogue().items()) if name != "mean-pose"
+}  # the first of each
+
+
+@pytest.mark.filterwarnings("ignore:The network adds no two")
+@pytest.mark.parametrize("name", FAMILIES.values())
+def test_every_family_has_variances(name):
+    row = describe(name)
+    narrow = create(name, width=0.25 if row.skeleton == "cifar10" else 0.125)
+    found = values(narrow, size=tuple(min(side, 64) for side in row.input))
+    assert all(np.isfinite(value.value) and value.value >= 0 for value in found.values())
+    parts = {part for metric, part in found if metric == "variance"}
+    assert len(parts) > 5 and parts - {"max"} == {part for metric, part in found if metric == "variance_theory"}
+
+
 def test_addends_are_seen_before_an_addition_in_place():
     class InPlace(nn.Module):
         def __init__(self):
@@ -178,8 +240,6 @@ def test_refusals():
         network = create("hourglass-1", width=0.125)
     with pytest.raises(DataError, match="no weights"):
         values(network)
-    with pytest.raises(DataError, match="adds no two responses"):
-        values(nn.Sequential(nn.Conv2d(3, 3, 1)))
 
 
 @pytest.mark.slow

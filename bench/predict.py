@@ -18,11 +18,13 @@ from bench.training.batches import normalised
 from bench.training.recipe import Recipe
 from protocols.crops import crop, to_image, windows
 from protocols.decoding import argmax, flip_average, quarter_offset, second_peak
+from protocols.keypoints import Skeleton
 from protocols.people import People, Predictions
 from protocols.scales import best_pixels
 
 SHARD = 256  # people
 BATCH = 32
+FEW = 4  # people decoded at a time on a processor: their maps stay in its cache
 
 
 def predict(
@@ -58,19 +60,12 @@ def _predict_rows(
     """Keypoints (n x J x 2) and scores (n x J) of some people."""
     centre, height = windows(people)
     points, maxima = [], []
-    scales = recipe.testing.scales
-    for batch in _batches(people, rows, centre, height, size, scales):
-        maps = []
+    for batch in _batches(people, rows, centre, height, size, recipe.testing.scales):
+        given = []
         for crops in batch:  # n x H x W x 3, one scale each
             images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
-            maps.append(heatmaps(network, normalised(images, recipe.pixels), recipe, people.skeleton.mirror))
-        if not all(torch.isfinite(scale_maps).all() for scale_maps in maps):
-            raise Problem(
-                "The network's heatmaps hold values that are not finite.",
-                cause="the training diverged, or the weights belong to another network",
-                code=CELL_FAILED,
-            )
-        found, values = decoded([scale_maps[:, : len(people.skeleton)] for scale_maps in maps], recipe, size)
+            given.append(heatmaps(network, normalised(images, recipe.pixels), recipe))
+        found, values = decoded(given, recipe, people.skeleton, size)
         points.append(found.double().cpu().numpy())
         maxima.append(values.double().cpu().numpy())
     chosen = slice(rows.start, rows.stop)
@@ -78,19 +73,44 @@ def _predict_rows(
     return keypoints + people.origin, np.concatenate(maxima)
 
 
-def heatmaps(network: nn.Module, images: torch.Tensor, recipe: Recipe, mirror: tuple[int, ...]) -> torch.Tensor:
-    """The last output for normalised images, averaged with that for their mirror images if the recipe says so."""
+Maps = tuple[torch.Tensor, ...]  # n x J x h x w each: of the crops and, in a flip test, of their mirror images
+
+
+def heatmaps(network: nn.Module, images: torch.Tensor, recipe: Recipe) -> Maps:
+    """The last output for normalised images and, if the recipe says so, for their mirror images."""
     images = images.contiguous(memory_format=torch.channels_last)
-    maps = network(images)[-1].float().contiguous()  # map by map, as they are averaged and decoded
-    if not recipe.testing.flip:
-        return maps
-    mirrored = network(images.flip(-1))[-1].float().contiguous()
-    return flip_average(maps, mirrored, mirror, recipe.testing.flip_shift)
+    views = (images, images.flip(-1)) if recipe.testing.flip else (images,)
+    return tuple(network(view)[-1].float().contiguous() for view in views)  # map by map, as they are decoded
 
 
-def decoded(maps: list[torch.Tensor], recipe: Recipe, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from n x J x h x w a scale."""
-    rules, first = recipe.testing, maps[0]
+def decoded(
+    given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from the maps of every scale."""
+    people = len(given[0][0])
+    few = FEW if given[0][0].is_cpu else people
+    parts = [
+        _decoded([tuple(maps[start : start + few] for maps in views) for views in given], recipe, skeleton, size)
+        for start in range(0, people, few)
+    ]
+    points, scores = zip(*parts, strict=True)
+    return torch.cat(points), torch.cat(scores)
+
+
+def _decoded(
+    given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same of few people."""
+    rules = recipe.testing
+    maps = [flip_average(*views, skeleton.mirror, rules.flip_shift) if rules.flip else views[0] for views in given]
+    if not all(scale_maps.sum().isfinite() for scale_maps in maps):  # as is a sum whose terms all are
+        raise Problem(
+            "The network's heatmaps hold values that are not finite.",
+            cause="the training diverged, or the weights belong to another network",
+            code=CELL_FAILED,
+        )
+    maps = [scale_maps[:, : len(skeleton)] for scale_maps in maps]
+    first = maps[0]
     if len(maps) > 1 or rules.scales != (1.0,):
         return best_pixels(maps, rules.scales, size, recipe.targets.centre)
     if rules.decoding == "second-peak":  # on the scale 0..255

@@ -1,7 +1,6 @@
 """Run benchmarks, each in a process of its own: `python -m benchmarks [--tiny] [--out FILE] [NAME ...]`."""
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +15,10 @@ parser.add_argument("--out", default="runs/benchmarks.jsonl", help="where the ro
 chosen = parser.parse_args()
 if unknown := set(chosen.names) - set(NAMES):
     parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-environment = {"OMP_WAIT_POLICY": "passive", **os.environ}  # as in `bench`: threads that spin disturb the peer
 options = ["--tiny"] if chosen.tiny else ["--out", chosen.out]
 failed = [
     name
     for name in chosen.names or NAMES
-    if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], env=environment, check=False).returncode
+    if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False).returncode
 ]
 sys.exit(f"failed: {', '.join(failed)}" if failed else 0)

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 import torch
 
-FEW = 4  # people whose maps are averaged at a time: they stay in the processor's cache
-
 
 def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Argmax, then a quarter cell towards the larger neighbour (SimpleBaseline, HRNet).
@@ -16,35 +14,29 @@ def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     cells, and index 1, get no offset, as in the released code; a map without a positive value gives (0, 0).
     """
     height, width = heatmaps.shape[-2:]
-    flat = heatmaps.flatten(2)
-    maxima, x, y = _peaks(heatmaps)
-
-    def neighbour(dx: int, dy: int) -> torch.Tensor:
-        near = (y + dy).clamp(0, height - 1) * width + (x + dx).clamp(0, width - 1)
-        return flat.gather(-1, near.unsqueeze(-1)).squeeze(-1)
-
+    flat, place, x, y = _peaks(heatmaps)
+    maxima = flat.gather(-1, place)
+    steps = torch.tensor([1, -1, width, -width], device=flat.device)  # right, left, below, above
+    near = flat.gather(-1, (place + steps).clamp(0, height * width - 1))  # nothing new beyond the borders: no offset
+    offset = (near[..., ::2] - near[..., 1::2]).sign()
     inner = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
-    offset = torch.stack(
-        [(neighbour(1, 0) - neighbour(-1, 0)).sign(), (neighbour(0, 1) - neighbour(0, -1)).sign()], dim=-1
-    )
-    points = torch.stack([x, y], dim=-1).to(heatmaps.dtype) + 0.25 * offset * inner.unsqueeze(-1)
-    return points * (maxima > 0).unsqueeze(-1), maxima
+    points = torch.cat([x, y], dim=-1).to(heatmaps.dtype) + 0.25 * offset * inner
+    return points * (maxima > 0), maxima.squeeze(-1)
 
 
 def argmax(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The cell of the maximum: N x J x 2 positions (x, y) in cells and N x J maxima of N x J x h x w maps."""
-    maxima, x, y = _peaks(heatmaps)
-    return torch.stack([x, y], dim=-1).to(heatmaps.dtype), maxima
+    flat, place, x, y = _peaks(heatmaps)
+    return torch.cat([x, y], dim=-1).to(heatmaps.dtype), flat.gather(-1, place).squeeze(-1)
 
 
-def _peaks(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Maxima of N x J x h x w maps, their columns and rows (N x J each): of equal ones the first, row by row.
-
-    Rows first: the largest value of each is found many elements at a time, its place one by one.
-    """
-    maxima, y = heatmaps.amax(dim=-1).max(dim=-1)
-    row = heatmaps.gather(2, y[..., None, None].expand(-1, -1, 1, heatmaps.shape[-1])).squeeze(2)
-    return maxima, row.argmax(dim=-1), y
+def _peaks(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Maps as N x J x hw, and where their maxima lie: index, column, row (N x J x 1 each); the first of equal ones."""
+    flat = heatmaps.flatten(2)
+    # On a processor numpy compares many elements at a time, torch one after the other.
+    place = torch.from_numpy(flat.detach().numpy().argmax(-1)) if flat.is_cpu else flat.argmax(-1)
+    place = place.unsqueeze(-1)
+    return flat, place, place % heatmaps.shape[-1], place // heatmaps.shape[-1]
 
 
 def second_peak(heatmaps: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,11 +72,11 @@ def flip_average(heatmaps: torch.Tensor, mirrored: torch.Tensor, mirror: Sequenc
     0.75 cells beside its twin at stride 4 (HRNet's SHIFT_HEATMAP).
     """
     order = torch.tensor([*mirror, *range(len(mirror), heatmaps.shape[1])], device=heatmaps.device)
-    mean = torch.empty_like(heatmaps)
-    parts = (maps.split(FEW) for maps in (heatmaps, mirrored, mean))
-    for own, twin, out in zip(*parts, strict=True):
-        back = twin.flip(-1).index_select(1, order)
-        if shift:
-            back = torch.cat([back[..., :1], back[..., :-1]], dim=-1)
-        out.copy_(back.add_(own).div_(2))
-    return mean
+    mean = mirrored.index_select(1, order)
+    back = mean.flip(-1)
+    if shift:
+        torch.add(heatmaps[..., 0], back[..., 0], out=mean[..., 0])
+        torch.add(heatmaps[..., 1:], back[..., :-1], out=mean[..., 1:])
+    else:
+        torch.add(heatmaps, back, out=mean)
+    return mean.div_(2)

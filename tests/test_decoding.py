@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from protocols.decoding import flip_average, quarter_offset, second_peak
+from protocols.decoding import argmax, flip_average, quarter_offset, second_peak
 from protocols.keypoints import MPII
 from protocols.targets import gaussians
 
@@ -57,6 +57,14 @@ def test_quarter_offset_is_the_released_rule():
         for joint in range(3):
             assert tuple(points[person, joint].tolist()) == hrnet(maps[person, joint])
             assert maxima[person, joint].item() == maps[person, joint].max()
+
+
+def test_of_equal_maxima_the_first_counts():
+    maps = torch.zeros(1, 1, 6, 6)
+    maps[0, 0, 3, 4] = maps[0, 0, 3, 2] = maps[0, 0, 4, 1] = 1.0
+    for order in (torch.contiguous_format, torch.channels_last):
+        points, maxima = argmax(maps.contiguous(memory_format=order))
+        assert points[0, 0].tolist() == [2, 3] and maxima.tolist() == [[1]]
 
 
 def test_quarter_offset_knows_borders_ties_and_empty_maps():

@@ -132,10 +132,24 @@ def test_batches_change_nothing(people, oracle, tmp_path, monkeypatch):
     assert np.array_equal(run(oracle, people, tmp_path / "b")[0].keypoints, whole.keypoints)
 
 
-def test_heatmaps_that_are_no_numbers_are_an_error(people, oracle, tmp_path):
+@pytest.mark.parametrize("decoding", ["quarter", "second-peak", "argmax"])
+def test_a_few_people_at_a_time_decode_as_all_at_once(monkeypatch, decoding):
+    loaded = msgspec.structs.replace(RECIPE, testing=recipe.Testing(decoding=decoding, kernel=5))
+    views = tuple(torch.randn(7, len(MPII), 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    found = []
+    for few in (1, 3, 7):
+        monkeypatch.setattr(prediction, "FEW", few)
+        found.append(prediction.decoded([views], loaded, MPII, (64, 64)))
+    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_heatmaps_that_are_no_numbers_are_an_error(people, oracle, tmp_path, value):
     class Broken(nn.Module):
         def forward(self, images: torch.Tensor):
-            return (torch.full((len(images), len(MPII), 32, 32), torch.nan),)
+            maps = torch.zeros(len(images), len(MPII), 32, 32)
+            maps[-1, 3, 5, 7] = value
+            return (maps,)
 
     with pytest.raises(Problem, match="not finite") as caught:
         run(Broken(), people, tmp_path)

@@ -182,6 +182,11 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
     if cell.dataset:  # the trained network, and what it does with people
         pixels = recipes.load(cell.recipe_name).test_inputs()["pixels"]
         return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
+    if trained := sorted({"people", "occlusion"} & set(options)):
+        raise Problem(
+            f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
+            expected=f"--dataset {' or '.join(cell.rules.datasets)}: people with head sizes",
+        )
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
         inputs["machine"] = device_name(cell.options.get("device", "cpu"))
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}

@@ -42,8 +42,7 @@ def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:
         return list(_variances(module, network, row.input, **cell.options))
     if cell.protocol == "speed":
         return list(module.measure(network, row.input, **{"device": device, **cell.options}))
-    options = {name: value for name, value in cell.options.items() if name != "people"}  # for trained ones
-    return list(module.measure(network, row.input, **options))
+    return list(module.measure(network, row.input, **cell.options))
 
 
 def _variances(module: ModuleType, network: nn.Module, size: tuple[int, int], **options: Any) -> Iterator[Value]:

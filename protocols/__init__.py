@@ -26,6 +26,7 @@ class Protocol:
     variants: dict[str, str] = field(default_factory=dict)  # other rules for the same thing, and what they count
     options: dict[str, Any] = field(default_factory=dict)  # what may be chosen, with its default
     files: bool = False  # whether prediction files can be scored
+    columns: tuple[tuple[str, str], ...] = ()  # beside the headline, where a leaderboard should not choose by itself
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,16 @@ PROTOCOLS = {
                 "left-right confusion": "missed, and within half a head of the other side's, > 1 head away",
             },
             formula="PCKh@0.5 of the ankle whose calf is covered; drop = clean − covered",
+            columns=(
+                ("PCKh@0.5 clean", "ankle covered"),
+                ("drop", "ankle covered"),
+                ("left-right confusion", "ankle covered"),
+                ("PCKh@0.5", "ankle untouched"),
+                ("PCKh@0.5", "knee covered"),
+                ("drop", "ankle"),
+                ("drop", "mean"),
+                ("PCKh@0.5", "mean"),
+            ),
             skeletons=("mpii", "lsp"),
         ),
         Protocol(
@@ -274,7 +285,7 @@ PROTOCOLS = {
             datasets=("mannequin", "mpii"),  # for trained weights: people with head sizes
             headline=("rf_mean", "network"),
             higher_is_better=False,
-            options={"people": 32, "seed": 0},
+            options={"people": 32, "occlusion": 0, "seed": 0},
             summary="fields of all pathways of the graph, support of the gradient, fields of a trained network",
             conventions={
                 "field": "1 + sum of (kernel - 1) x dilation x jump, along x",
@@ -282,6 +293,7 @@ PROTOCOLS = {
                 "rf_support": "gradient in float64 with positive weights, gates included",
                 "r50, r90": "radius around the annotated joint with that share of the gradient, in head sizes",
                 "area50": "fewest pixels with half of the gradient, in body boxes",
+                "occlusion": "the same of the answer's loss when 16 x 16 pixels are noise, in steps of 8",
             },
             formula="rf_mean = mean over pathways of 1 + Σ over layers of (kernel − 1) × dilation × jump",
         ),

@@ -35,6 +35,10 @@ class Crops:
     head_size: np.ndarray  # N
     body_area: np.ndarray  # N, square pixels: the box around the person
 
+    def first(self, count: int) -> "Crops":
+        """Those of the first `count` people."""
+        return Crops(**{name: array[:count] for name, array in vars(self).items()})
+
 
 def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> Crops:
     """Crops of some people at `size` (height, width), RGB from 0 to 1.
@@ -155,6 +159,7 @@ def field_values(
 ) -> Iterator[Value]:
     """Mean sizes by part, left and right together; of all joints, of visible ones and of hidden ones.
 
+    `occlusion`: by covering patches instead of by the gradient, which the metrics then say ("r50 occlusion").
     Intervals come from drawing images anew. Raises DataError unless `joints` names the maps.
     """
     network.eval()
@@ -184,7 +189,7 @@ def field_values(
                 found.setdefault((metric, f"{part} {state}"), []).append((row, value))
     for (metric, part), values in found.items():
         unit = "body boxes" if metric == "area50" else "head sizes"
-        yield _mean(metric, part, values, unit, len(images.images), seed)
+        yield _mean(metric + " occlusion" * occlusion, part, values, unit, len(images.images), seed)
 
 
 def _mean(metric: str, part: str, values: list[tuple[int, float]], unit: str, people: int, seed: int) -> Value:

@@ -32,6 +32,7 @@ def measure(
     *,
     joints: tuple[str, ...] = (),
     images: Crops | None = None,
+    occlusion: int = 0,
     seed: int = 0,
 ) -> Iterator[Value]:
     """The values of this protocol for a network that maps N x 3 x H x W to a tuple of N x J x h x w.
@@ -39,8 +40,9 @@ def measure(
     Of the whole graph and of each kind of block: paths; rf_max, rf_mean and rf_var of the field over
     pathways; entropy (bits). For blocks also P(r<=1), P(r<=3) ... P(r<=13), and rf_support, the extent of
     the gradient. With `images` (crops of people, as the network takes them) and a trained network the
-    empirical field by joint: r50, r90, spread, area50; `joints` names its maps. Raises DataError for a
-    graph whose pathways are not defined.
+    empirical field by joint: r50, r90, spread, area50; `joints` names its maps. By the gradient; on the first
+    `occlusion` people also by covering patches, with some thousand forward passes each ("r50 occlusion"). Raises
+    DataError for a graph whose pathways are not defined.
     """
     graph = traced(network, (3, *input_size))
     if graph.outputs[-1] == 0:  # a constant: nothing of the image reaches it
@@ -57,6 +59,8 @@ def measure(
             yield Value("rf_support", block.kind, float(extent), "cells", 1)
     if images is not None:
         yield from field_values(network, images, joints, seed=seed)
+        if occlusion:
+            yield from field_values(network, images.first(occlusion), joints, occlusion=True, seed=seed)
 
 
 @dataclass(frozen=True)

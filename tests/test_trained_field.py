@@ -10,10 +10,11 @@ import torch
 import architectures
 from architectures import weights as weight_files
 from bench.cell import Cell, cell_inputs
+from bench.errors import Problem
 from bench.matrix import places
 from bench.store import CELLS, WEIGHTS, Store, content_key
 from protocols.datasets import open_people
-from protocols.effective_field import crops, field_values
+from protocols.effective_field import crops, field_values, occlusion_maps, sizes
 
 TINY = {"input": 64, "width": 0.0625}
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
@@ -33,7 +34,8 @@ def key(cell: Cell, train: str = "train", people: str = "val") -> str:
 
 def test_weights_and_people_decide_the_key(recipe):
     cell = Cell("hourglass-1", "receptive-field", "mannequin", "val", TINY, recipe)
-    changes = ({"seed": 1}, {"budget": "quick"}, {"recipe": "newell2016"}, {"options": {"people": 2}}, {"dataset": ""})
+    changes = ({"seed": 1}, {"budget": "quick"}, {"recipe": "newell2016"}, {"dataset": ""})
+    changes += tuple({"options": {option: 2}} for option in ("people", "occlusion"))
     keys = [key(cell), key(cell, train="other"), key(cell, people="other")]
     keys += [key(replace(cell, **change)) for change in changes]
     assert len(set(keys)) == len(keys)
@@ -42,6 +44,9 @@ def test_weights_and_people_decide_the_key(recipe):
 def test_a_network_alone_needs_neither(recipe):
     cell = Cell("hourglass-1", "receptive-field")
     assert key(cell) == key(replace(cell, recipe=recipe, budget="quick"), "other", "other")
+    for option in ("people", "occlusion"):
+        with pytest.raises(Problem, match=f"{option} is about what a trained network does"):
+            key(replace(cell, options={option: 2}))
 
 
 def test_only_a_dataset_that_is_asked_for_and_has_heads_is_taken():
@@ -81,3 +86,20 @@ def test_from_training_to_the_field(tmp_path, recipe):
     for place, value in expected.items():
         assert found[place]["value"] == pytest.approx(value.value, rel=1e-6), place
         assert found[place]["n"] == value.n
+
+    covered = small_bench.bench(*words, "--dataset", "mannequin", "--option", "people=2", "--option", "occlusion=1")
+    assert covered.code == 0, covered.err
+    more = {(row["metric"], row["part"]): row for row in covered.json["measurements"]}
+    assert {place: more[place]["value"] for place in found} == {place: row["value"] for place, row in found.items()}
+    patched = occlusion_maps(network, taken.images[:1], 16)[0]
+    visible = [joint for joint in range(16) if taken.visibility[0, joint] and patched[joint].any()]
+    assert more["r50 occlusion", "ankle"]["n"] == sum(people.skeleton.joints[j].endswith("ankle") for j in visible)
+    for metric in ("r50", "r90", "spread", "area50"):
+        ankles = [
+            sizes(patched[j], taken.keypoints[0, j], taken.head_size[0], taken.body_area[0])[metric]
+            for j in visible
+            if people.skeleton.joints[j].endswith("ankle")
+        ]
+        row = more[f"{metric} occlusion", "ankle"]
+        assert row["value"] == pytest.approx(sum(ankles) / len(ankles), rel=1e-5)
+        assert row["unit"] == ("body boxes" if metric == "area50" else "head sizes")

@@ -15,6 +15,7 @@ import typer
 
 from bench.data_cli import data_app
 from bench.errors import CELL_FAILED, EXPECTED, FINE, INTERRUPTED, NOTHING, USAGE, Problem, exit_code, explain
+from bench.keep import keep
 from bench.options import (
     DATA_FOLDER,
     MATRIX,
@@ -43,6 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
+app.command()(keep)
 
 BASELINE, CHECK_OUT = Path("tests/golden/baseline.jsonl"), Path("build/check")
 

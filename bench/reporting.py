@@ -16,6 +16,7 @@ from bench.publish import describe
 from bench.store import CELLS, Store
 from protocols import PROTOCOLS
 from protocols.keypoints import SKELETONS
+from reports.ablations import collections
 from reports.snapshot import Snapshot
 
 
@@ -40,6 +41,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         paired=paired(store),
         skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
         benchmarks=_benchmarks(store),
+        kept=collections(),
     )
 
 

@@ -23,10 +23,10 @@ KINDS = {  # kind -> what a claim of that kind says
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict rests on: a printed table, a quoted place of a paper, or a cell of ours."""
+    """What a verdict rests on: a printed table, a quoted place of a paper, a cell or an ablation of ours."""
 
-    kind: Literal["table", "text", "cell"]
-    target: str  # key of the paper or of the cell
+    kind: Literal["table", "text", "cell", "ablation"]
+    target: str  # key of the paper or of the cell, name of the trial
     label: str  # name of the table, place of the quotation, name of the network
 
 

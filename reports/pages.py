@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reports import benchmarks, exports, figures, formats, illustrations, skeleton, tables
+from reports import ablation_page, benchmarks, exports, figures, formats, illustrations, skeleton, tables
 from reports.claim import Claim, Evidence, Verdict
 from reports.claims import CLAIMS
 from reports.compare import FIELDS, Comparison, compare, facts, required
@@ -41,6 +41,8 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
     yield Page("predictions.html", "predictions.html", {"boards": illustrations.galleries(ranked)})
     yield Page("mannequin.html", "mannequin.html", {"contact_sheet": contact_sheet})
     runs = exports.runs(snapshot.sorted_cells)
+    if snapshot.kept:
+        yield ablation_page.page(snapshot.kept)
     if snapshot.benchmarks:
         yield benchmarks.page(snapshot.benchmarks)
     yield Page("runs.html", "runs.html", {"cells": snapshot.sorted_cells}, (runs,))
@@ -57,6 +59,8 @@ def evidence_path(evidence: Evidence, papers: dict[str, Paper]) -> str:
     """Where in the site something lies that a verdict rests on; places that are not quoted lead to the paper."""
     if evidence.kind == "cell":
         return f"cells/{formats.slug(evidence.target)}.html"
+    if evidence.kind == "ablation":
+        return f"ablations.html#{evidence.target}"
     quoted = evidence.label in {item.place for item in papers[evidence.target].statements}
     anchor = f"#{formats.slug(evidence.label)}" if evidence.kind == "table" or quoted else ""
     return f"papers/{evidence.target}.html{anchor}"

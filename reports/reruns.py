@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports import formats
+from reports.ablation_page import trial_name
+from reports.ablations import Row as Kept
+from reports.ablations import ablations
 from reports.checks import half_unit, table
 from reports.claim import Evidence, Finding, finding
 from reports.known import Known, Row
@@ -26,6 +29,11 @@ COVERED = Test("occluded-limb", "mpii", "val", "PCKh@0.5")
 COCO = Test("coco-ap", "coco", "val2017", "AP")
 LSP = Test("lsp-pck", "lsp", "test", "PCK@0.2")
 CIFAR = Test("cifar10-error", "cifar10", "test", "error")
+
+
+# What the kept ablations measured on photographs in the place of a paper's protocol and metric.
+PHOTOGRAPHS = "lspet"
+INSTEAD = {"mpii-pckh": ("lsp-pck", "PCK@0.2"), "lsp-pck": ("lsp-pck", "PCK@0.2")}
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,8 @@ def better(
     Holds only if the interval of the difference excludes 0. Under other conditions than the paper's (a synthetic
     dataset, a smaller budget or network) it holds with a restriction at best, and refutes nothing.
     """
-    found = differences(known, ours, theirs, test, part)
-    if not found:
-        return [missing(known, [ours, theirs], test)]
-    return [_judged(item, test, part, lower) for item in found]
+    found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
+    return found + kept(known, ours, theirs, test, part, lower) or [missing(known, [ours, theirs], test)]
 
 
 def again(
@@ -64,7 +70,28 @@ def again(
 ) -> list[Finding]:
     """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
     found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
+    found += kept(known, ours, theirs, test, part, lower)
     return [Finding("note", item.words, item.evidence) if item.holds in ("limited", "open") else item for item in found]
+
+
+def kept(known: Known, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
+    """What the committed ablations say of two networks: one finding a matrix, never more than a restricted yes."""
+    protocol, metric = INSTEAD.get(test.protocol, (test.protocol, test.metric))
+    found = []
+    for collection in known.snapshot.kept:
+        row = collection.difference.get((ours, theirs, PHOTOGRAPHS, protocol, metric, part))
+        if row:
+            place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
+            words = f"Measured {place}, {metric} {part}: {ours} − {theirs} = {signed(row['value'], row['unit'])}"
+            evidence = Evidence("ablation", _trial(collection.name, ours, theirs), f"ablation {place}")
+            found.append(_told(words, row, (evidence,), "elsewhere", lower))
+    return found
+
+
+def _trial(collection: str, ours: str, theirs: str) -> str:
+    """The table that holds a comparison."""
+    keys = (item.key for item in ablations() for pair in item.comparisons if (pair.ours, pair.theirs) == (ours, theirs))
+    return trial_name(collection, next(keys), PHOTOGRAPHS)
 
 
 def differences(known: Known, ours: str, theirs: str, test: Test, part: str) -> list[Difference]:
@@ -139,16 +166,21 @@ def _judged(item: Difference, test: Test, part: str, lower: bool) -> Finding:
     names = f"{item.ours['architecture']} − {item.theirs['architecture']}"
     metric = test.metric if part == "all" else f"{test.metric} {part}"
     words = f"Measured{place}, {metric}: {names} = {signed(item.value, item.ours['unit'])}"
-    evidence = (cell(item.ours), cell(item.theirs))
-    if item.low is None or item.high is None:
-        return Finding("open" if item.where else "undecided", f"{words}, without an interval.", evidence)
-    words += f" [{signed(item.low, item.ours['unit'])}, {signed(item.high, item.ours['unit'])}]"
-    low, high = (-item.high, -item.low) if lower else (item.low, item.high)
+    bounds = {"low": item.low, "high": item.high, "unit": item.ours["unit"]}
+    return _told(words, bounds, (cell(item.ours), cell(item.theirs)), item.where, lower)
+
+
+def _told(words: str, bounds: Kept, evidence: tuple[Evidence, ...], where: str, lower: bool) -> Finding:
+    """A difference with its interval; `where` is "" under the paper's conditions."""
+    if bounds["low"] is None or bounds["high"] is None:
+        return Finding("open" if where else "undecided", f"{words}, without an interval.", evidence)
+    words += f" [{signed(bounds['low'], bounds['unit'])}, {signed(bounds['high'], bounds['unit'])}]"
+    low, high = (-bounds["high"], -bounds["low"]) if lower else (bounds["low"], bounds["high"])
     if low > 0:
-        return Finding("limited" if item.where else "yes", f"{words}.", evidence)
+        return Finding("limited" if where else "yes", f"{words}.", evidence)
     if high < 0:
-        return Finding("open" if item.where else "no", f"{words}, the opposite.", evidence)
-    return Finding("open" if item.where else "undecided", f"{words}, which includes 0.", evidence)
+        return Finding("open" if where else "no", f"{words}, the opposite.", evidence)
+    return Finding("open" if where else "undecided", f"{words}, which includes 0.", evidence)
 
 
 def signed(value: float, unit: str) -> str:

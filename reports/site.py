@@ -4,6 +4,7 @@ The whole site is written beside its place and renamed into it, so that nobody e
 give the same bytes.
 """
 
+import json
 import shutil
 import tempfile
 import time
@@ -86,6 +87,7 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     for page in pages(known, ledger, contact_sheet):
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
+    _write_kept(snapshot, folder / "data")
     rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
     printed = [value for paper in published.values() for value in paper.values()]
     tables = {
@@ -95,6 +97,15 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     }
     for name, (columns, lines) in tables.items():
         (folder / "data" / f"{name}.csv").write_text(sheets.csv_text(columns, lines), encoding="utf-8")
+
+
+def _write_kept(snapshot: Snapshot, folder: Path) -> None:
+    """The committed rows of the ablations as they are."""
+    for collection in snapshot.kept:
+        lines = (json.dumps(line, ensure_ascii=False) for line in collection.lines)
+        (folder / f"ablations-{formats.slug(collection.name)}.jsonl").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
 
 
 def _write_files(page: Page, folder: Path) -> None:
@@ -138,6 +149,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "picture_path": picture_path,
         "all_papers": published,
         "benchmarked": bool(snapshot.benchmarks),
+        "ablated": bool(snapshot.kept),
         "all_protocols": sorted(snapshot.protocol),
     }
 

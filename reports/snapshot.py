@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-_PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
-_PLACE = {part: index for index, part in enumerate(_PARTS)}
+from reports.ablations import Collection
+
+PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+_PLACE = {part: index for index, part in enumerate(PARTS)}
 
 
 def _nothing(ours: str, theirs: str) -> Iterable[dict[str, Any]]:
@@ -30,6 +32,7 @@ class Snapshot:
         on the same people; none where the cells keep no samples or were not scored on the same people.
     benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
         reach, reached, rounds, note, machine, date.
+    kept: the committed rows of the ablations, a collection a matrix.
     """
 
     measurements: list[dict[str, Any]]
@@ -39,6 +42,7 @@ class Snapshot:
     paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
+    kept: tuple[Collection, ...] = ()
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:
@@ -79,7 +83,7 @@ class Snapshot:
         """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
 
         def place(row: dict[str, Any]) -> tuple:
-            return row["metric"], _PLACE.get(row["part"], len(_PARTS)), row["part"]
+            return row["metric"], _PLACE.get(row["part"], len(PARTS)), row["part"]
 
         return {key: sorted(rows, key=place) for key, rows in self.in_order.items()}
 

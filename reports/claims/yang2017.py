@@ -86,7 +86,8 @@ def p11(known: Known) -> Verdict:
 
 def p12(known: Known) -> Verdict:
     return conclude(
-        better(known, f"pyranet-{design}-2", "prm-baseline-2", MPII) for design in ("a", "b", "bstar", "c", "d")
+        better(known, f"pyranet-{design}", "prm-baseline-2", MPII)
+        for design in ("a-2", "b-2-scales4", "bstar-2", "c-2", "d-2")  # four scales are those of b-2
     )
 
 
@@ -116,6 +117,11 @@ def p14(known: Known) -> Verdict:
         better(known, "pyranet-b-2-scales4", "pyranet-b-2-scales3", MPII),
         better(known, "pyranet-b-2-scales5", "pyranet-b-2-scales4", MPII),
     )
+
+
+def p15(known: Known) -> Verdict:
+    drawn = "pyranet-bstar-2@initialization="
+    return conclude(better(known, f"{drawn}branch-aware", f"{drawn}{rival}", MPII) for rival in ("xavier", "msr"))
 
 
 def p16(known: Known) -> Verdict:
@@ -243,7 +249,7 @@ CLAIMS = (
     Claim("P14", PAPER, "More levels in the pyramid generally improve the performance.", "Figure 9 (a, b)", "ablation",
           p14),
     Claim("P15", PAPER, "The proposed initialization is better than Xavier's and MSR.", "Figure 9 (c, d)", "ablation",
-          ask(unmeasured, "trainings that differ in their initialization alone; no recipe sets it")),
+          p15),
     Claim("P16", PAPER, "Equation 15 becomes Xavier's (Tanh, Sigmoid) and MSR (ReLU) for plain networks.",
           "section 4.1",
           "structure", p16),

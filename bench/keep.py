@@ -1,0 +1,98 @@
+"""`bench keep`: the finished cells of a matrix as one small file of rows that can be committed and shown anywhere."""
+
+import importlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import NOTHING, Problem
+from bench.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
+
+CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "recipe", "limit", "settings",
+        "warnings")  # fmt: skip
+VALUE = ("metric", "part", "value", "unit", "low", "high", "n")
+DIGITS = 4  # behind the point, of points: a thousandth of any interval here
+Line = dict[str, Any]
+Place = tuple[str, str, str]  # protocol, dataset, split
+
+
+def keep(
+    matrix: Annotated[Path, typer.Option("--matrix", help="File that lists the cells.")] = Path("matrix.cpu.toml"),
+    out: Annotated[Path, typer.Option("--out", help="File of rows to write.")] = Path("reports/measured/cpu.jsonl"),
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the finished cells of a matrix as rows that can be committed: the ablations that the site shows."""
+    from bench import matrix as matrices
+    from bench.plan import FRESH, plan
+    from bench.store import Store, write_whole
+
+    tasks = plan(matrices.load(matrix), Store(store), data)
+    keys = [task.key for task in tasks if task.state == FRESH]
+    if not keys:
+        raise Problem(
+            f"No cell of {matrix} is finished in {store}.", next_step=f"bench run --matrix {matrix}", code=NOTHING
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lines = list(kept(Store(store), keys))
+    write_whole(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    document = {"file": str(out), "cells": len(keys), "of": len(tasks), "kilobytes": round(out.stat().st_size / 1e3)}
+    words = f"{out}: {len(keys)} of {len(tasks)} cells, {document['kilobytes']} kB"
+    print(json.dumps(document) if as_json else words)
+
+
+def kept(store: Any, keys: Sequence[str]) -> Iterator[Line]:
+    """The lines of reports.ablations: the cells, the means over their seeds, the differences that are asked for."""
+    from bench.store import CELLS
+    from protocols import bootstrap
+    from reports.ablations import ablations, network
+
+    places: dict[Place, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for key in keys:
+        document = store.read(CELLS, key, "cell.json")
+        made = {name: value for name, value in document["provenance"].items() if name != "command"}  # it names folders
+        rows = store.read_lines(CELLS, key, "measurements.jsonl")
+        head = {"kind": "cell", **{name: document[name] for name in CELL}, "version": document["inputs"]["version"]}
+        yield {**head, "provenance": made, "values": _values(rows)}
+        if (store.folder(CELLS, key) / "samples.npz").is_file():
+            place = (document["protocol"], document["dataset"], document["split"])
+            places[place][document["architecture"]].append(key)
+    pairs = sorted({(item.ours, item.theirs) for ablation in ablations() for item in ablation.comparisons})
+    for place, networks in places.items():
+        where = dict(zip(("protocol", "dataset", "split"), place, strict=True))
+        tallies = {name: [_tally(store, place[0], key) for key in seeds] for name, seeds in networks.items()}
+        for name, seeds in tallies.items():
+            found = _values(map(asdict, bootstrap.values(seeds)))
+            yield {"kind": "mean", "architecture": name, **where, "seeds": len(seeds), "values": found}
+        full = {network(name): name for name in tallies}
+        for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
+            found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
+            seeds = min(len(tallies[ours]), len(tallies[theirs]))
+            yield {"kind": "difference", "ours": ours, "theirs": theirs, **where, "seeds": seeds, "values": found}
+
+
+def _values(rows: Iterable[dict[str, Any]]) -> list[list[Any]]:
+    """Rows as short lists in the order of VALUE."""
+    return [[_short(row[name]) for name in VALUE] for row in rows]
+
+
+def _short(value: Any) -> Any:
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _tally(store: Any, protocol: str, key: str) -> Any:
+    """What a cell credits every person with."""
+    import numpy as np
+
+    from bench.store import CELLS
+    from protocols import PROTOCOLS
+
+    with np.load(store.folder(CELLS, key) / "samples.npz", allow_pickle=False) as arrays:
+        return importlib.import_module(PROTOCOLS[protocol].module).tally(dict(arrays))

@@ -1,0 +1,79 @@
+"""`bench keep`: finished cells become lines that hold what the cells hold, and differences that scoring gives."""
+
+import pytest
+import small_bench
+from small_bench import bench
+
+from bench.errors import NOTHING
+from bench.keep import kept
+from bench.store import Store
+from reports import ablations
+
+MATRIX = """
+[[cells]]
+architectures = ["mean-pose", "hourglass-1"]
+protocols = ["lsp-pck"]
+seeds = [0, 1]
+limit = 40
+set = { width = 0.125, input = 64 }
+recipe = "RECIPE"
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a matrix of four cells, all finished."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "matrix.toml").write_text(MATRIX.replace("RECIPE", small_bench.recipe(folder)))
+    outcome = bench("run", "--matrix", folder / "matrix.toml", "--store", folder / "runs", "--jobs", 1, "--json")
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
+def keys(store: Store) -> list[str]:
+    return sorted(store.keys("cells"))
+
+
+@pytest.mark.slow
+def test_cells_means_and_differences(finished, monkeypatch):
+    """Two seeds of two networks: four cells, two means, and the difference that is asked for."""
+    asked = ablations.Comparison("hourglass-1", "mean-pose", "Does it learn?")
+    ablation = ablations.Ablation("x", "newell2016", "", "", (), (asked,))
+    monkeypatch.setattr(ablations, "ablations", lambda: (ablation,))
+    store = Store(finished / "runs")
+    lines = list(kept(store, keys(store)))
+    kinds = [line["kind"] for line in lines]
+    assert (kinds.count("cell"), kinds.count("mean"), kinds.count("difference")) == (4, 2, 1)
+    collection = ablations._collection("made", lines)
+    for cell in collection.cells:
+        rows = store.read_lines("cells", cell["cell"], "measurements.jsonl")
+        assert [row["value"] for row in ablations.values(cell)] == pytest.approx(
+            [row["value"] for row in rows], abs=6e-5
+        )
+        assert "command" not in cell["provenance"] and cell["provenance"]["versions"]["torch"]
+    place = ("mannequin", "lsp-pck", "PCK@0.2", "mean")
+    seeds = {name: [] for name in ("hourglass-1", "mean-pose")}
+    for cell in collection.cells:
+        seeds[ablations.network(cell["architecture"])] += [
+            row["value"] for row in ablations.values(cell) if (row["metric"], row["part"]) == place[2:]
+        ]
+    means = {name: sum(found) / 2 for name, found in seeds.items()}
+    assert collection.mean["hourglass-1", *place]["value"] == pytest.approx(means["hourglass-1"], abs=1e-3)
+    difference = collection.difference["hourglass-1", "mean-pose", *place]
+    assert difference["value"] == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=1e-3)
+    assert difference["low"] <= difference["value"] <= difference["high"] and difference["seeds"] == 2
+
+
+@pytest.mark.slow
+def test_the_verb_writes_a_file_that_can_be_read(finished):
+    out = finished / "kept" / "cpu.jsonl"
+    outcome = bench("keep", "--matrix", finished / "matrix.toml", "--store", finished / "runs", "--out", out, "--json")
+    assert outcome.code == 0, outcome.err
+    assert (outcome.json["cells"], outcome.json["of"]) == (4, 4)
+    assert len(ablations.collections(out.parent)[0].cells) == 4
+
+
+def test_nothing_finished_is_an_error_with_the_next_step(tmp_path):
+    outcome = bench("keep", "--matrix", small_bench.matrix(tmp_path), "--store", tmp_path / "runs")
+    assert outcome.code == NOTHING
+    assert "bench run --matrix" in outcome.err

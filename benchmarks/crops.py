@@ -1,6 +1,6 @@
-"""Crops of 256 x 256 with rotation and flip from decoded images, against resize, crop, rotate, resize."""
+"""Crops of 256 x 256 with rotation and flip from decoded images, against those of the public hourglass code."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -15,29 +15,49 @@ from protocols.crops import crop, to_crop
 from protocols.keypoints import MPII
 from protocols.people import VISIBLE
 
-SIDE, PEOPLE = 256, 16
+SIDE, PEOPLE, BILINEAR = 256, 16, Image.Resampling.BILINEAR
 RULES = Augmentation(rotation=30, scale=(0.75, 1.25), flip=0.5)
 
 
 def hourglass_style(image: np.ndarray, centre: np.ndarray, height: float, degrees: float, flip: bool) -> np.ndarray:
-    """Shrink the image if the person is large, cut a padded square, rotate, trim, resize, mirror: 3 x H x W."""
-    factor = height / SIDE
+    """A crop (3 x SIDE x SIDE float32, 0..1) in the way of the public PyTorch hourglass code, pytorch-pose.
+
+    After Newell's img.lua: mirror the whole image; shrink the whole image where the person is at least twice the
+    crop; cut a square, padded if it is turned; turn it, trim it, resize it. That code holds an image (3 x H x W) as
+    floating-point numbers, and resizes and turns with scipy.misc (`_pillow`).
+    """
+    if flip:
+        image = image[:, :, ::-1].astype(np.float64).astype(np.float32)  # its fliplr and what follows it
+        centre = np.array([image.shape[2] - centre[0], centre[1]])
+    image, factor = image.transpose(1, 2, 0), height / SIDE
     if factor >= 2:
         size = (int(image.shape[1] / factor), int(image.shape[0] / factor))
-        image, centre, height = np.asarray(Image.fromarray(image).resize(size, Image.BILINEAR)), centre / factor, SIDE
-    padding = int(height * (np.sqrt(2) - 1) / 2) + 1 if degrees else 0
+        image, centre, height = _pillow(image, lambda whole: whole.resize(size, BILINEAR)), centre / factor, SIDE
+    padding = int(height * (np.sqrt(2) - 1) / 2) if degrees else 0
     side = round(height) + 2 * padding
     left, top = np.round(centre - side / 2).astype(int)
-    square = np.zeros((side, side, 3), np.uint8)
+    square = np.zeros((side, side, 3))
     rows = slice(max(0, -top), max(0, min(side, image.shape[0] - top)))
     columns = slice(max(0, -left), max(0, min(side, image.shape[1] - left)))
     square[rows, columns] = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
-    turned = Image.fromarray(square)
     if degrees:
-        turned = turned.rotate(degrees, Image.BILINEAR)
-    turned = turned.crop((padding, padding, side - padding, side - padding)).resize((SIDE, SIDE), Image.BILINEAR)
-    pixels = np.asarray(turned).transpose(2, 0, 1).astype(np.float32) / 255
-    return pixels[:, :, ::-1] if flip else pixels
+        square = _pillow(square, lambda part: part.rotate(degrees, BILINEAR))
+        square = square[padding : side - padding, padding : side - padding]
+    crop = _pillow(square, lambda part: part.resize((SIDE, SIDE), BILINEAR))
+    return crop.transpose(2, 0, 1).astype(np.float32) / 255
+
+
+def _pillow(image: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """Like scipy.misc.imresize and imrotate: what is not uint8 is first spread over 0..255."""
+    if image.dtype != np.uint8:
+        low, high = image.min(), image.max()
+        image = ((image - low) * (255 / (high - low or 1)) + 0.5).astype(np.uint8)
+    return np.asarray(change(Image.fromarray(np.ascontiguousarray(image))))
+
+
+def as_loaded(image: np.ndarray) -> np.ndarray:
+    """H x W x 3 uint8 as that code keeps an image: 3 x H x W float32, 0..1."""
+    return image.transpose(2, 0, 1).astype(np.float32) / 255
 
 
 def lines(tiny: bool) -> Iterator[Line]:
@@ -60,13 +80,14 @@ def lines(tiny: bool) -> Iterator[Line]:
         return augmented(crops, np.arange(count), (SIDE, SIDE), RULES, Pixels(), MPII, generator, "cpu")[0]
 
     def one_by_one() -> torch.Tensor:
-        each = zip(images, centre, height * scales, degrees, flips, strict=True)
+        each = zip(loaded, centre, height * scales, degrees, flips, strict=True)
         return torch.from_numpy(np.stack([hourglass_style(*person) for person in each]))
 
+    loaded = [as_loaded(image) for image in images]
     assert warped(prepared()).shape == one_by_one().shape == (count, 3, SIDE, SIDE)
     ready, rounds = prepared(), 1 if tiny else 7
     whole, cache, peer = in_turn(lambda: warped(prepared()), lambda: warped(ready), one_by_one, rounds=rounds)
-    against = "resize, crop, rotate, resize, one by one"
+    against = "mirror, resize, crop, rotate, resize, one by one"
     what = f"{count} crops of {SIDE} x {SIDE} with rotation, scale and flip from 1280 x 720"
     yield Line(what, whole, rounds, against, peer, reach=5, note="all of it, as in the first pass over the data")
     yield Line("the same in the later passes, from the prepared cache", cache, rounds, against, peer)

@@ -64,9 +64,9 @@ class Crops(Dataset):
         return len(self.people)
 
     def __getitem__(self, row: int) -> torch.Tensor:
-        image = self.people.read_image(row)
+        image = crops.as_loaded(self.people.read_image(row))
         pixels = crops.hourglass_style(image, self.centre[row], self.height[row], 0, False)
-        return torch.from_numpy(np.ascontiguousarray(pixels))
+        return torch.from_numpy(pixels)
 
 
 @torch.inference_mode()

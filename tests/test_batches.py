@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.training import batches
 from bench.training.batches import augmented, normalised, rows_of_step
 from bench.training.prepare import MARGIN, Crops
 from bench.training.recipe import Augmentation, Pixels
@@ -121,6 +122,14 @@ def test_the_generator_decides_everything():
     rules = Augmentation(rotation=30.0, scale=(0.75, 1.25), flip=0.5, colour=0.4)
     assert all(torch.equal(a, b) for a, b in zip(batch(dotted(), rules), batch(dotted(), rules), strict=True))
     assert not torch.equal(batch(dotted(), rules)[1], batch(dotted(), rules, seed=1)[1])
+
+
+def test_a_few_people_at_a_time_are_warped_as_all_at_once(monkeypatch):
+    rules = Augmentation(rotation=40.0, scale=(0.8, 1.3), flip=0.5)
+    whole, *_ = batch(dotted(), rules)
+    for few in (1, 5, JOINTS):
+        monkeypatch.setattr(batches, "FEW", few)
+        assert torch.equal(batch(dotted(), rules)[0], whole)
 
 
 def test_normalised():

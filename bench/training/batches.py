@@ -13,6 +13,7 @@ from protocols.keypoints import Skeleton
 
 LOWER_BODY = ("pelvis", "hip", "knee", "ankle")
 WHOLE = slice(None)
+FEW = 2  # people warped at a time on a processor: their pixels stay in its cache
 
 
 def rows_of_step(step: int, count: int, batch: int, seed: int) -> np.ndarray:
@@ -48,8 +49,8 @@ def augmented(
     gain = 1 + rules.colour * (2 * torch.rand(len(rows), 3, 1, 1, generator=generator) - 1) if rules.colour else None
     chosen = rows[part]
     source = crops.pixels[chosen] if source is None else source
-    images = torch.from_numpy(source).to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
-    images = _warp(images, _inverse(forward).to(device), size)
+    stored = torch.from_numpy(source).to(device, non_blocking=True).permute(0, 3, 1, 2)
+    images = _warp(stored, _inverse(forward).to(device), size)
     if gain is not None:
         images = images.mul_(gain[part].to(device)).clamp_(0, 1)
     points = torch.from_numpy(crops.keypoints[chosen])
@@ -154,13 +155,18 @@ def _inverse(matrix: torch.Tensor) -> torch.Tensor:
     return torch.cat([linear, -linear @ matrix[:, :, 2:]], dim=-1)
 
 
-def _warp(images: torch.Tensor, backward: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Sample B x 3 x S x T images bilinearly where `backward` (B x 2 x 3) sends the pixels of the output."""
+def _warp(stored: torch.Tensor, backward: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Sample B x 3 x S x T uint8 bilinearly where `backward` (B x 2 x 3) sends the pixels of the output; 0..1."""
     height, width = size
     y, x = torch.meshgrid(
-        torch.arange(height, device=images.device), torch.arange(width, device=images.device), indexing="ij"
+        torch.arange(height, device=stored.device), torch.arange(width, device=stored.device), indexing="ij"
     )
-    pixel = torch.stack([x, y, torch.ones_like(x)], dim=-1).to(images.dtype)  # H x W x 3
+    pixel = torch.stack([x, y, torch.ones_like(x)], dim=-1).to(backward.dtype)  # H x W x 3
     place = torch.einsum("bij,hwj->bhwi", backward, pixel)
-    last = torch.tensor([images.shape[-1] - 1, images.shape[-2] - 1], device=images.device)
-    return F.grid_sample(images, 2 * place / last - 1, mode="bilinear", align_corners=True)
+    last = torch.tensor([stored.shape[-1] - 1, stored.shape[-2] - 1], device=stored.device)
+    place = place.mul_(2).div_(last).sub_(1)
+    images = torch.empty(len(stored), 3, *size, device=stored.device)
+    few = FEW if stored.is_cpu else len(stored)
+    for own, where, out in zip(stored.split(few), place.split(few), images.split(few), strict=True):
+        out.copy_(F.grid_sample(own.float().div_(255), where, mode="bilinear", align_corners=True))
+    return images

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from snapshots import COMPLEXITY, PCKH, cell, row
 
+from reports.ablations import Collection
 from reports.claim import KINDS, Finding, conclude
 from reports.claims import CLAIMS
 from reports.claims.scales import INCEPTION, IOI, RESIDUAL
@@ -220,6 +221,36 @@ def test_other_conditions_than_the_papers_restrict(change):
     assert "the opposite" in worse.sentence
     if "dataset" in change:
         assert "mannequin (synthetic)" in better.sentence
+
+
+def kept(ours: str, theirs: str, low: float, high: float) -> Collection:
+    """A committed difference on photographs, in PCK@0.2."""
+    value = ["PCK@0.2", "mean", (low + high) / 2, "points", low, high, 9000]
+    one, two = (f"{name}{',' if '@' in name else '@'}input=64" for name in (ours, theirs))
+    line = {"kind": "difference", "ours": one, "theirs": two, "seeds": 2,
+            "protocol": "lsp-pck", "dataset": "lspet", "split": "holdout", "values": [value]}  # fmt: skip
+    return Collection("cpu", (), (), (line,))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "words"),
+    [(0.5, 1.5, "partly", "[+0.50, +1.50]"), (-1.5, -0.5, "not tested", "the opposite"),
+     (-0.5, 1.5, "not tested", "includes 0")],
+)  # fmt: skip
+def test_committed_ablations_restrict_and_refute_nothing(low, high, verdict, words):
+    """P25 asks whether pyramids beat a baseline as large; the sentence says on what and with which budget."""
+    pairs = (("pyranet-bstar-2", "prm-wide-2"), ("prm-wide-2", "prm-baseline-2"))
+    found = check("P25", kept=tuple(kept(*pair, low, high) for pair in pairs))
+    assert found.verdict == verdict and words in found.sentence
+    assert "on LSPET, our budget (matrix.cpu.toml, 2 seeds), PCK@0.2 mean" in found.sentence
+    assert {item.target for item in found.evidence} == {"cpu-pyramids-lspet"}
+
+
+def test_initializations_are_compared_by_their_names():
+    name = "pyranet-bstar-2@initialization="
+    pairs = [(f"{name}branch-aware", f"{name}{rival}") for rival in ("xavier", "msr")]
+    found = check("P15", kept=tuple(kept(*pair, 1, 2) for pair in pairs))
+    assert found.verdict == "partly" and "Missing" not in found.sentence
 
 
 def test_narrow_networks_are_compared_with_narrow_ones_and_restrict():

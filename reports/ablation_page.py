@@ -64,7 +64,8 @@ class Trial:
         ]
 
     def size(self, name: str, metric: str) -> Row | None:
-        """Parameters or MACs of a network, as narrow as it was trained."""
+        """Parameters or MACs of a network, as narrow as it was trained; how it is drawn changes neither."""
+        name = name.partition("@initialization=")[0]
         for cell in self.collection.cells:
             if cell["protocol"] == "complexity" and network(cell["architecture"]) == name:
                 return next((row for row in values(cell) if (row["metric"], row["part"]) == (metric, "all")), None)

@@ -55,7 +55,7 @@ def test_every_architecture_has_its_recipe():
 def test_every_recipe_has_a_quick_form():
     for path in FILES:
         quick = recipe.load(path.stem).budgeted("quick")
-        assert 0 < quick.steps <= 2000 and quick.batch <= 128, path.stem
+        assert 0 < quick.steps * quick.batch <= 256_000 and quick.batch <= 128, path.stem  # examples: minutes
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_no_field_is_left_out_of_the_keys(tmp_path):
         assert set(covered[name]) == set(getattr(loaded, name).__struct_fields__)
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=1000)
 @given(st.data())
 def test_damaged_recipes_are_sentences(data):
     """Bytes cut out or replaced anywhere in a recipe that works."""

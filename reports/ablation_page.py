@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reports import formats
+from reports import formats, tables
 from reports.ablations import FLOOR, Ablation, Collection, Row, ablations, network, values
 from reports.page import Page
 from reports.sheets import Number, Sheet
@@ -42,10 +42,19 @@ class Trial:
         """Those of COLUMNS that one of its networks has."""
         return [column for column in COLUMNS if any(self.mean(name, column) for name in self.ablation.networks)]
 
+    @cached_property
+    def ranks(self) -> dict[str, tuple[int, int]]:
+        """network -> best and worst place by the intervals of the first column; empty where questions are asked."""
+        if self.ablation.comparisons:
+            return {}
+        rows = [self.mean(name, self.columns[0]) for name in self.networks]
+        places = tables.ranks([(row["low"], row["high"]) for row in rows], higher_is_better=True)
+        return dict(zip(self.networks, places, strict=True))
+
     @property
     def networks(self) -> list[str]:
         """The floor and the networks that were measured, in the order of the ablation."""
-        names = (FLOOR, *self.ablation.networks)
+        names = (*self.ablation.networks, FLOOR) if not self.ablation.comparisons else (FLOOR, *self.ablation.networks)
         return [name for name in names if any(self.mean(name, column) for column in self.columns)]
 
     def mean(self, name: str, column: tuple[str, ...]) -> Row | None:
@@ -97,7 +106,8 @@ def answer(row: Row, metric: str) -> str:
 def page(collections: Sequence[Collection]) -> Page:
     """All collections, one after the other, with their tables as data."""
     groups = [(collection, facts(collection), list(trials(collection))) for collection in collections]
-    sheets = [make(trial) for _, _, found in groups for trial in found for make in (scores, differences)]
+    sheets = [scores(trial) for _, _, found in groups for trial in found]
+    sheets += [differences(trial) for _, _, found in groups for trial in found if trial.ablation.comparisons]
     context = {"groups": groups, "FLOOR": FLOOR, "SIZES": SIZES, "signed": formats.signed}
     return Page("ablations.html", "ablations.html", context, tuple(sheets))
 
@@ -108,13 +118,27 @@ def trial_name(collection: str, ablation: str, dataset: str) -> str:
 
 
 def trials(collection: Collection) -> Iterator[Trial]:
-    """Every ablation on every dataset on which one of its questions has an answer."""
-    datasets = dict.fromkeys(line["dataset"] for line in collection.means)
+    """All networks of a matrix, ranked on each dataset; then the ablations of which a question has an answer."""
+    datasets = list(dict.fromkeys(line["dataset"] for line in collection.means))
+    yield from (Trial(everything(collection, dataset), collection, dataset) for dataset in datasets)
     for ablation in ablations():
         for dataset in datasets:
             trial = Trial(ablation, collection, dataset)
             if any(trial.answers()):
                 yield trial
+
+
+def everything(collection: Collection, dataset: str) -> Ablation:
+    """The networks of a matrix that have a value on a dataset, by the first column of COLUMNS; it asks nothing."""
+    protocol, metric, part, _ = COLUMNS[0]
+    found = {
+        place[0]: row["value"]
+        for place, row in collection.mean.items()
+        if place[1:] == (dataset, protocol, metric, part) and place[0] != FLOOR
+    }
+    return Ablation(
+        "all", "", "", "All networks, ranked", tuple(sorted(found, key=found.__getitem__, reverse=True)), ()
+    )
 
 
 def facts(collection: Collection) -> dict[str, str]:
@@ -143,7 +167,14 @@ def facts(collection: Collection) -> dict[str, str]:
 def scores(trial: Trial) -> Sheet:
     """A network a row: its size, its values over the seeds with intervals."""
     names = [words for *_, words in trial.columns]
-    columns = ("network", *SIZES, *(f"{name}{end}" for name in names for end in ("", " low", " high")), "seeds")
+    columns = (
+        "rank",
+        "worst rank",
+        "network",
+        *SIZES,
+        *(f"{name}{end}" for name in names for end in ("", " low", " high")),
+        "seeds",
+    )
     rows = []
     for name in trial.networks:
         found = [trial.mean(name, column) for column in trial.columns]
@@ -151,7 +182,9 @@ def scores(trial: Trial) -> Sheet:
                  for row in (trial.size(name, metric) for metric in SIZES)]  # fmt: skip
         shown = [Number(row[end], f"{row[end]:.1f}") if row and row[end] is not None else None
                  for row in found for end in ("value", "low", "high")]  # fmt: skip
-        rows.append((name, *sizes, *shown, len(trial.seeds(name, trial.columns[0]))))
+        rows.append(
+            (*trial.ranks.get(name, (None, None)), name, *sizes, *shown, len(trial.seeds(name, trial.columns[0])))
+        )
     return Sheet(f"{trial.name}-scores", caption(trial), columns, rows)
 
 

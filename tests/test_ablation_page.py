@@ -50,7 +50,9 @@ def test_answers(low, high, metric, expected):
 
 
 def test_a_trial_shows_what_was_measured_and_nothing_else():
-    (trial,) = ablation_page.trials(collection())
+    ranking, trial = ablation_page.trials(collection())
+    assert ranking.ranks == {"liu-ioi": (1, 1), "liu-res": (2, 2)}  # 14–17 and 9.5–12.5 do not overlap
+    assert not trial.ranks and not list(ranking.answers())
     assert (trial.ablation.key, trial.dataset, trial.networks) == ("scales", "lspet", ["liu-res", "liu-ioi"])
     assert [words for *_, words in trial.columns] == ["PCK@0.2", "drop"]
     assert [row["value"] for row in trial.seeds("liu-res", trial.columns[0])] == [10.0, 12.0]
@@ -71,8 +73,8 @@ def test_facts_come_from_the_cells():
 
 def test_two_matrices_never_share_a_table():
     page = ablation_page.page((collection("cpu"), collection("gpu")))
-    assert len(page.sheets) == 4
+    assert len(page.sheets) == 6  # for each: all networks ranked, those of a question, the answer
     for name in ("cpu", "gpu"):
-        assert sum(f"matrix.{name}.toml" in sheet.caption for sheet in page.sheets) == 2
+        assert sum(f"matrix.{name}.toml" in sheet.caption for sheet in page.sheets) == 3
     scores = next(sheet for sheet in page.sheets if sheet.name == "cpu-scales-lspet-scores")
-    assert [row[0] for row in scores.rows] == ["liu-res", "liu-ioi"]
+    assert [row[2] for row in scores.rows] == ["liu-res", "liu-ioi"]

@@ -17,6 +17,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from architectures.signature import signature
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -72,7 +74,8 @@ def describe(name: str, **overrides: Any) -> Architecture:
     """The row called `name`, or of a builder in a file, with some options changed.
 
     `overrides` are options of the builder, `input` (one side, or height and width), and `initialization`: a name
-    of architectures.initialization, with which `create` draws the network instead of its own way.
+    of architectures.initialization, with which `create` draws the network instead of its own way. Options that the
+    builder does not take are refused here as far as its source tells, without importing it.
     """
     row = _external(name) if ".py:" in name else catalogue().get(name)
     if row is None:
@@ -85,6 +88,8 @@ def describe(name: str, **overrides: Any) -> Architecture:
     size = options.pop("input", row.input)
     size = (size, size) if isinstance(size, int) else tuple(size)
     _check_size(row, size)
+    if takes := signature(row.builder):
+        _check_options(row, takes, {key: value for key, value in options.items() if key != "initialization"})
     changed = ",".join(f"{key}={_text(value)}" for key, value in sorted(overrides.items()))
     return replace(row, name=f"{name}@{changed}", input=size, options={**row.options, **options})
 
@@ -100,7 +105,7 @@ def create(row: Architecture | str, **overrides: Any) -> "nn.Module":
     build = _function(row.builder)
     options = {**row.options, **overrides}
     drawn = options.pop("initialization", "")
-    _check_options(row.name, build, options)
+    _check_options(row, inspect.signature(build), options)
     network = build(**options)
     if drawn:
         import torch
@@ -120,16 +125,16 @@ def renaming(row: Architecture) -> Callable[[str], str] | None:
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
-def _check_options(name: str, build: Callable[..., "nn.Module"], options: dict[str, Any]) -> None:
+def _check_options(row: Architecture, takes: inspect.Signature, options: dict[str, Any]) -> None:
     """Refuse what the builder does not take, and text where it takes a number."""
-    parameters = inspect.signature(build).parameters
+    parameters, name = takes.parameters, row.name
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key, value in options.items():
         if key not in parameters:
             if takes_any:
                 continue
             raise ArchitectureError(
-                f"{name}: there is no option {key!r}; {build.__name__} takes {', '.join(parameters)}."
+                f"{name}: there is no option {key!r}; {row.builder.rpartition(':')[2]} takes {', '.join(parameters)}."
             )
         default = parameters[key].default
         kind = (int, float) if type(default) is float else type(default)

@@ -14,7 +14,18 @@ from typing import Annotated, Any
 import typer
 
 from bench.data_cli import data_app
-from bench.errors import CELL_FAILED, EXPECTED, FINE, INTERRUPTED, NOTHING, USAGE, Problem, exit_code, explain
+from bench.errors import (
+    CELL_FAILED,
+    EXPECTED,
+    FINE,
+    INTERRUPTED,
+    NOTHING,
+    USAGE,
+    Problem,
+    as_document,
+    exit_code,
+    explain,
+)
 from bench.keep import keep
 from bench.options import (
     DATA_FOLDER,
@@ -178,7 +189,7 @@ def train(
 ) -> None:
     """Train one architecture; the same command continues what was stopped.
 
-    On several GPUs: torchrun --nproc-per-node N -m bench train ...
+    On several GPUs: torchrun --standalone --nproc-per-node N -m bench train ...
     """
     from bench.steps import Bench, train_only
     from bench.store import Store
@@ -335,16 +346,20 @@ def main() -> int:
     except EXPECTED as error:
         code = exit_code(error)
         _complain(error)
+        _print_json(error, code)
     except Exception as error:
-        if hasattr(error, "show"):  # a usage error of the command line itself
+        code = USAGE if hasattr(error, "show") else CELL_FAILED
+        _print_json(error, code)
+        if code == USAGE:  # of the command line itself
             error.show()
             code = USAGE
         else:
-            code = CELL_FAILED
             _complain(error)
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code, too
-        print("Stopped. Finished work is kept; the same command continues it.", file=sys.stderr)
+        stopped = Problem("Stopped. Finished work is kept; the same command continues it.")
+        print(stopped, file=sys.stderr)
+        _print_json(stopped, code)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -356,6 +371,12 @@ def _complain(error: Exception) -> None:
     if "--debug" in sys.argv:
         traceback.print_exc()
     print(explain(error), file=sys.stderr)
+
+
+def _print_json(error: BaseException, code: int) -> None:
+    """Whoever asked for a document gets one."""
+    if "--json" in sys.argv:
+        print(json.dumps(as_document(error, code)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Errors as sentences, and the exit codes: one meaning each."""
 
+from typing import Any
+
 from architectures import ArchitectureError
 from protocols.errors import DataError
 
@@ -41,6 +43,16 @@ def explain(error: BaseException) -> str:
     if not isinstance(error, EXPECTED):
         lines[0] = f"{type(error).__name__}: {lines[0]}"
     return "\n".join(lines)
+
+
+def as_document(error: BaseException, code: int) -> dict[str, Any]:
+    """An error as plain data, for --json: the sentence, what was expected, cause and next step, and the exit code."""
+    if isinstance(error, EXPECTED) and not isinstance(error, OSError):
+        what = str(error)
+    else:
+        what = getattr(error, "format_message", lambda: explain(error))()  # a usage error of the command line has one
+    fields = {name: text for name in ("expected", "cause", "next_step") if (text := getattr(error, name, ""))}
+    return {"error": what, **fields, "exit_code": code}
 
 
 def _explain_os(error: OSError) -> str:

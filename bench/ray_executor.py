@@ -34,11 +34,11 @@ MEMORY = {"train": 6 * GIB, "predict": 2 * GIB, "score": 2 * GIB, "measure": 2 *
 
 @dataclass
 class _Flight:
-    """A cell that the cluster works on, the steps that it makes on its way, and the lock on it."""
+    """A cell that the cluster works on, the steps that it makes on its way, and the locks on it and them."""
 
     task: Task
-    makes: set[Step]
-    lock: ExitStack
+    makes: list[Step]
+    locks: ExitStack
 
 
 def on_ray(tasks: Sequence[Task], bench: Bench, address: str = "") -> tuple[list[Task], list[tuple[Task, str]]]:
@@ -85,35 +85,35 @@ class _Home:
         finally:
             for reference, flight in self.flights.items():
                 self.ray.cancel(reference, force=True)
-                flight.lock.close()
+                flight.locks.close()
         return self.done, self.failed
 
     def _settled(self, task: Task, wait: bool) -> bool:
         """Send a task away if nothing stands against it; True if it needs no more attention here."""
         if len(self.flights) >= IN_FLIGHT:
             return False
-        steps = shared_steps(task)
-        makes = {step for step in steps if not self.store.has(*step)}
-        if any(makes & flight.makes for flight in self.flights.values()):
+        makes = [step for step in shared_steps(task) if not self.store.has(*step)]
+        if any(step in flight.makes for flight in self.flights.values() for step in makes):
             return False
-        lock = ExitStack()
-        try:
-            if not lock.enter_context(self.store.lock(CELLS, task.key, wait)):
-                return False
-            if self.store.has(CELLS, task.key):  # another process was first
-                lock.close()
-                self.done.append(task)
+        with ExitStack() as locks:
+            try:
+                # From what needs to what is needed, as whoever makes them takes them: else two may wait for each other.
+                for step in ((CELLS, task.key), *reversed(makes)):
+                    if not locks.enter_context(self.store.lock(*step, wait)):
+                        return False
+                if self.store.has(CELLS, task.key):  # another process was first
+                    self.done.append(task)
+                    return True
+                reference = self._send(task)
+            except EXPECTED as error:
+                self._fail(task, explain(error))
                 return True
-            reference = self._send(task, [step for step in steps if step not in makes])
-        except EXPECTED as error:
-            lock.close()
-            self._fail(task, explain(error))
-            return True
-        self.flights[reference] = _Flight(task, makes, lock)
+            self.flights[reference] = _Flight(task, makes, locks.pop_all())
         return True
 
-    def _send(self, task: Task, finished: list[Step]) -> object:
+    def _send(self, task: Task) -> object:
         """Give a task to the cluster; returns the reference of its result."""
+        finished = [step for step in shared_steps(task) if self.store.has(*step)]
         order = Order(
             task=task,
             data=self.bench.data.resolve(),
@@ -136,9 +136,10 @@ class _Home:
     def _land(self, reference: object) -> None:
         """Publish what a task brought home, or note why it failed."""
         flight = self.flights.pop(reference)
-        with flight.lock:
+        with flight.locks:
             try:
                 why, folders = self.ray.get(reference)
+                self.store.forget_failure(flight.task.key)  # before the cell is there: no failure ever lies beside it
                 for step in [*shared_steps(flight.task), (CELLS, flight.task.key)]:
                     if step in folders:
                         unpack(self.store, step, folders[step])
@@ -151,7 +152,6 @@ class _Home:
             if why:
                 self._fail(flight.task, why)
             else:
-                self.store.forget_failure(flight.task.key)
                 self.done.append(flight.task)
 
     def _fail(self, task: Task, why: str) -> None:

@@ -6,9 +6,9 @@ interrupted work is found again by the next order for the same cell from the sam
 
 import os
 import shlex
-import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 
 Step = tuple[str, str]  # kind and key of a finished folder
 Folders = dict[Step, dict[str, bytes]]  # with the content of their files
+USE = "use"  # before the kind of a step: the lock that all cells share which need its folder on this node
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,30 @@ def finish_order(order: Order) -> tuple[str, Folders]:
     scratch = _scratch(order.code)
     store = Store(scratch / "runs")
     sys.argv[1:] = shlex.split(order.command)[1:]  # for the provenance
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, ExitStack() as uses:
         for name, content in order.files.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        steps = [*shared_steps(order.task), (CELLS, order.task.key)]
+        for kind, key in steps:
+            uses.enter_context(store.lock(f"{USE}-{kind}", key, wait=True, shared=True))
+        for step, files in order.folders.items():
+            with store.lock(*step, wait=True):
+                unpack(store, step, files)
         os.chdir(folder)
         try:
-            for step, files in order.folders.items():
-                unpack(store, step, files)
             data = Path(os.environ.get("REPOSE_DATA", order.data))
             task = _same(order.task, plan([order.task.cell], store, data)[0])
             _, failed = run([task], Bench(store, data, order.device))
         finally:
             os.chdir(scratch)
+        made = [step for step in steps if step not in order.folders and store.has(*step)]
+        folders = {step: pack(store, step) for step in made}
     if failed:
         return failed[0][1], {}
-    return "", _taken(store, [*shared_steps(task), (CELLS, task.key)], set(order.folders))
+    _remove(store, steps)
+    return "", folders
 
 
 def shared_steps(task: Task) -> list[Step]:
@@ -91,20 +99,21 @@ def pack(store: Store, step: Step) -> dict[str, bytes]:
 
 
 def unpack(store: Store, step: Step, files: dict[str, bytes]) -> None:
-    """Publish a folder that comes from elsewhere, unless it is here already; whole or not at all."""
-    if store.has(*step):
-        return
-    with store.publish(*step) as folder:
-        for name, content in files.items():
-            (folder / Path(name).name).write_bytes(content)
+    """Publish a folder that comes from elsewhere, unless it is here already; call with its lock held."""
+    if not store.has(*step):
+        store.sweep(*step)
+        with store.publish(*step) as folder:
+            for name, content in files.items():
+                (folder / Path(name).name).write_bytes(content)
+    store.discard_work(*step)
 
 
-def _taken(store: Store, steps: list[Step], at_home: set[Step]) -> Folders:
-    """What home does not have, taken out of this node's store: home is where it is kept."""
-    found = {step: pack(store, step) for step in steps if step not in at_home and store.has(*step)}
-    for step in steps:
-        shutil.rmtree(store.folder(*step), ignore_errors=True)
-    return found
+def _remove(store: Store, steps: list[Step]) -> None:
+    """Take steps out of this node's store, which home has now; the last of the cells that use a step does it."""
+    for kind, key in steps:
+        with store.lock(f"{USE}-{kind}", key, wait=False) as alone:
+            if alone:
+                store.remove(kind, key)
 
 
 def _same(home: Task, here: Task) -> Task:

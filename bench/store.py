@@ -42,10 +42,10 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_whole(path: Path, content: bytes | str, temporary: Path | None = None) -> None:
     """Write a file beside its place, flush it, and rename it: readers see the old or the new one."""
     content = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    temporary = temporary or path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -108,16 +108,17 @@ class Store:
             shutil.rmtree(temporary, ignore_errors=True)
 
     @contextmanager
-    def lock(self, kind: str, key: str, wait: bool) -> Iterator[bool]:
+    def lock(self, kind: str, key: str, wait: bool, shared: bool = False) -> Iterator[bool]:
         """Hold the right to work on a step; yields False if another process has it and `wait` is off.
 
-        The operating system lets go of it when the process ends, however it ends.
+        Several may hold it together if all of them share it. The operating system lets go of it when the process
+        ends, however it ends.
         """
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{kind}-{key}").open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 yield False
                 return
@@ -131,25 +132,41 @@ class Store:
                     self.sweep(kind, key)
                     make()
         # Here rather than in `publish`: a kill may come right after the rename, and the next run has to tidy up.
-        shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)
+        self.discard_work(kind, key)
         return self.folder(kind, key)
+
+    def discard_work(self, kind: str, key: str) -> None:
+        """Remove what a finished step kept on the way."""
+        shutil.rmtree(self.root / "work" / f"{kind}-{key}", ignore_errors=True)
 
     def sweep(self, kind: str, key: str) -> None:
         """Remove what killed processes left of a step; call with its lock held."""
         for left in (self.root / kind).glob(f".{key}.*"):
             shutil.rmtree(left, ignore_errors=True)
 
+    def remove(self, kind: str, key: str) -> None:
+        """Remove a finished step, which nobody uses; it goes at once, as it came."""
+        place = self.folder(kind, key)
+        if place.is_dir():
+            place.rename(place.with_name(f".{key}.{uuid.uuid4().hex[:8]}"))
+            self.sweep(kind, key)
+
     def note_failure(self, key: str, what: dict[str, Any]) -> None:
+        """Keep why a cell failed; call with its lock held, as of the next one."""
         folder = self.root / "failed"
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / f"{key}.json", json.dumps(what, indent=1, sort_keys=True))
-
-    def failure(self, key: str) -> dict[str, Any] | None:
-        path = self.root / "failed" / f"{key}.json"
-        return msgspec.json.decode(path.read_bytes()) if path.is_file() else None
+        text = json.dumps(what, indent=1, sort_keys=True)
+        write_whole(folder / f"{key}.json", text, folder / f".{key}.json")  # a known name: it can be swept
 
     def forget_failure(self, key: str) -> None:
-        (self.root / "failed" / f"{key}.json").unlink(missing_ok=True)
+        for name in (f"{key}.json", f".{key}.json"):
+            (self.root / "failed" / name).unlink(missing_ok=True)
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        try:
+            return msgspec.json.decode((self.root / "failed" / f"{key}.json").read_bytes())
+        except FileNotFoundError:  # never asked whether it is there: another process may forget it at any time
+            return None
 
 
 def _flush(path: Path) -> None:

@@ -97,7 +97,7 @@ def start(*words: Any, before: tuple[str, ...] = (), **changes: str) -> subproce
     )
 
 
-def ended(process: subprocess.Popen, seconds: float = 60) -> Outcome:
+def ended(process: subprocess.Popen, seconds: float = 300) -> Outcome:
     """Wait for a process of `start`."""
     out, err = process.communicate(timeout=seconds)
     return Outcome(process.returncode, out, err)

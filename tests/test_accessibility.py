@@ -5,7 +5,9 @@ axe-core is fetched by npm into build/ (which git ignores) the first time; witho
 
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from test_browser import Watched, browser  # noqa: F401  (a fixture)
 from reports import site
 
 pytestmark = pytest.mark.browser
-AXE = "axe-core@4"
-FOLDER = Path(__file__).parent.parent / "build" / "npm"
+AXE = "axe-core@4.14.1"  # always the same rules
+FOLDER = Path(__file__).parent.parent / "build" / AXE
 KINDS = (
     "index.html", "claims.html", "architectures.html", "curves.html", "training.html", "predictions.html",
     "mannequin.html", "runs.html", "papers/yang2017.html", "papers/liu2018.html", "papers/li2019.html",
@@ -28,15 +30,18 @@ KINDS = (
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The text of axe-core."""
-    script = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+    script = FOLDER / "axe-core" / "axe.min.js"
     if not script.is_file():
         if not shutil.which("npm"):
             pytest.skip("axe-core needs npm, which is not installed (Debian: apt install npm)")
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(FOLDER), AXE]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            pytest.skip(f"npm could not fetch axe-core: {done.stderr.strip()[:200]}")
+        FOLDER.parent.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=FOLDER.parent) as folder:  # several processes may do this at once
+            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, AXE]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+            if done.returncode:
+                pytest.skip(f"npm could not fetch axe-core: {done.stderr.strip()[:200]}")
+            with suppress(OSError):  # another one was first
+                Path(folder, "node_modules").rename(FOLDER)
     return script.read_text("utf-8")
 
 

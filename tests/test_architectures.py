@@ -1,5 +1,8 @@
 """Every row of the catalogue, narrow and on small images: a new network brings its tests by being in the catalogue."""
 
+import importlib
+import inspect
+import os
 import tomllib
 from functools import cache
 
@@ -7,6 +10,7 @@ import pytest
 import torch
 
 from architectures import CATALOGUE, ArchitectureError, catalogue, create, describe, renaming
+from architectures.signature import signature
 from architectures.weights import load, save
 from protocols.keypoints import SKELETONS
 
@@ -164,6 +168,35 @@ def test_unknown_name_suggests_near_ones():
 def test_unknown_option_lists_the_allowed_ones():
     with pytest.raises(ArchitectureError, match=r"no option 'stack'; .* takes stacks, joints, width"):
         create("hourglass-1", stack=2)
+
+
+def test_wrong_options_are_known_before_anything_is_built():
+    with pytest.raises(ArchitectureError, match=r"no option 'stack'; .* takes stacks, joints, width"):
+        describe("hourglass-1", stack=2)
+    with pytest.raises(ArchitectureError, match="stacks='two' does not work; it is a whole number"):
+        describe("hourglass-1", stacks="two")
+    assert describe("hourglass-1", stacks=2, input=64, initialization="msr").options["stacks"] == 2
+
+
+@pytest.mark.parametrize("builder", sorted({row.builder for row in catalogue().values()}))
+def test_the_source_of_a_builder_tells_its_signature(builder):
+    file, _, function = builder.partition(":")
+    imported = inspect.signature(getattr(importlib.import_module(f"architectures.{file}"), function)).parameters
+    read = signature(builder).parameters
+    assert [(name, of.kind, of.default) for name, of in read.items()] == [
+        (name, of.kind, of.default) for name, of in imported.items()
+    ]
+
+
+def test_a_source_that_tells_nothing_is_left_to_python(tmp_path):
+    place = tmp_path / "net.py"
+    assert signature(f"{place}:net") is None
+    for text in ("def other(): pass", "@wrapped\ndef net(): pass", "net = partial(other)", "def net(:"):
+        place.write_text(text)
+        os.utime(place, ns=(len(text), len(text)))  # written within the same tick of the clock
+        assert signature(f"{place}:net") is None
+    place.write_text("def net(a, b=2, *, c=(1, 2), d=[x], **more): pass")
+    assert str(signature(f"{place}:net")) == "(a, b=2, *, c=(1, 2), d, **more)"
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_cell_that_raises(here, monkeypatch):
     monkeypatch.setattr(run, "finish", broken)
     outcome = tiny("mean-pose", "*pck*", "--jobs", "1", "--json")
     assert outcome.code == 3
-    assert {row["protocol"] for row in outcome.json["measurements"]} == {"lsp-pck"}
+    assert {row["protocol"] for row in outcome.json["measurements"]} == {"lsp-pck", "lsp-pckh"}
     assert any("failed: ZeroDivisionError: a defect" in text for text in outcome.json["warnings"])
     assert "Traceback" not in outcome.err
     debugged = tiny("mean-pose", "mpii-pckh", "--jobs", "1", "--debug")
@@ -277,6 +277,54 @@ def test_the_authors_predictions_of_newell_2016(here, real_data):
     assert values["PCKh@0.5", "mean"]["value"] == pytest.approx(88.04, abs=0.01)
 
 
+# what went wrong as a document
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", "hourglas-1", "mpii-pckh"), 2, "no architecture 'hourglas-1'"),
+        (
+            ("run", "hourglass-1", "mpii-pckh", "--set", "stack=2"),
+            2,
+            "no option 'stack'; stacked_hourglass takes stacks",
+        ),
+        (("status", "--matrix", "nowhere.toml"), 2, "nowhere.toml: there is no such matrix"),
+        (("status", "--matrx", "nowhere.toml"), 2, "No such option: --matrx"),
+        (("status", "matrix", "tiny.toml", "more"), 2, "unexpected extra argument"),
+        (("check", "--against", "nowhere.jsonl", "--matrix", "nowhere.toml"), 4, "there is no baseline"),
+        (("score", "nowhere.npz", "--protocol", "mpii-pckh"), 5, "nowhere.npz: there is no such file"),
+        (("train", "hourglass-1", "mpii"), 5, "mpii"),
+    ],
+)
+def test_an_error_is_a_document_too(here, words, code, said):
+    outcome = bench(*words, "--json")
+    assert outcome.code == outcome.json["exit_code"] == code and said in outcome.json["error"]
+    plain = bench(*words)
+    assert plain.code == code and plain.out == "" and outcome.json["error"].splitlines()[0] in plain.err
+
+
+def test_a_defect_is_a_document_too(here, monkeypatch):
+    monkeypatch.setattr("bench.listing.listing", lambda data: 1 / 0)
+    outcome = bench("list", "--json")
+    assert outcome.code == outcome.json["exit_code"] == 3 and "ZeroDivisionError" in outcome.json["error"]
+    assert "please report it" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["stack=2", "width=wide", "stacks=1.5"])
+def test_a_wrong_option_of_the_network_is_known_before_torch_is_imported(here, option):
+    code = f"""
+import sys
+from bench.cli import main
+sys.argv = ["bench", "run", "hourglass-1", "mpii-pckh", "--set", "{option}"]
+assert main() == 2
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and option.partition("=")[0] in done.stderr
+    assert not (here / "runs").exists()
+
+
 # 130: interrupted, and other processes
 
 
@@ -284,7 +332,7 @@ def test_the_authors_predictions_of_newell_2016(here, real_data):
 def test_ctrl_c_in_the_middle_of_a_training(here):
     endless = (here / "tiny.toml").read_text().replace("steps = 4", "steps = 1000000")
     (here / "endless.toml").write_text(endless)
-    words = ("--recipe", "endless.toml", *TINY, "--jobs", "2")
+    words = ("--recipe", "endless.toml", *TINY, "--jobs", "2", "--json")
     process = start("run", "hourglass-*", "mpii-pckh", *words)  # two trainings at once
     for line in process.stderr:
         if "crops  done" in line:
@@ -292,7 +340,7 @@ def test_ctrl_c_in_the_middle_of_a_training(here):
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     outcome = ended(process)
-    assert outcome.code == 130 and outcome.out == ""
+    assert outcome.code == outcome.json["exit_code"] == 130
     assert "Finished work is kept" in outcome.err and "Traceback" not in outcome.err
     assert Store(here / "runs").keys("prepared") and not Store(here / "runs").keys("weights")
 
@@ -363,5 +411,5 @@ def test_a_reader_that_goes_away_is_no_error(here, words):
     process = start(*words, "--data", "nowhere", *(("--matrix", small_bench.matrix(here)) if "status" in words else ()))
     process.stdout.close()
     process.stdout = None
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert errors == "" and process.returncode == 0

@@ -51,7 +51,8 @@ def train(folder: Path, processes: int, store: str, batch: int = 8, micro: int =
     """Train a network and a recipe that are no part of the repository; returns the folder of the weights."""
     (folder / "net.py").write_text(NETWORK)
     (folder / "recipe.toml").write_text(RECIPE.format(batch=batch, micro=micro))
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes > 1 else []
+    alone = ["--standalone", "--local-addr", "127.0.0.1"]  # a free port, so that several tests may do this at once
+    launcher = ["-m", "torch.distributed.run", *alone, "--nproc-per-node", str(processes)] if processes > 1 else []
     command = [sys.executable, *launcher, "-m", "bench", "train", "net.py:mine", "mannequin", "--recipe", "recipe.toml"]
     root = Path(distributed.__file__).resolve().parent.parent
     done = subprocess.run(
@@ -60,7 +61,7 @@ def train(folder: Path, processes: int, store: str, batch: int = 8, micro: int =
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == 1  # one process prints the result

@@ -159,7 +159,7 @@ def test_choose():
     assert matrix.choose(cells, "prm*") == []
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=1000)
 @given(st.data())
 def test_damaged_matrices_are_sentences(data):
     """Bytes cut out, doubled or replaced anywhere in a matrix that works."""

@@ -140,7 +140,7 @@ def test_first_threshold_equals_comparison(distances):
     assert list(first) == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_order_of_people_changes_nothing(seed):
     truth = people(30)

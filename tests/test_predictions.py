@@ -91,7 +91,7 @@ def test_scores_are_the_third_column(tmp_path):
     np.testing.assert_array_equal(predictions.keypoints, KEYPOINTS)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(16)), st.booleans())
 def test_named_columns_may_have_any_order(tmp_path_factory, order, short):
     path = tmp_path_factory.mktemp("files") / "a.mat"

@@ -162,14 +162,16 @@ def test_prepare_named(store, here, monkeypatch):
 
 
 def started(store: Store) -> subprocess.Popen:
-    """A process that prepares many people, after its first chunk."""
+    """A process that prepares many people, after its first chunk; it takes no notice of any that follows."""
     code = f"""
+import time
 from pathlib import Path
 from bench.training.prepare import Source, prepare
 from bench.store import Store
 if __name__ == "__main__":
     source = Source("mannequin", "train", Path("nowhere"), "mpii")
-    prepare(Store(Path({str(store.root)!r})), source, (32, 32), lambda done, total: print(done, flush=True))
+    told = lambda done, total: (print(done, flush=True), time.sleep(1000))
+    prepare(Store(Path({str(store.root)!r})), source, (32, 32), told)
 """
     script = store.root.parent / "script.py"
     script.write_text(code)
@@ -198,7 +200,7 @@ def session(process: subprocess.Popen) -> list[int]:
     return running
 
 
-def wait_until_empty(process: subprocess.Popen, seconds: float = 10.0) -> list[int]:
+def wait_until_empty(process: subprocess.Popen, seconds: float = 120.0) -> list[int]:
     end = time.monotonic() + seconds
     while session(process) and time.monotonic() < end:
         time.sleep(0.05)
@@ -219,13 +221,12 @@ def test_workers_end_when_their_parent_is_killed(store):
 def test_ctrl_c_stops_after_the_chunks_under_way(store):
     process = started(store)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to workers, too
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=300)
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")  # the script's own
     assert wait_until_empty(process) == []
     assert store.keys(PREPARED) == set()
     (work,) = (store.root / "work").iterdir()
-    finished = (work / "finished").read_text().split()
-    assert 1 <= len(finished) < 4096 / 64
+    assert len((work / "finished").read_text().split()) == 1
 
 
 def broken_images(rows: set[int]):

@@ -1,37 +1,45 @@
 """The Ray executor on a real cluster: three nodes on this machine, one of which is killed in the middle of a run."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from bench import run, steps
 from bench.errors import Problem
 from bench.matrix import load
-from bench.plan import FRESH, plan
-from bench.ray_node import outside_files
+from bench.plan import FRESH, Task, plan
+from bench.ray_node import Order, finish_order, outside_files, pack, shared_steps
+from bench.steps import Bench
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 NETWORK = """
+import tempfile
 import time
+from pathlib import Path
+
 from architectures.baseline import MeanPose
 
 
-class Slow(MeanPose):
+class Held(MeanPose):
     def forward(self, images):
-        time.sleep(0.7)
+        while Path(tempfile.gettempdir(), "hold").exists():
+            time.sleep(0.05)
         return super().forward(images)
 
 
 def pose(*, joints=16, width=1.0):
-    return Slow(joints)
+    return Held(joints)
 
 
 def broken(*, joints=16, width=1.0):
@@ -56,7 +64,7 @@ set = { input = 64 }
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch) -> Path:
-    """A folder with a matrix of slow cells, as the working directory."""
+    """A folder with a matrix of cells that a node can hold, as the working directory."""
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NETWORK)
     Path("recipe.toml").write_text(RECIPE)
@@ -88,6 +96,12 @@ def disk(place: Path, number: int) -> Path:
     return folder
 
 
+def hold(folder: Path) -> Path:
+    """From now on, the node with this disk begins to predict and comes to no end."""
+    (folder / "hold").touch()
+    return folder / "hold"
+
+
 def bench(*words: str, **options) -> subprocess.Popen:
     """`bench` in a process of its own, as a user calls it."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -100,7 +114,7 @@ def ray_run(cluster, **options) -> subprocess.Popen:
     return bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", cluster.address, **options)
 
 
-def wait_until(condition, seconds: float = 120) -> None:
+def wait_until(condition, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "what the test waits for does not happen"
@@ -122,17 +136,18 @@ def whole(count: int) -> bool:
 @pytest.mark.slow
 def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place):
     store = Store(Path("runs"))
+    at_work = disk(place, 1)
+    hold(at_work)
     process = ray_run(cluster)
     said: list[str] = []
     reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
     reader.start()
     doomed = cluster.nodes_of_work[1]
-    at_work = disk(place, 1)
     # In the middle: some cells are home, and the node is at work on one.
     wait_until(lambda: len(store.keys(CELLS)) >= 2 and any(at_work.glob("repose-*/runs/work/predictions-*")))
     assert len(store.keys(CELLS)) < 12
     cluster.remove_node(doomed, allow_graceful=False)  # kill -9 of all its processes
-    assert process.wait(timeout=300) == 0, "".join(said)
+    assert process.wait(timeout=900) == 0, "".join(said)
     reader.join()
     assert whole(12)
     assert len(store.keys(WEIGHTS)) == len(store.keys(PREDICTIONS)) == 6  # two protocols share each
@@ -144,27 +159,79 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
 
     before = {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
     again = bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", "127.0.0.1:1")  # nobody there
-    assert again.wait(timeout=60) == 0, again.stderr.read()  # finished cells are never sent
+    assert again.wait(timeout=900) == 0, again.stderr.read()  # finished cells are never sent
     assert before == {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster):
+def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster, place):
     Path("matrix.toml").write_text(
         MATRIX + '[[cells]]\narchitectures = ["net.py:broken"]\nprotocols = ["init-variance"]\n'
     )
     store = Store(Path("runs"))
+    held = hold(disk(place, 1))
     process = ray_run(cluster)
     wait_until(lambda: len(store.keys(CELLS)) >= 1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=900)
     assert process.returncode == 130 and "same command continues" in said
     kept = store.keys(CELLS)
     assert 1 <= len(kept) < 12 and whole(len(kept))
+    held.unlink()
     process = ray_run(cluster)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=900)
     assert process.returncode == 3 and "out of ideas" in said
     assert whole(12) and kept < store.keys(CELLS)
+
+
+def order(task: Task, store: Store) -> Order:
+    """What a node gets for a cell whose predictions are home already."""
+    steps = shared_steps(task)
+    files = {name: Path(name).read_bytes() for name in outside_files(task.cell)}
+    return Order(
+        task, Path("data").resolve(), "cpu", files, {step: pack(store, step) for step in steps}, "code", "bench"
+    )
+
+
+def on_a_node(order: Order, waits: bool) -> None:
+    """`finish_order` in a process of its own; one that waits says when the folders are here, and goes on when told."""
+    if waits:
+        here = run.run
+
+        def wait(*arguments):
+            Path(tempfile.gettempdir(), "here").touch()
+            while not Path(tempfile.gettempdir(), "go on").exists():
+                time.sleep(0.01)
+            steps.predict = None  # what is here need not be made
+            return here(*arguments)
+
+        run.run = wait
+    why, folders = finish_order(order)
+    assert not why and set(folders) == {(CELLS, order.task.key)}, why
+
+
+def test_a_cell_keeps_the_folders_that_it_shares_with_another_one_on_the_same_node(
+    place, tmp_path_factory, monkeypatch
+):
+    Path("matrix.toml").write_text(MATRIX.replace("[0, 1, 2, 3, 4, 5]", "[0]"))
+    store, cells = Store(Path("runs")), load(Path("matrix.toml"))
+    one, two = plan(cells, store, Path("data"))
+    assert shared_steps(one) == shared_steps(two)
+    run.run([one], Bench(store, Path("data"), "cpu"))
+    node = tmp_path_factory.mktemp("node")
+    monkeypatch.setenv("TMPDIR", str(node))
+    context = multiprocessing.get_context("spawn")
+    slow = context.Process(target=on_a_node, args=(order(one, store), True))
+    slow.start()
+    wait_until((node / "here").exists)
+    quick = context.Process(target=on_a_node, args=(order(two, store), False))
+    quick.start()
+    quick.join()
+    (node / "go on").touch()
+    slow.join()
+    assert (quick.exitcode, slow.exitcode) == (0, 0)
+    (scratch,) = node.glob("repose-*")
+    assert not [path for kind in (CELLS, PREDICTIONS, WEIGHTS) for path in (scratch / "runs" / kind).iterdir()]
 
 
 def test_files_of_a_cell_travel_by_their_relative_path(place):

@@ -21,7 +21,7 @@ def test_seconds_of_each_kind_without_the_ends_of_blocks(monkeypatch):
 
 @pytest.mark.slow
 def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
-    """A reader that sleeps longer than a step of a tiny network takes."""
+    """A reader that sleeps for much longer than a step of a tiny network takes here and now."""
     import time
 
     monkeypatch.setattr(benchmark, "BLOCK", 4)
@@ -33,7 +33,7 @@ def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
         examples = of_people(*given)
 
         def load(rows: np.ndarray) -> np.ndarray:
-            time.sleep(1.5)
+            time.sleep(pause)
             return examples.load(rows)
 
         return benchmark.replace(examples, load=load)
@@ -48,9 +48,10 @@ def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
 
     usual = found()
     assert usual["images a second from cache"] > 0 and usual["target"] == 90.0
-    assert usual["per cent"] == pytest.approx(
-        100 * usual["images a second from cache"] / usual["images a second from memory"], rel=0.01
-    )
+    cache, memory = usual["images a second from cache"], usual["images a second from memory"]
+    assert 100 * (cache - 0.05) / (memory + 0.05) - 0.05 <= usual["per cent"]  # all three are rounded to tenths
+    assert usual["per cent"] <= 100 * (cache + 0.05) / (memory - 0.05) + 0.05
+    pause = max(1.5, 10 * benchmark.BATCH / memory)
     monkeypatch.setattr(benchmark, "of_people", slow)
     slowed = found()
     assert slowed["per cent"] < 90 and not slowed["reached"]

@@ -121,12 +121,23 @@ def test_a_resumed_training_gives_the_weights_of_a_whole_one(crops, tmp_path, mo
     assert [(step, loss) for step, _, loss, _ in continued] == [(step, loss) for step, _, loss, _ in history]
 
 
+BEFORE = 5  # steps that the killed process finishes
+
+
 def endless(work: Path) -> None:
-    """What the process that is killed does: a checkpoint after every step, slowly."""
+    """What the process that is killed does: a checkpoint after every step, until one step never ends."""
     torch.set_num_threads(1)
     training.CHECKPOINT_SECONDS = -1.0
-    step = training._step
-    training._step = lambda *arguments: (time.sleep(0.05), step(*arguments))[1]
+    step, calls = training._step, []
+
+    def stuck(*arguments):
+        calls.append(step(*arguments))
+        while len(calls) > BEFORE:  # the weights have changed already
+            (work / "stuck").touch()
+            time.sleep(0.01)
+        return calls[-1]
+
+    training._step = stuck
     train(crops_of(mannequin.people("train", count=8)), work)
 
 
@@ -139,15 +150,13 @@ def test_kill_9_changes_no_bit(crops, tmp_path):
         (tmp_path / "work").mkdir()
         process = multiprocessing.get_context("spawn").Process(target=endless, args=(tmp_path / "work",))
         process.start()
-        checkpoint = tmp_path / "work" / "checkpoint.safetensors"
-        while not checkpoint.exists() and process.is_alive():
+        while not (tmp_path / "work" / "stuck").exists() and process.is_alive():
             time.sleep(0.01)
-        time.sleep(0.12)
         process.kill()
         process.join()
         assert process.exitcode == -9
-        with safe_open(checkpoint, framework="pt") as file:
-            assert 1 <= json.loads(file.metadata()["state"])["step"] < 12
+        with safe_open(tmp_path / "work" / "checkpoint.safetensors", framework="pt") as file:
+            assert json.loads(file.metadata()["state"])["step"] == BEFORE
         assert same(train(crops, tmp_path / "work")[0], whole)
     finally:
         torch.set_num_threads(threads)

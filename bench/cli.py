@@ -201,12 +201,13 @@ def train(
 
 @app.command("score")
 def score_command(
-    file: Annotated[Path, typer.Argument(help="Predictions: .h5, .mat, .npz, .npy or .json.")],
+    subject: Annotated[str, typer.Argument(metavar="FILE", help=".h5, .mat, .npz, .npy or .json; or a network.")],
     protocol: Annotated[str, typer.Option(help="For instance mpii-pckh.")],
     dataset: Annotated[str, typer.Option(help="Name or name/split; default: the protocol's own.")] = "",
     name: Annotated[str, typer.Option(help="How tables call it; default: the file's name.")] = "",
-    against: Annotated[Path | None, typer.Option(help="A second file: adds the difference on the same people.")] = None,
+    against: Annotated[str, typer.Option(help="A file or a measured network: adds the difference.")] = "",
     variants: Annotated[bool, typer.Option("--variants", help="Also what other code would print.")] = False,
+    limit: Annotated[int, typer.Option(help="The file is of the first so many people.", min=0)] = 0,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
     ] = None,
@@ -215,11 +216,15 @@ def score_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Score a prediction file of any origin and keep it beside the measured networks."""
-    from bench.external import print_outcome, score_file
+    """Score a prediction file of any origin and keep it beside the measured networks; or compare two of either.
+
+    bench score mine.npz --protocol mpii-pckh --against theirs.npz;
+    bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
+    """
+    from bench.external import print_outcome, score
     from bench.store import Store
 
-    outcome = score_file(file, protocol, dataset, name, against, variants, pairs(option), Store(store), data)
+    outcome = score(subject, protocol, dataset, name, against, variants, pairs(option), Store(store), data, limit)
     print(json.dumps(outcome)) if as_json else print_outcome(outcome)
 
 

@@ -1,8 +1,11 @@
-"""Prediction files of any origin: scored under a protocol and kept beside our own measurements."""
+"""Prediction files of any origin: scored under a protocol, kept beside our own measurements, compared with others."""
 
+import csv
 import importlib
+import io
+import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +14,14 @@ from bench.cell import Cell, check_options
 from bench.errors import DATA, Problem
 from bench.gallery import pictures
 from bench.listing import place, print_measurements, quantity
+from bench.paired import difference, finished
 from bench.plan import MISSING, Task
 from bench.publish import publish_cell
 from bench.reporting import measurements
 from bench.score import score_predictions
 from bench.store import CELLS, Store, content_key, file_digest
 from protocols import PROTOCOLS, Protocol
+from protocols.arrays import SUFFIXES
 from protocols.datasets import open_people
 from protocols.scores import Scores
 
@@ -29,111 +34,200 @@ HOME = {
 }
 
 
+def score(
+    subject: str,
+    protocol: str,
+    dataset: str,
+    name: str,
+    against: str,
+    variants: bool,
+    options: dict[str, Any],
+    store: Store,
+    data: Path,
+    limit: int = 0,
+) -> dict[str, Any]:
+    """Score a file and keep the cell, or look up the finished cells of a network; either `against` another of the two.
+
+    Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
+    people with its intervals. Raises Problem and DataError when a file, the data or the cells cannot be used.
+    """
+    rules = PROTOCOLS.get(protocol)
+    if rules is None or rules.needs != "predictions":
+        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
+        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
+    if _is_file(subject):
+        return score_file(Path(subject), protocol, dataset, name, against, variants, options, store, data, limit)
+    if not against:
+        raise Problem(
+            f"{subject}: there is no such file.",
+            next_step="check the path; a network that has been measured is compared with another by --against",
+            code=DATA,
+        )
+    where = _place(rules, dataset)
+    documents, ours = finished(store, subject, rules, where, options)
+    rows = [row for document in documents for row in measurements(store, document["cell"])]
+    outcome = {"measurements": rows, "cells": documents, "warnings": []}
+    return outcome | _compared(rules, ours, against, where, options, store, data, limit)
+
+
 def score_file(
     file: Path,
     protocol: str,
     dataset: str,
     name: str,
-    against: Path | None,
+    against: str | None,
     variants: bool,
     options: dict[str, Any],
     store: Store,
     data: Path,
+    limit: int = 0,
 ) -> dict[str, Any]:
-    """Score a file and store the cell; returns {"measurements", "cells", "warnings"}, and what else was asked for.
+    """Score a file and store the cell; returns {"measurements", "cells", "warnings", "read"}, and what was asked for.
 
-    `dataset`: name or name/split, "" for the protocol's own. With `against`, "difference" holds the paired
-    difference of the two files with its intervals; with `variants`, "variants" holds the same predictions under
-    every convention. Raises Problem and DataError when the file or the data cannot be used.
+    `dataset`: name or name/split, "" for the protocol's own. `limit`: the file is of its first people only. "read"
+    says what was found in the file and in the annotation. With `variants`, "variants" holds the same predictions
+    under every convention; the cell keeps them in any case. Raises Problem and DataError as `score` does.
     """
-    rules = _rules(protocol, file)
+    rules = PROTOCOLS[protocol]
     check_options(rules, options)
-    where = place(dataset or HOME.get(protocol, rules.datasets[0]))
+    where = _place(rules, dataset)
     started = time.perf_counter()
-    scores, files, fingerprint, more = _score(file, rules, where, data, options, variants)
-    cell = Cell(name or file.stem, protocol, *where, options=options)
+    read = _score(file, rules, where, data, options, limit)
+    if variants and not read.variants:
+        raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
+    cell = Cell(name or file.stem, protocol, *where, options=options, limit=limit)
     inputs = {
         "protocol": protocol,
         "version": rules.version,
         "options": options,
         "name": cell.architecture,
-        "predictions": {"file": file_digest(file), "people": fingerprint},
+        "predictions": {"file": file_digest(file), "people": read.fingerprint},
     }
     task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
     seconds = {"score": time.perf_counter() - started}
     with store.lock(CELLS, task.key, wait=True):
         store.sweep(CELLS, task.key)
-        publish_cell(task, store, "cpu", scores, seconds, files, source="predictions")
-    document = store.read(CELLS, task.key, "cell.json")
-    outcome = {"measurements": measurements(store, task.key), "cells": [document], "warnings": list(scores.warnings)}
-    if against:
-        other = _score(against, _rules(protocol, against), where, data, options, False)[0]
-        more["difference"] = [asdict(value) for value in difference(rules, scores, other)]
+        publish_cell(task, store, "cpu", read.scores, seconds, read.files, source="predictions")
+    outcome = {
+        "measurements": measurements(store, task.key),
+        "cells": [store.read(CELLS, task.key, "cell.json")],
+        "warnings": list(read.scores.warnings),
+        "read": read.notes,
+    }
+    outcome |= {"variants": read.variants} if variants else {}
+    more = _compared(rules, [read.scores], against, where, options, store, data, limit) if against else {}
     return outcome | more
 
 
-def difference(rules: Protocol, ours: Scores, theirs: Scores) -> tuple:
-    """Ours minus theirs on the same people or images, with the interval of the difference."""
-    module = importlib.import_module(rules.module)
-    if hasattr(module, "difference"):
-        return module.difference(ours, theirs)
-    from protocols.bootstrap import paired_difference
-
-    return paired_difference([module.tally(ours.samples)], [module.tally(theirs.samples)])
+def _is_file(text: str) -> bool:
+    """Names of networks have no such endings, and no such files need to be there."""
+    return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
-def _rules(protocol: str, file: Path) -> Protocol:
-    rules = PROTOCOLS.get(protocol)
-    if rules is None or not rules.files:
-        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
-        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
-    if not file.is_file():
-        raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
-    return rules
+def _place(rules: Protocol, dataset: str) -> tuple[str, str]:
+    return place(dataset or HOME.get(rules.name, rules.datasets[0]))
+
+
+def _compared(
+    rules: Protocol,
+    ours: list[Scores],
+    against: str,
+    where: tuple[str, str],
+    options: dict[str, Any],
+    store: Store,
+    data: Path,
+    limit: int,
+) -> dict[str, Any]:
+    """The paired difference to a second file, or to the finished cells of a network."""
+    if _is_file(str(against)):
+        labels, theirs = [str(against)], [_score(Path(against), rules, where, data, options, limit).scores]
+    else:
+        documents, theirs = finished(store, against, rules, where, options)
+        labels = [document["label"] for document in documents]
+    return {"against": labels, "difference": [asdict(value) for value in difference(rules, ours, theirs)]}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was made of a file."""
+
+    scores: Scores
+    fingerprint: str  # of the ground truth
+    notes: dict[str, dict[str, Any]]  # what the readers found
+    files: dict[str, bytes] = field(default_factory=dict)  # that the cell keeps
+    variants: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _score(
-    file: Path, rules: Protocol, where: tuple[str, str], data: Path, options: dict[str, Any], variants: bool
-) -> tuple[Scores, dict[str, bytes], str, dict[str, Any]]:
-    """Scores, pictures, the fingerprint of the ground truth, and the variants if asked for."""
+    file: Path, rules: Protocol, where: tuple[str, str], data: Path, options: dict[str, Any], limit: int
+) -> _Read:
+    if not rules.files:
+        raise Problem(
+            f"{rules.name} is measured on networks, which predict on pictures that it makes; {file} is a file.",
+            expected="two networks of which there are finished cells, as bench score hourglass-1 --against hourglass-2",
+        )
+    if not file.is_file():
+        raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
     if "detections" in options:
         raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
     if rules.name == "coco-ap" and where[0] == "coco":
-        from protocols import coco_ap, coco_diagnosis, coco_results
-        from protocols.datasets import coco
-
-        if "preset" in options:
-            raise Problem("A preset says how boxes become results; this file holds results.", next_step="leave it out")
-        truth = coco.ground_truth(where[1], data)
-        results = coco_results.read(file, truth)
-        scores = coco_ap.score(results, truth, **options)
-        scores = replace(scores, warnings=scores.warnings + coco_diagnosis.warnings(results, truth))
-        return scores, {}, truth.fingerprint, {}
+        return _score_results(file, where, data, options, limit)
     from protocols import diagnosis
     from protocols import predictions as files
 
-    people = open_people(*where, data, "coco" if rules.name == "coco-ap" else "")
+    people = open_people(*where, data, "coco" if rules.name == "coco-ap" else "", limit)
     predictions = files.read(file, people)
     scores = score_predictions(rules.name, predictions, people, options)
     module = importlib.import_module(rules.module)
-    more = {}
     if rules.name.startswith(("mpii", "lsp")):
         again = partial(module.score, people=people, **options | {"resamples": 0})
         scores = replace(scores, warnings=scores.warnings + diagnosis.warnings(predictions, people, again))
-    if variants:
-        if not hasattr(module, "variants"):
-            raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
-        more["variants"] = [asdict(row) for row in module.variants(predictions, people)]
-    return scores, pictures(people, predictions), people.fingerprint, more
+    rows = [asdict(row) for row in module.variants(predictions, people)] if hasattr(module, "variants") else []
+    kept = pictures(people, predictions) | ({"variants.csv": _csv(rows)} if rows else {})
+    notes = {"predictions": predictions.notes, "annotation": people.notes | {"fingerprint": people.fingerprint}}
+    return _Read(scores, people.fingerprint, notes, kept, rows)
+
+
+def _score_results(file: Path, where: tuple[str, str], data: Path, options: dict[str, Any], limit: int) -> _Read:
+    """COCO results, which meet the annotation and not boxes."""
+    from protocols import coco_ap, coco_diagnosis, coco_results
+    from protocols.datasets import coco
+
+    if "preset" in options:
+        raise Problem("A preset says how boxes become results; this file holds results.", next_step="leave it out")
+    if limit:
+        raise Problem("COCO results are scored on all images of the annotation.", next_step="leave --limit out")
+    truth = coco.ground_truth(where[1], data)
+    results = coco_results.read(file, truth)
+    scores = coco_ap.score(results, truth, **options)
+    scores = replace(scores, warnings=scores.warnings + coco_diagnosis.warnings(results, truth))
+    found = {"results": len(results), "images": len(set(results.image_ids.tolist()))}
+    annotated = {"people": len(truth), "images": len(truth.image_ids), "fingerprint": truth.fingerprint}
+    return _Read(scores, truth.fingerprint, {"predictions": found, "annotation": annotated})
+
+
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:
     """Everything that was found, for people."""
+    for what, notes in outcome.get("read", {}).items():
+        told = ", ".join(
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in notes.items()
+        )
+        print(f"{what}: {told}", file=sys.stderr)
     rules = PROTOCOLS[outcome["cells"][0]["protocol"]]
-    rows = [row for row in outcome["measurements"] if row["metric"] == rules.headline[0]]
-    for row in rows:
-        print(f"  {row['metric']:<12} {row['part']:<10} {quantity(row)}, n={row['n']:,}")
+    for row in outcome["measurements"] if len(outcome["cells"]) == 1 else []:
+        if row["metric"] == rules.headline[0]:
+            print(f"  {row['metric']:<12} {row['part']:<10} {quantity(row)}, n={row['n']:,}")
     print_measurements(outcome["measurements"])
+    if "against" in outcome:
+        print(f"minus {'; '.join(outcome['against'])}", file=sys.stderr)
     for row in outcome.get("difference", []):
         print(f"  difference {row['metric']:<12} {row['part']:<10} {quantity(row)}")
     for row in outcome.get("variants", []):

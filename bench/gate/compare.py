@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.external import difference
+from bench.paired import difference
 from protocols import PROTOCOLS
 from protocols.errors import DataError
 from protocols.scores import Scores
@@ -172,7 +172,7 @@ def _changes(then: Measured, now: Measured) -> tuple[dict[tuple, Any], str]:
         return {}, "per-person samples of the baseline are not there"
     rules = PROTOCOLS[then.rows[0]["protocol"]]
     try:
-        found = difference(rules, Scores((), samples=now.samples), Scores((), samples=then.samples))
+        found = difference(rules, [Scores((), samples=now.samples)], [Scores((), samples=then.samples)])
     except (
         DataError,
         AttributeError,

@@ -120,12 +120,10 @@ def trial_name(collection: str, ablation: str, dataset: str) -> str:
 def trials(collection: Collection) -> Iterator[Trial]:
     """All networks of a matrix, ranked on each dataset; then the ablations of which a question has an answer."""
     datasets = list(dict.fromkeys(line["dataset"] for line in collection.means))
-    yield from (Trial(everything(collection, dataset), collection, dataset) for dataset in datasets)
-    for ablation in ablations():
-        for dataset in datasets:
-            trial = Trial(ablation, collection, dataset)
-            if any(trial.answers()):
-                yield trial
+    rankings = (Trial(everything(collection, dataset), collection, dataset) for dataset in datasets)
+    yield from (trial for trial in rankings if trial.ablation.networks)
+    asked = (Trial(ablation, collection, dataset) for ablation in ablations() for dataset in datasets)
+    yield from (trial for trial in asked if any(trial.answers()))
 
 
 def everything(collection: Collection, dataset: str) -> Ablation:

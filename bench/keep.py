@@ -5,13 +5,18 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.errors import NOTHING, Problem
 from bench.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
+
+if TYPE_CHECKING:
+    from bench.store import Store
+    from protocols.tally import Tally
 
 CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "recipe", "limit", "settings",
         "warnings")  # fmt: skip
@@ -48,34 +53,64 @@ def keep(
     print(json.dumps(document) if as_json else words)
 
 
-def kept(store: Any, keys: Sequence[str]) -> Iterator[Line]:
-    """The lines of reports.ablations: the cells, the means over their seeds, the differences that are asked for."""
+def kept(store: "Store", keys: Sequence[str]) -> Iterator[Line]:
+    """The lines of reports.ablations: the cells, the means over their seeds, the differences that are asked for.
+
+    Raises Problem where a matrix holds a network twice that was trained or tested in two ways: it has no mean.
+    """
     from bench.store import CELLS
+
+    places: dict[Place, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for key in keys:
+        line = _cell(store, key)
+        yield line
+        if (store.folder(CELLS, key) / "samples.npz").is_file():
+            places[line["protocol"], line["dataset"], line["split"]][line["architecture"]].append(line)
+    for place, networks in places.items():
+        for seeds in networks.values():
+            _check_alike(seeds)
+        tallies = {name: [_tally(store, line) for line in seeds] for name, seeds in networks.items()}
+        where = dict(zip(("protocol", "dataset", "split"), place, strict=True))
+        for line in _compared(tallies):
+            yield {**line, **where}
+
+
+def _cell(store: "Store", key: str) -> Line:
+    """A finished cell; its command stays behind, since it names folders."""
+    from bench.store import CELLS
+
+    document = store.read(CELLS, key, "cell.json")
+    made = {name: value for name, value in document["provenance"].items() if name != "command"}
+    head = {"kind": "cell", **{name: document[name] for name in CELL}, "version": document["inputs"]["version"]}
+    return {**head, "provenance": made, "values": _values(store.read_lines(CELLS, key, "measurements.jsonl"))}
+
+
+def _check_alike(seeds: Sequence[Line]) -> None:
+    """Cells of a network in one place differ in their seed alone."""
+    for one, two in pairwise(seeds):
+        for name in ("recipe", "budget", "limit", "settings"):
+            if one[name] != two[name]:
+                raise Problem(
+                    f"{one['architecture']} on {one['dataset']} was run with {name} {one[name]!r} and {two[name]!r}.",
+                    expected="one way for all seeds of a network, since they become one mean",
+                    next_step="put one of the two into a matrix of its own",
+                )
+
+
+def _compared(tallies: dict[str, list["Tally"]]) -> Iterator[Line]:
+    """Every network over its seeds, and the asked-for differences of two."""
     from protocols import bootstrap
     from reports.ablations import ablations, network
 
-    places: dict[Place, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for key in keys:
-        document = store.read(CELLS, key, "cell.json")
-        made = {name: value for name, value in document["provenance"].items() if name != "command"}  # it names folders
-        rows = store.read_lines(CELLS, key, "measurements.jsonl")
-        head = {"kind": "cell", **{name: document[name] for name in CELL}, "version": document["inputs"]["version"]}
-        yield {**head, "provenance": made, "values": _values(rows)}
-        if (store.folder(CELLS, key) / "samples.npz").is_file():
-            place = (document["protocol"], document["dataset"], document["split"])
-            places[place][document["architecture"]].append(key)
+    for name, seeds in tallies.items():
+        found = _values(map(asdict, bootstrap.values(seeds)))
+        yield {"kind": "mean", "architecture": name, "seeds": len(seeds), "values": found}
+    full = {network(name): name for name in tallies}
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations() for item in ablation.comparisons})
-    for place, networks in places.items():
-        where = dict(zip(("protocol", "dataset", "split"), place, strict=True))
-        tallies = {name: [_tally(store, place[0], key) for key in seeds] for name, seeds in networks.items()}
-        for name, seeds in tallies.items():
-            found = _values(map(asdict, bootstrap.values(seeds)))
-            yield {"kind": "mean", "architecture": name, **where, "seeds": len(seeds), "values": found}
-        full = {network(name): name for name in tallies}
-        for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
-            found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
-            seeds = min(len(tallies[ours]), len(tallies[theirs]))
-            yield {"kind": "difference", "ours": ours, "theirs": theirs, **where, "seeds": seeds, "values": found}
+    for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
+        found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
+        seeds = min(len(tallies[ours]), len(tallies[theirs]))
+        yield {"kind": "difference", "ours": ours, "theirs": theirs, "seeds": seeds, "values": found}
 
 
 def _values(rows: Iterable[dict[str, Any]]) -> list[list[Any]]:
@@ -87,12 +122,12 @@ def _short(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def _tally(store: Any, protocol: str, key: str) -> Any:
+def _tally(store: "Store", line: Line) -> "Tally":
     """What a cell credits every person with."""
     import numpy as np
 
     from bench.store import CELLS
     from protocols import PROTOCOLS
 
-    with np.load(store.folder(CELLS, key) / "samples.npz", allow_pickle=False) as arrays:
-        return importlib.import_module(PROTOCOLS[protocol].module).tally(dict(arrays))
+    with np.load(store.folder(CELLS, line["cell"]) / "samples.npz", allow_pickle=False) as arrays:
+        return importlib.import_module(PROTOCOLS[line["protocol"]].module).tally(dict(arrays))

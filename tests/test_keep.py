@@ -4,7 +4,7 @@ import pytest
 import small_bench
 from small_bench import bench
 
-from bench.errors import NOTHING
+from bench.errors import NOTHING, USAGE
 from bench.keep import kept
 from bench.store import Store
 from reports import ablations
@@ -77,3 +77,16 @@ def test_nothing_finished_is_an_error_with_the_next_step(tmp_path):
     outcome = bench("keep", "--matrix", small_bench.matrix(tmp_path), "--store", tmp_path / "runs")
     assert outcome.code == NOTHING
     assert "bench run --matrix" in outcome.err
+
+
+@pytest.mark.slow
+def test_a_network_that_was_run_in_two_ways_has_no_mean(finished):
+    matrix = (finished / "matrix.toml").read_text()
+    both = finished / "both.toml"
+    both.write_text(matrix + matrix.replace("limit = 40", "limit = 30").replace('"hourglass-1"', ""))
+    outcome = bench("run", "--matrix", both, "--store", finished / "runs", "--jobs", 1, "--json")
+    assert outcome.code == 0, outcome.err
+    outcome = bench("keep", "--matrix", both, "--store", finished / "runs", "--out", finished / "both.jsonl")
+    assert outcome.code == USAGE
+    assert "mean-pose@input=64,width=0.125 on mannequin was run with limit 40 and 30" in outcome.err
+    assert not (finished / "both.jsonl").exists()

@@ -46,7 +46,7 @@ class Detections:
 class _Result(msgspec.Struct):
     image_id: Id
     category_id: Id
-    keypoints: list[float]
+    keypoints: list[float | list[float]]  # some write a list a joint
     score: float
     bbox: Any = msgspec.UNSET
 
@@ -98,6 +98,8 @@ def _checked(entries: list[_Result], truth: GroundTruth, source: str) -> Results
     others = sum(entry.category_id != PERSON for entry in entries)
     if others:
         warnings.append(f"{others} of {len(entries)} results are of another category than person (1): left out.")
+    for number, entry in enumerate(entries):
+        entry.keypoints = _flat(entry.keypoints, number, source)
     _check_lengths(entries, source)
     people = [(number, entry) for number, entry in enumerate(entries) if entry.category_id == PERSON]
     numbers = [number for number, _ in people]
@@ -113,6 +115,21 @@ def _checked(entries: list[_Result], truth: GroundTruth, source: str) -> Results
         )
     warnings += _suspicions(points[..., :2])
     return Results(image_ids, points[..., :2].copy(), points[..., 2].copy(), scores, source, tuple(warnings))
+
+
+def _flat(keypoints: list[float | list[float]], number: int, source: str) -> list[float]:
+    """x, y, score in turn, also of a file that has a list of the three for each joint."""
+    lists = [isinstance(joint, list) for joint in keypoints]
+    if not any(lists):
+        return keypoints
+    wrong = [place for place, joint in enumerate(keypoints) if not lists[place] or len(joint) != 3]
+    if wrong:
+        raise DataError(
+            f"{source}: entry {number} (the first is 0), keypoints[{wrong[0]}] is {str(keypoints[wrong[0]])[:60]}.",
+            expected="51 numbers, or 17 lists of three: x, y, score of a joint",
+            cause="joints without scores, or numbers and lists mixed",
+        )
+    return [number for joint in keypoints for number in joint]
 
 
 def _check_lengths(entries: list[_Result], source: str) -> None:

@@ -51,6 +51,25 @@ def test_a_good_file(file, truth):
     assert (results.source, results.warnings) == ("results.json", ())
 
 
+def test_a_list_for_each_joint(file, truth):
+    """The same as one after the other, for every joint of every entry."""
+    flat = [result(5, POINTS, 0.25), result(3, POINTS + 1, 0.5)]
+    nested = [{**entry, "keypoints": np.reshape(entry["keypoints"], (17, 3)).tolist()} for entry in flat]
+    one, other = (coco_results.read(file(content), truth) for content in (flat, nested))
+    np.testing.assert_array_equal(one.keypoints, other.keypoints)
+    np.testing.assert_array_equal(one.keypoint_scores, other.keypoint_scores)
+
+
+def test_files_of_other_code(file, truth):
+    """HRNet adds centre and scale, mmpose an area, detectron2 a box; cocoapi's fake results are whole numbers."""
+    whole = {**result(5, POINTS), "keypoints": [int(number) for number in result(5, POINTS)["keypoints"]], "score": 1}
+    hrnet = {**result(3, POINTS), "center": [1.0, 2.0], "scale": [0.5, 0.7]}
+    mmpose = {**result(3, POINTS), "id": 7, "area": 12.0}
+    np.testing.assert_array_equal(coco_results.read(file([whole, hrnet, mmpose]), truth).keypoints, [POINTS] * 3)
+    detectron = {**result(5, POINTS), "bbox": [1.0, 2.0, 3.0, 4.0], "segmentation": {"size": [1, 1], "counts": "0"}}
+    assert "bbox" in coco_results.read(file([detectron]), truth).warnings[0]
+
+
 def test_keys_that_other_code_adds_are_let_be(file, truth):
     extra = broken(center=[1.5, 2.0], scale=[1.0, 1.3], area=12.0, id=4)
     assert coco_results.read(file(extra), truth).warnings == ()
@@ -64,8 +83,11 @@ def test_keys_that_other_code_adds_are_let_be(file, truth):
         (broken(keypoints=keypoints(n2=float("-inf"))), r"entry 1 .* -inf as score of its nose"),
         (broken(keypoints=[0.0] * 34), r"entry 1 .*34 numbers as keypoints"),
         (broken(keypoints=[]), r"entry 1 .*0 numbers as keypoints"),
-        (broken(keypoints=keypoints(n4="12")), r"entry 1 .*keypoints\[4\]: Expected float, got str"),
-        (broken(keypoints=keypoints(n4=[1])), r"entry 1 .*keypoints\[4\]: Expected float, got array"),
+        (broken(keypoints=keypoints(n4="12")), r"entry 1 .*keypoints\[4\]: Expected float . array, got str"),
+        (broken(keypoints=keypoints(n4=[1])), r"entry 1 .*keypoints\[0\] is "),
+        (broken(keypoints=POINTS.tolist()), r"entry 1 .*keypoints\[0\] is \[3.0, 9.0\]"),
+        (broken(keypoints=[[1, 2, 3]] * 16), r"entry 1 .*48 numbers as keypoints"),
+        (broken(keypoints=[[[1, 2, 3]] * 17]), r"entry 1 .*keypoints\[0\]\[0\]: Expected float"),
         (broken(keypoints=None), r"entry 1 .*missing required field keypoints"),
         (broken(score=None), r"entry 1 .*missing required field score"),
         (broken(score="0.9"), r"entry 1 .*score: Expected float, got str"),

@@ -16,6 +16,7 @@ from bench.publish import describe
 from bench.store import CELLS, Store
 from protocols import PROTOCOLS
 from protocols.keypoints import SKELETONS
+from protocols.origins import CHANGES, CONSTANTS
 from reports.ablations import collections
 from reports.snapshot import Snapshot
 
@@ -37,7 +38,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
         cells=cells,
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
-        protocols=[dataclasses.asdict(protocol) for protocol in PROTOCOLS.values()],
+        protocols=[_protocol(name) for name in PROTOCOLS],
         paired=paired(store),
         skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
         benchmarks=_benchmarks(store),
@@ -74,6 +75,12 @@ def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     for key, document in sorted(documents.items(), key=lambda item: item[1]["provenance"]["date"]):
         last[tuple(document["identity"]) or key] = key
     return [documents[key] for key in sorted(last.values())]
+
+
+def _protocol(name: str) -> dict[str, Any]:
+    """The fields of a protocol, the sources of its constants and its history, as far as they are written down."""
+    known = {"constants": CONSTANTS.get(name, {}), "changes": CHANGES.get(name, {})}
+    return dataclasses.asdict(PROTOCOLS[name]) | known
 
 
 def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:

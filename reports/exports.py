@@ -152,6 +152,12 @@ def joints(skeleton: dict[str, Any]) -> Sheet:
     return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows)
 
 
+def constants(rules: dict[str, Any]) -> Sheet:
+    """The constants of a protocol and their sources."""
+    rows = [(name, *known) for name, known in rules.get("constants", {}).items()]
+    return Sheet("constants", f"Constants of {rules['name']}", ("constant", "value", "source"), rows)
+
+
 def variants(rules: dict[str, Any], found: list[tuple[str, str, int]]) -> Sheet:
     """Other rules for the same thing."""
     columns = ("variant", "what it counts", "measurements")

@@ -38,8 +38,8 @@ def number(value: float | None, unit: str) -> str:
     """A value with the digits its unit deserves: 88.0 (%), 23.72 M (count), 0.746 (share)."""
     if value is None or value != value:
         return "–"
-    if unit == "%":
-        return f"{value:.1f}"
+    if unit in ("%", "points"):
+        return f"{value:.1f}".replace("-", "−")
     if unit in _COUNTED:
         return next((f"{value / size:.2f} {name}" for size, name in _LARGE if abs(value) >= size), f"{value:,.0f}")
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"

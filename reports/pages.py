@@ -106,7 +106,7 @@ def _protocol(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
         "variants": tables.variants(snapshot, rules),
     }
     sheets = [exports.leaderboard(board) for board in boards if board.entries]
-    sheets += [exports.joints(row) for row in skeletons] + [exports.variants(rules, context["variants"])]
+    sheets += [exports.constants(rules), *map(exports.joints, skeletons), exports.variants(rules, context["variants"])]
     kept = tuple(sheet for sheet in sheets if sheet.rows)
     return Page(f"protocols/{formats.slug(name)}.html", "protocol.html", context, kept)
 

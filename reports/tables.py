@@ -8,12 +8,14 @@ from typing import Any
 
 from reports import beside, formats
 from reports.beside import Column
-from reports.snapshot import Snapshot
+from reports.snapshot import PARTS, Snapshot
 
 Cell = dict[str, Any]
 Row = dict[str, Any]
 LONGEST = 1000  # entries of one leaderboard; the CSV has all
 LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
+WORSE = ("drop", "confusion", "error")  # of metrics beside a headline: higher is worse
+NUMBERS = 14  # columns of numbers that a laptop shows side by side
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Leaderboard:
     dataset: str
     split: str
     columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
+    main: int  # how many of them are shown until somebody asks for all
     beside: tuple[Column, ...]  # numbers of other protocols
     entries: list[Entry]
     left_out: int  # entries beyond LONGEST
@@ -86,6 +89,23 @@ class Leaderboard:
     def name(self) -> str:
         """Identifies the table on its page."""
         return formats.slug("-".join(part for part in (self.protocol["name"], self.dataset, self.split) if part))
+
+    @property
+    def common(self) -> dict[str, str]:
+        """The settings that all networks share which we ran; the others are told with each entry."""
+        settings = [entry.cell.get("settings", {}) for entry in self.entries if not entry.external]
+        return (
+            {key: text for key, text in settings[0].items() if all(other.get(key) == text for other in settings)}
+            if settings
+            else {}
+        )
+
+    def heading(self, metric: str, part: str) -> str:
+        """What a column is called: what it does not share with the headline."""
+        headline = self.columns[0]
+        if metric == headline[0]:
+            return part if part != "all" else metric
+        return metric if part == headline[1] else f"{metric}, {part}"
 
 
 def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboard]:
@@ -131,7 +151,8 @@ def _leaderboard(
             scored[cell["cell"]] = values
     up = protocol["higher_is_better"]
     order = sorted(scored, key=lambda key: -scored[key][headline]["value"] if up else scored[key][headline]["value"])
-    columns = _columns(protocol, scored.values())
+    shown = beside.columns(snapshot, protocol, place[0])
+    columns, main = _columns(protocol, scored.values())
     table = [[scored[key].get(column[:2]) for column in columns] for key in order]
     best = [_best(list(column), protocol) for column in zip(*table, strict=True)]
     places = ranks([_bounds(scored[key][headline]) for key in order], up)
@@ -145,24 +166,32 @@ def _leaderboard(
         for number, (key, rank, line) in enumerate(zip(order, places, table, strict=True))
     ]
     unmeasured = [cell for cell in cells if cell["cell"] not in scored]
-    shown = beside.columns(snapshot, protocol, place[0])
-    return Leaderboard(protocol, *place, columns, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
+    main = min(main, NUMBERS - len(shown))
+    return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 
 
-def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> list[tuple[str, str, str]]:
-    """The headline, its other parts, then the other metrics at the same part. The unit is "" where it varies.
+def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> tuple[list[tuple[str, str, str]], int]:
+    """Metric, part and unit ("" where it varies) of the columns, the headline first; how many of them matter most.
 
-    The parts of a protocol that looks at networks are their layers, which differ: they are on the cells' pages.
+    These are the ones that the protocol names, else the parts of the papers' tables and the other metrics at the
+    headline's part. Behind them come the other parts and the variants. The parts of a protocol that looks at networks
+    are their layers, which differ: they are on the cells' pages.
     """
     headline = tuple(protocol["headline"])
     found = {}
     for values in tables:
         for key, row in values.items():
             found[key] = row["unit"] if found.get(key, row["unit"]) == row["unit"] else ""
-    parts = [key for key in found if key[0] == headline[0] and key != headline]
+    poses = protocol["needs"] == "predictions"
+    parts = [key for key in found if key[0] == headline[0] and key != headline] if poses else []
     others = [key for key in found if key[0] != headline[0] and key[1] == headline[1]]
-    shown = [headline, *(parts if protocol["needs"] == "predictions" else ()), *others]
-    return [(*key, found[key]) for key in shown if key in found]
+    first = protocol.get("columns") or [
+        *(key for key in parts if key[1] in PARTS),
+        *(key for key in others if key[0] not in protocol.get("variants", {})),
+    ]
+    first = [key for key in dict.fromkeys((headline, *map(tuple, first))) if key in found]
+    rest = [key for key in (*parts, *others) if key not in first]
+    return [(*key, found[key]) for key in (*first, *rest)], len(first)
 
 
 def _bounds(row: Row) -> tuple[float, float]:
@@ -179,7 +208,9 @@ def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
     rows = {i: row for i, row in enumerate(column) if row and row["value"] is not None}
     if protocol["needs"] != "predictions" or len(rows) < 2 or any(row["low"] is None for row in rows.values()):
         return None
-    sign = 1 if protocol["higher_is_better"] else -1
+    (metric,) = {row["metric"] for row in rows.values()}
+    worse = any(word in metric for word in WORSE) and metric != protocol["headline"][0]
+    sign = 1 if protocol["higher_is_better"] and not worse else -1
     winner = max(rows, key=lambda i: sign * rows[i]["value"])
     near, far = ("low", "high") if sign > 0 else ("high", "low")
     others = (sign * row[far] for i, row in rows.items() if i != winner)

@@ -50,6 +50,39 @@ def test_leaderboard_starts_with_the_headline_and_shows_the_whole_cost_of_a_netw
     assert not first.entries[1].beside, "nobody counted the network behind a file"
 
 
+def test_main_columns_are_those_of_the_papers_tables():
+    made = cell("a", "mpii-pckh", "mpii", "val")
+    odd = [row(made, "PCKh@0.5", "left wrist", 50.0), row(made, "PCKh@0.5 unweighted", "mean", 50.0)]
+    rules = {**PCKH, "variants": {"PCKh@0.5 unweighted": "plain mean"}}
+    [found] = board([made], odd + pckh(made, 50), rules)
+    names = [found.heading(metric, part) for metric, part, _ in found.columns]
+    papers = ["mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle"]
+    assert names == [*papers, "AUC", "PCKh@0.1", "left wrist", "PCKh@0.5 unweighted"]
+    assert found.main == 10
+    [named] = board([made], odd + pckh(made, 50), {**rules, "columns": (("PCKh@0.1", "ankle"), ("AUC", "mean"))})
+    assert named.main == 2 and named.columns[1][:2] == ("AUC", "mean"), "a column that nobody has is left out"
+
+
+def test_a_small_drop_is_the_good_one():
+    cells = [cell(name, "mpii-pckh", "mpii", "val") for name in ("a", "b")]
+    rows = [line for made, drop in zip(cells, (9.0, 2.0), strict=True) for line in
+            (*pckh(made, 50), row(made, "drop", "mean", drop, drop - 1, drop + 1, unit="points"))]  # fmt: skip
+    [found] = board(cells, rows)
+    place = [column[0] for column in found.columns].index("drop")
+    assert {entry.cell["architecture"]: entry.scores[place].best for entry in found.entries} == {"a": False, "b": True}
+
+
+def test_settings_are_told_once_where_all_share_them():
+    cells = [
+        cell("a", "mpii-pckh", "mpii", "val", settings={"flip": "yes", "scales": "1"}),
+        cell("b", "mpii-pckh", "mpii", "val", settings={"flip": "yes", "scales": "6"}),
+        cell("file", "mpii-pckh", "mpii", "val", settings={}),
+    ]
+    rows = pckh(cells[0], 50) + pckh(cells[1], 50) + pckh(cells[2], 50, source="predictions")
+    [found] = board(cells, rows)
+    assert found.common == {"flip": "yes"}
+
+
 def test_layers_are_no_columns():
     made = cell("a", "complexity")
     [found] = board([made], counts(made, 1000, 5000), COMPLEXITY)

@@ -53,7 +53,7 @@ class Comparison:
             whose = "Quoted by the paper" if self.published.source == "quoted" else "The paper's own"
             return f"{whose}; no network here rebuilds it." if self.published.protocol else ""
         if self.verdict == "not measured":
-            return f"{self.published.architecture} has no {self.test} yet."
+            return f"{self.published.architecture} has no {self.test} yet." if self.test else ""  # a kernel size
         return f"Not comparable: {'; '.join(self.differences)}." if self.differences else ""
 
 

@@ -37,6 +37,7 @@ class Page:
     context: dict[str, Any]
     sheets: tuple[Sheet, ...] = ()
     figures: dict[str, Figure] = field(default_factory=dict)  # id on the page -> figure
+    pictures: dict[str, bytes] = field(default_factory=dict)  # file name -> content
     embed: bool = False  # tables as data inside the page: files cost, and there are thousands of such pages
 
     @cached_property

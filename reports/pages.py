@@ -12,6 +12,7 @@ from reports.compare import FIELDS, Comparison, compare, facts, required
 from reports.known import Known
 from reports.networks import architecture_pages
 from reports.page import PICTURES, Page, cell_path, kept, numbered, picture
+from reports.poster import poster
 from reports.published import Paper, Table
 from reports.redrawn import redrawn
 from reports.snapshot import Snapshot
@@ -127,11 +128,12 @@ def _paper(known: Known, paper: Paper, comparisons: list[Comparison], ledger: Le
         "ledger": ledger,
         "quotations": {place: list(quotes) for place, quotes in quotations.items()},
     }
-    sheets = [exports.printed(table, lines) for table, lines, _ in shown]
-    sheets += [exports.conditions(table, conditions) for table, _, conditions in shown]
+    printed = {f"{table.name}: {table.caption}": exports.printed(table, lines) for table, lines, _ in shown if lines}
+    sheets = [*printed.values(), *(exports.conditions(table, conditions) for table, _, conditions in shown)]
     kept = tuple(sheet for sheet in sheets if sheet.rows)
-    pictures = {name: figure for item in drawn for name, figure in item.figures.items()}
-    return Page(f"papers/{paper.key}.html", "paper.html", context, kept, pictures)
+    figures = {name: figure for item in drawn for name, figure in item.figures.items()}
+    pictures = {"tables.png": poster(f"{paper.short}: {paper.title}", printed)}
+    return Page(f"papers/{paper.key}.html", "paper.html", context, kept, figures, pictures)
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _reasons(items: Iterable[Comparison | None]) -> list[str]:
     """Why differences are missing, each reason once; networks that lack the same measurement share a sentence."""
     reasons, lacking = {}, defaultdict(dict)
     for item in items:
-        if item and item.verdict == "not measured":
+        if item and item.verdict == "not measured" and item.test:
             lacking[item.test][item.published.architecture] = None
         elif item and item.reason:
             reasons[item.reason] = None
@@ -193,6 +195,8 @@ def _cell(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
     sheets = [exports.measurements(cell, rows)] if rows else []
     if named := kept(cell, "extremes.csv"):
         sheets.append(exports.extremes(named))
+    if elsewhere := kept(cell, "variants.csv"):
+        sheets.append(exports.other_conventions(elsewhere))
     context = {"cell": cell, "rows": rows, "pictures": [name for name in PICTURES if picture(cell, name)]}
     return Page(cell_path(cell), "cell.html", context, tuple(sheets), embed=True)
 

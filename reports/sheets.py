@@ -68,23 +68,23 @@ def _json(sheet: Sheet) -> str:
 
 def _markdown(sheet: Sheet) -> str:
     """A table of GitHub's Markdown."""
-    right = [all(_numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
+    right = [all(numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
     lines = [sheet.columns, ["---:" if is_right else "---" for is_right in right]]
-    lines += [[_marked(_shown(entry)) for entry in row] for row in sheet.rows]
+    lines += [[_marked(shown(entry)) for entry in row] for row in sheet.rows]
     lines[0] = [_marked(name) for name in sheet.columns]
     return f"{_marked(sheet.caption)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _latex(sheet: Sheet) -> str:
     """A tabular of the package booktabs."""
-    right = [all(_numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
+    right = [all(numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
     lines = [
         f"% {_one_line(sheet.caption)}",
         f"\\begin{{tabular}}{{{''.join('r' if is_right else 'l' for is_right in right)}}}",
         "\\toprule",
     ]
     lines += [" & ".join(_set(name) for name in sheet.columns) + r" \\", "\\midrule"]
-    lines += [" & ".join(_set(_shown(entry)) for entry in row) + r" \\" for row in sheet.rows]
+    lines += [" & ".join(_set(shown(entry)) for entry in row) + r" \\" for row in sheet.rows]
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
 
@@ -101,7 +101,8 @@ def _full(entry: Entry) -> str | int | float | None:
     return entry.value if isinstance(entry, Number) else entry
 
 
-def _shown(entry: Entry) -> str:
+def shown(entry: Entry) -> str:
+    """An entry as the page shows it."""
     if isinstance(entry, Number):
         return entry.text
     if isinstance(entry, float):
@@ -109,7 +110,8 @@ def _shown(entry: Entry) -> str:
     return "–" if entry is None else str(entry)
 
 
-def _numeric(entry: Entry) -> bool:
+def numeric(entry: Entry) -> bool:
+    """Whether an entry belongs to the right of its column: a number, or nothing where one would be."""
     if isinstance(entry, str):
         return bool(re.fullmatch(r"[-+−±]?[\d.,–]+", entry))
     return True

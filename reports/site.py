@@ -110,8 +110,10 @@ def _write_kept(snapshot: Snapshot, folder: Path) -> None:
 
 def _write_files(page: Page, folder: Path) -> None:
     """The tables of a page as data, its figures as pictures and as data."""
-    if page.figures or (page.sheets and not page.embed):
+    if page.figures or page.pictures or (page.sheets and not page.embed):
         folder.mkdir(parents=True)
+    for name, content in page.pictures.items():
+        (folder / name).write_bytes(content)
     for sheet in () if page.embed else page.all_sheets.values():
         sheets.write(sheet, folder)
     for name, figure in page.figures.items():

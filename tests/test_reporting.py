@@ -35,9 +35,12 @@ def test_a_site_is_up_to_date_until_something_changes(report, tmp_path):
     assert code == 0 and "up to date" in text
     (tmp_path / "site" / "runs.html").write_text("edited by hand")
     (tmp_path / "site" / "stray.html").write_text("left over")
+    picture = tmp_path / "site" / "files" / "papers" / "nie2019" / "tables.png"
+    picture.write_bytes(picture.read_bytes()[:-1])
     (tmp_path / "site" / "claims.html").unlink()
     code, text = report("--check")
-    assert code == 1 and text.split() == ["claims.html", "runs.html", "stray.html"]
+    changed = ["claims.html", "files/papers/nie2019/tables.png", "runs.html", "stray.html"]
+    assert code == 1 and text.split() == changed
     code, text = report("--check", "--json")
-    assert code == 1 and json.loads(text) == {"different": ["claims.html", "runs.html", "stray.html"]}
+    assert code == 1 and json.loads(text) == {"different": changed}
     assert (tmp_path / "site" / "runs.html").read_text() == "edited by hand", "nothing was written"

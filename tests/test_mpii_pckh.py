@@ -102,6 +102,54 @@ def test_variants_show_the_effects_of_the_spec(newell):
     assert -0.3 <= moved["plain mean of the 51 points"] <= -0.2
 
 
+def whole(size):
+    """Ten people on whole pixels, all heads of one size."""
+    truth = people(10)
+    return replace(truth, keypoints=np.rint(truth.keypoints), head_size=np.full(10, float(size)))
+
+
+def shown(truth, keypoints):
+    """Convention of a metric -> value, of these predictions."""
+    return {(row.metric, row.convention): row.value for row in mpii_pckh.variants(Predictions(keypoints), truth)}
+
+
+def test_variants_at_ties():
+    """All distances are the threshold itself: hits under `<=`, misses under `<`."""
+    truth = whole(40)
+    rows = shown(truth, truth.keypoints + np.array([20, 0]))
+    missed = {"distance < threshold", "distance < threshold, in float32", "1 added to the predictions"}
+    for (metric, convention), value in rows.items():
+        if metric == "PCKh@0.5":
+            assert value == (0 if convention in missed else 100), convention
+    assert shown(truth, truth.keypoints + np.array([4, 0]))["PCKh@0.1", "distance < threshold"] == 0
+    truth = whole(100)
+    rows = shown(truth, truth.keypoints + np.array([11, 0]))
+    assert rows["PCKh@0.1", "threshold 0.11"] == 100
+    assert mpii_pckh.variants(Predictions(truth.keypoints + np.array([11, 0])), truth)[-5].standard == 0
+
+
+def test_variants_of_who_counts():
+    """Everybody is hit but for one joint each of a kind that a convention leaves out: 1 of 140 is 5/7 of a point."""
+    truth = whole(40)
+    left, right = MPII.index("left_wrist"), MPII.index("right_wrist")
+    for place, out in (((1, 300), {"Lua"}), ((0, 300), {"Lua", "Python"}), ((300, 1), {"Lua"})):
+        moved = replace(truth, keypoints=truth.keypoints.copy())
+        moved.keypoints[3, left] = place
+        predicted = moved.keypoints.copy()
+        predicted[3, left] += 500
+        rows = {row.source.split(", ")[-1]: row.value for row in mpii_pckh.variants(Predictions(predicted), moved)}
+        for code in ("Lua", "Python"):
+            assert rows[code] == pytest.approx(100 if code in out else 100 * 139 / 140)
+    truth.visibility[2, right] = OCCLUDED
+    predicted = truth.keypoints.copy()
+    predicted[2, right] += 500
+    rows = shown(truth, predicted)
+    assert rows["PCKh@0.5", "only visible joints count"] == 100
+    assert rows["PCKh@0.5", "pooled over shoulders, elbows and wrists"] == pytest.approx(100 * 59 / 60)
+    assert rows["PCKh@0.5", "pooled over all 16 joints, pelvis and thorax too"] == pytest.approx(100 * 159 / 160)
+    assert rows["PCKh@0.5", "plain mean of the 7 columns"] == pytest.approx(100 - 5 / 7)
+
+
 def test_closed_form():
     """Head top of person 0 is half a head away (a tie, a hit), the left wrist of person 1 a bit more (a miss)."""
     truth = people(2, head_size=np.array([40.0, 40.0]))

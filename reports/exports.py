@@ -120,6 +120,15 @@ def extremes(file: Path) -> Sheet:
     return Sheet("extremes", "Best, median and worst people", tuple(columns), [tuple(row) for row in rows])
 
 
+def other_conventions(file: Path) -> Sheet:
+    """What other conventions make of the predictions of a cell, as it kept them."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        columns, *rows = csv.reader(lines)
+    values = [[Number(float(entry), f"{float(entry):.2f}") for entry in row[-2:]] for row in rows]  # some are alike
+    table = [(*row[:-2], *pair) for row, pair in zip(rows, values, strict=True)]
+    return Sheet("variants", "The same predictions under other conventions", (*columns[:-1], "ours"), table)
+
+
 def runs(cells: Iterable[Cell]) -> Sheet:
     """When, where and how every cell was made."""
     columns = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "state", "date", "commit",

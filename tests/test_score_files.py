@@ -85,6 +85,10 @@ def test_variants_are_kept_with_the_cell(here):
     asked = score(here / "a.npz", "--limit", FEW, "--variants", "--json").json["variants"]
     assert [{name: str(value) for name, value in row.items()} for row in asked] == kept
     assert "variants" not in outcome.json
+    assert bench("report", "--matrix", "none.toml", "--out", here / "site").code == 0
+    (page,) = (here / "site/cells").glob("*.html")
+    eleven = next(row for row in asked if row["convention"] == "threshold 0.11")
+    assert f"<td>{eleven['value']:.2f}</td><td>{eleven['standard']:.2f}</td>" in page.read_text()
 
 
 def test_a_file_minus_another_and_minus_itself(here):

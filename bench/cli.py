@@ -42,6 +42,7 @@ from bench.options import (
     Protocols,
     Set,
     StoreOption,
+    Tensorboard,
     chosen_device,
     pairs,
 )
@@ -94,6 +95,7 @@ def run(
     jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one an accelerator.", min=0)] = 0,
     executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
     address: Annotated[str, typer.Option(help="Of the Ray cluster; default: RAY_ADDRESS, else one here.")] = "",
+    tensorboard: Tensorboard = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -136,7 +138,7 @@ def run(
         from bench.steps import Bench
 
         device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
-        done, failed = execute(tasks, Bench(Store(store), data, device, debug), executor, jobs, address)
+        done, failed = execute(tasks, Bench(Store(store), data, device, debug, tensorboard), executor, jobs, address)
     _conclude(tasks, done, failed, Store(store), as_json)
 
 
@@ -181,6 +183,7 @@ def train(
     budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     drop_invalid: DropInvalid = False,
+    tensorboard: Tensorboard = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
@@ -194,7 +197,7 @@ def train(
     from bench.steps import Bench, train_only
     from bench.store import Store
 
-    here = Bench(Store(store), data, chosen_device(device), debug)
+    here = Bench(Store(store), data, chosen_device(device), debug, tensorboard)
     document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
     print(json.dumps(document) if as_json else document["weights"])
 

@@ -30,6 +30,8 @@ def execute(
         return local(tasks, bench, jobs)
     if executor != "ray":
         raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
+    if bench.tensorboard:
+        raise Problem("--tensorboard: curves stay on the nodes of a cluster.", next_step="leave it out, or train here")
     from bench.ray_executor import on_ray
 
     return on_ray(tasks, bench, address)

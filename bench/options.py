@@ -7,6 +7,14 @@ import typer
 
 from bench.errors import Problem
 
+
+def drawable(folder: Path | None) -> Path | None:
+    """The folder for curves, if they can be drawn."""
+    from bench.training.curves import checked
+
+    return checked(folder)
+
+
 Architectures = Annotated[str, typer.Argument(help="Name or shell glob, or path/to/net.py:builder.")]
 Protocols = Annotated[str, typer.Argument(help="Name or shell glob.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of finished work.")]
@@ -18,6 +26,9 @@ Matrix = Annotated[Path, typer.Option("--matrix", help="File that lists the cell
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="An option of the network, as input=64 or width=0.25; may be repeated."),
+]
+Tensorboard = Annotated[
+    Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard's curves of trainings.", callback=drawable)
 ]
 DropInvalid = Annotated[
     bool, typer.Option("--drop-invalid", help="Leave out people whose image cannot be read, and name them.")

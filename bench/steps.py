@@ -48,6 +48,7 @@ class Bench:
     data: Path
     device: str
     debug: bool = False  # let unexpected errors through, with their traceback
+    tensorboard: Path | None = None  # where the curves of trainings go, beside the store's own
     run: str = field(default_factory=lambda: uuid.uuid4().hex)  # the same in all processes of one run
 
 
@@ -169,7 +170,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, bench: Bench,
     """Train and publish the weights."""
     store, key = bench.store, content_key(inputs)
     work = store.work(WEIGHTS, key)
-    state = learn(cell, network, store, bench.data, bench.device, work, seconds)
+    state = learn(cell, network, store, bench.data, bench.device, work, seconds, bench.tensorboard)
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
         if (work / BEST).exists():

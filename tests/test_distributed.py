@@ -92,6 +92,35 @@ def test_with_batch_normalization_processes_are_micro_batches(tmp_path):
     assert curve(two).loss.tolist() == pytest.approx(curve(one).loss.tolist(), rel=1e-4)
 
 
+AGREEMENT = """
+import os, torch
+from bench.training import distributed
+distributed.start("cpu")
+norm = torch.nn.BatchNorm2d(2)
+norm.running_mean.fill_(5 + distributed.rank())
+distributed.same(norm)
+assert norm.running_mean.tolist() == [5, 5]
+"""
+
+
+@pytest.mark.slow
+def test_the_statistics_of_the_first_process_are_everyones(tmp_path):
+    (tmp_path / "agree.py").write_text(AGREEMENT)
+    root = Path(distributed.__file__).resolve().parent.parent.parent
+    command = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, *command, tmp_path / "agree.py"], env=environment, check=True, timeout=600)
+
+
+def test_more_processes_than_accelerators_are_an_error(monkeypatch):
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "0"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(Problem, match="more processes on this machine than the 1 accelerators") as caught:
+        distributed.start("cuda")
+    assert "--nproc-per-node 1" in caught.value.next_step
+
+
 def test_one_process_is_all(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert distributed.start("cpu") == "cpu"

@@ -14,6 +14,7 @@ from torch import nn
 
 import architectures
 from bench.errors import CELL_FAILED, USAGE, Problem
+from bench.training import checkpoint
 from bench.training import train as training
 from bench.training.checkpoint import BEST, DIVERGED, State
 from bench.training.examples import Training, of_people
@@ -203,6 +204,34 @@ def test_deterministic_algorithms_are_on_while_training_only(crops, tmp_path):
     train(crops, tmp_path / "a", Watching(), steps=1, deterministic=True)
     train(crops, tmp_path / "b", Watching(), steps=1)
     assert seen == [True, False] and not torch.are_deterministic_algorithms_enabled()
+
+
+def test_an_operation_that_never_repeats_is_named(crops, tmp_path):
+    class Drifting(Plain):
+        def forward(self, images):
+            torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))  # torch: not deterministic anywhere
+            return super().forward(images)
+
+    train(crops, tmp_path / "a", Drifting(), steps=1)
+    with pytest.raises(Problem, match="put_ does not have a deterministic implementation") as caught:
+        train(crops, tmp_path / "b", Drifting(), steps=1, deterministic=True)
+    assert "deterministic = false" in caught.value.next_step and caught.value.code == CELL_FAILED
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_stop_changes_no_layout_in_memory(tmp_path):
+    """An accelerator updates many weights at once only if they lie in memory as their moments do."""
+    optimizers = []
+    for _ in range(2):
+        network = plain().to(memory_format=torch.channels_last)
+        optimizers.append(optimizer_of(network, msgspec.structs.replace(PLAN, optimizer="adam")))
+        network(torch.rand(1, 3, 64, 64))[0].sum().backward()
+    optimizers[0].step()
+    checkpoint.save(tmp_path / "last", network, optimizers[0], None, State())
+    checkpoint.load(tmp_path / "last", network, optimizers[1], None)
+    layouts = [[(key, value.stride()) for entry in optimizer.state.values() for key, value in sorted(entry.items())]
+               for optimizer in optimizers]  # fmt: skip
+    assert layouts[0] == layouts[1] and ("exp_avg", (147, 1, 21, 3)) in layouts[0]
 
 
 class Small(Plain):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import distributed
+from torch import distributed, nn
+
+from bench.errors import Problem
 
 
 def start(device: str) -> str:
@@ -18,12 +20,19 @@ def start(device: str) -> str:
         return device
     if os.environ["RANK"] != "0":
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for good
-    if device.startswith("cuda"):
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return device
+    if not device.startswith("cuda"):
+        distributed.init_process_group("gloo")
+        return device
+    index, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if index >= there:
+        raise Problem(
+            f"torchrun started more processes on this machine than the {there} accelerators that torch sees.",
+            next_step=f"--nproc-per-node {there}, or --device cpu",
+        )
+    own = torch.device("cuda", index)
+    torch.cuda.set_device(own)
+    distributed.init_process_group("nccl", device_id=own)
+    return str(own)
 
 
 def stop() -> None:
@@ -52,6 +61,13 @@ def total(values: torch.Tensor) -> torch.Tensor:
         values = values.clone()
         distributed.all_reduce(values)
     return values
+
+
+def same(network: nn.Module) -> None:
+    """Give all processes the running statistics of the first one, whose network is kept."""
+    if size() > 1:
+        for buffer in network.buffers():
+            distributed.broadcast(buffer, 0)
 
 
 def wait() -> None:

@@ -1,5 +1,6 @@
 """From a cell to a trained network: what it learns from, then the loop."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bench.store import Store
 from bench.training import distributed
 from bench.training import recipe as recipes
 from bench.training.checkpoint import State
+from bench.training.curves import curves, nowhere
 from bench.training.examples import Examples, Training, of_people
 from bench.training.pictures import of_pictures
 from bench.training.prepare import Crops, prepare
@@ -27,9 +29,16 @@ HELD_OUT_PICTURES = 1000
 
 
 def learn(
-    cell: Cell, network: nn.Module, store: Store, data: Path, device: str, work: Path, seconds: dict[str, float]
+    cell: Cell,
+    network: nn.Module,
+    store: Store,
+    data: Path,
+    device: str,
+    work: Path,
+    seconds: dict[str, float],
+    tensorboard: Path | None = None,
 ) -> State:
-    """Train `network` in place as the cell says; `seconds` gets the times of the steps."""
+    """Train `network` in place as the cell says; `seconds` gets the times of the steps, `tensorboard` the curves."""
     task = Training(
         recipes.load(cell.recipe_name), cell.budget, cell.row.input, SKELETONS.get(cell.skeleton), cell.seed, device
     )
@@ -43,8 +52,9 @@ def learn(
             network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
             return State()
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
-        with progress.step(label) as update:
-            state = fit(network, examples, task, work, update)
+        drawn = curves(tensorboard, f"{label} {work.name}") if tensorboard else nullcontext(nowhere)
+        with progress.step(label) as update, drawn as draw:
+            state = fit(network, examples, task, work, update, draw)
     if distributed.size() > 1:
         state.notes.append(f"trained by {distributed.size()} processes, each with batch statistics of its own share")
     seconds["train"] = state.seconds  # earlier tries included

@@ -24,10 +24,12 @@ from bench.errors import CELL_FAILED, Problem
 from bench.training import checkpoint, distributed
 from bench.training.batches import rows_of_step
 from bench.training.checkpoint import BEST, DIVERGED, LAST, History, State
+from bench.training.curves import Draw, nowhere
 from bench.training.examples import Examples, Training
-from bench.training.optimizers import optimizer_of, set_rate
+from bench.training.optimizers import learning_rate, optimizer_of, set_rate
 from bench.training.recompute import recomputed_stages
 
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic = true; CUDA reads it only once
 CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
 HISTORY_EVERY = 10  # steps
 VALIDATIONS = {"full": 100, "quick": 10}  # a training, by budget
@@ -54,11 +56,13 @@ def fit(
     task: Training,
     work: Path,
     progress: Callable[[int, int, str], None],
+    draw: Draw = nowhere,
 ) -> State:
     """Train `network` in place; returns where it stands in the end: history and notes.
 
     `work` keeps the last and the best checkpoint; what it holds of an earlier try is continued.
-    `progress(step, total, text)` is called every few steps. Raises Problem when the loss is not finite.
+    `progress(step, total, text)` is called every few steps, and so is `draw(step, values by name)`. Raises Problem
+    when the loss is not finite.
     """
     plan, total = task.plan, task.plan.total_steps(examples.count)
     network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
@@ -87,6 +91,8 @@ def fit(
                 state.history.append((state.step, round(state.seconds, 2), loss, metric))
                 losses.clear()
                 progress(state.step, total, _line(loss, metric))
+                rate = learning_rate(plan, state.step - 1, total)
+                draw(state.step, {"loss": loss, "learning rate": rate} | ({"held-out": metric} if due else {}))
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
                 _check(losses, learner, examples, task, state, work)
                 checkpoint.save(work / LAST, network, learner.optimizer, learner.average, state)
@@ -175,6 +181,7 @@ def _step(learner: Learner, examples: Examples, task: Training, state: State, pi
 
 def _validate(learner: Learner, examples: Examples, state: State, work: Path) -> float:
     """The held-out score; the best weights so far are kept in a file."""
+    distributed.same(learner.result)
     metric = examples.validate(learner.result.eval())
     learner.network.train()
     if metric > state.best and distributed.rank() == 0:
@@ -212,11 +219,18 @@ def _check(
 def _deterministic(wanted: bool) -> Iterator[None]:
     """Only algorithms that repeat to the last bit on the same machine; torch names the operation that has none."""
     before = torch.are_deterministic_algorithms_enabled()
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted or before)
     try:
         yield
+    except RuntimeError as error:
+        if "does not have a deterministic implementation" not in str(error):
+            raise
+        raise Problem(
+            f"deterministic = true: {str(error).partition(',')[0]}.",
+            cause="torch knows no way to compute this operation that repeats to the last bit on this device",
+            next_step="set deterministic = false in the recipe, or train on another device",
+            code=CELL_FAILED,
+        ) from error
     finally:
         torch.use_deterministic_algorithms(before)
 

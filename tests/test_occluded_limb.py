@@ -179,6 +179,21 @@ def test_collateral_is_flagged():
     assert not occlusion.other_knee.any()
 
 
+def test_what_the_edge_of_the_disc_touches_is_covered():
+    """Radius 16 about (60, 60): the other ankle, or knee, 16 pixels beside it is hidden; so is a pixel there."""
+    for joint, right in (("ankle", ((44, 30), (44, 60))), ("knee", ((44, 60), (44, 90)))):
+        people = group(*(person(right=right) for _ in range(20)))
+        _, occlusion = occlude(people)
+        left = occlusion.side == 0
+        assert 0 < left.sum() < 20
+        assert (getattr(occlusion, f"other_{joint}") == left).all()
+        assert not getattr(occlusion, f"other_{'knee' if joint == 'ankle' else 'ankle'}").any()
+        _, values = scored(people, occlusion)
+        assert values["PCKh@0.5", "ankle without collateral"].n == 2 * (20 - left.sum())
+    changed = cover(np.zeros((41, 41, 3), np.uint8), (20, 20), 5.0, 1, np.random.default_rng(0)).any(axis=-1)
+    assert changed[20, 25] and changed[15, 20] and changed[17, 24] and not changed[20, 26]
+
+
 def test_heads_without_boxes():
     points = person(skeleton=LSP)
     points[LSP.index("upper_neck")], points[LSP.index("head_top")] = (100, 50), (100, 20)
@@ -288,6 +303,25 @@ def test_confusion_counts_the_other_sides_place():
     share = values["confusion of errors", "ankle covered"]
     assert (share.value, share.n) == (pytest.approx(100 / 3), 3)
     assert ("confusion of errors clean", "ankle covered") not in values  # no errors, no share
+
+
+def test_confusion_at_its_edges():
+    """A head is 20 pixels: 10 from the other ankle is at its place, 10 from the own a hit, 20 apart too near."""
+    edge = person(left=((60, 40), (60, 80)), right=((40, 40), (40, 80)))
+    people = group(*[person()] * 2, edge)
+    _, occlusion = occlude(people)
+    ankles = [MPII.index("left_ankle"), MPII.index("right_ankle")]
+    own, other = ([ankles[side if mine else 1 - side] for side in occlusion.side] for mine in (True, False))
+    predicted = people.keypoints.copy()
+    towards = np.sign(people.keypoints[0, own[0], 0] - people.keypoints[0, other[0], 0])
+    predicted[0, own[0]] = people.keypoints[0, other[0]] + (10 * towards, 0)  # 20 from its own place
+    predicted[1, own[1]] += (0, 10)
+    predicted[2, own[2]] = people.keypoints[2, other[2]]
+    clean = Predictions(people.keypoints)
+    values = {(v.metric, v.part): v for v in score(clean, Predictions(predicted), people, occlusion).values}
+    rate, share = (values[metric, "ankle covered"] for metric in ("left-right confusion", "confusion of errors"))
+    assert (rate.value, rate.n) == (50, 2)
+    assert (share.value, share.n) == (100, 1)
 
 
 def test_without_collateral_leaves_people_out():

@@ -1,5 +1,6 @@
 """Counting networks by shape alone, against building each for real and counting during a real forward pass."""
 
+import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +14,12 @@ import architectures
 from benchmarks.rounds import Line, in_turn, main
 from protocols import complexity
 
-SAMPLE = 6  # one row of so many is built for real: all of them take minutes
+SAMPLE = 12  # one row of so many is built for real: all of them take minutes
 
 
 def by_shape(names: Sequence[str]) -> list[tuple[int, int]]:
     """Parameters and MACs on the meta device."""
+    gc.freeze()  # as `bench run` does
     found = []
     for name in names:
         row = architectures.describe(name)
@@ -31,6 +33,7 @@ def by_shape(names: Sequence[str]) -> list[tuple[int, int]]:
 @torch.inference_mode()
 def for_real(names: Sequence[str]) -> list[tuple[int, int]]:
     """The same from networks with weights, run on an image, with torch's own counter of floating-point operations."""
+    gc.unfreeze()  # a plain script does not
     found = []
     for name in names:
         row = architectures.describe(name)

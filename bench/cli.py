@@ -325,8 +325,10 @@ def check(
 @app.command()
 def doctor(
     throughput: Annotated[bool, typer.Option("--throughput", help="Does training wait for its data?")] = False,
-    architecture: Annotated[str, typer.Option(help="With --throughput: the network.")] = "hourglass-1",
+    architecture: Annotated[str, typer.Option(help="With --throughput or --rate: the network.")] = "hourglass-1",
     overrides: Set = None,
+    hours: Annotated[Path | None, typer.Option(help="A matrix: what its trainings take, an estimate.")] = None,
+    rate: Annotated[float, typer.Option(help="With --hours: images a second, instead of --throughput.", min=0)] = 0,
     data: DataOption = DATA_FOLDER,
     store: StoreOption = RUNS,
     device: Device = "auto",
@@ -334,11 +336,16 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Versions, device, flags, data and weights in one block for a bug report."""
-    from bench.doctor import examine, measure_throughput, print_examination
+    from bench.doctor import estimate, examine, measure_throughput, print_examination
 
+    if hours and not (throughput or rate):
+        raise Problem("Hours follow from a rate that was measured.", next_step="add --throughput, or --rate NUMBER")
     found = examine(data, store)
     if throughput:
         found["throughput"] = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
+    if hours:
+        rate = rate or found["throughput"]["images a second from cache"]
+        found["hours"] = estimate(hours, architecture, pairs(overrides), rate)
     print(json.dumps(found)) if as_json else print_examination(found)
 
 
@@ -360,7 +367,6 @@ def main() -> int:
         _print_json(error, code)
         if code == USAGE:  # of the command line itself
             error.show()
-            code = USAGE
         else:
             _complain(error)
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+import architectures
 from bench import provenance
 from bench.listing import datasets
 from bench.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
@@ -39,10 +40,22 @@ def measure_throughput(store: Path, data: Path, device: str, name: str, override
         return throughput(Store(store), data, device, name, overrides, update)
 
 
+def estimate(path: Path, name: str, overrides: dict[str, Any], rate: float) -> dict[str, Any]:
+    """What the trainings of a matrix take where the network `name` trains on `rate` images a second."""
+    from bench import matrix
+    from bench.cost import hours
+
+    return hours(matrix.load(path), architectures.describe(name, **overrides), rate)
+
+
 def print_examination(found: dict[str, Any]) -> None:
     """The same as aligned lines."""
     for name, value in found.items():
-        if isinstance(value, dict):
+        if name == "hours":
+            from bench.cost import print_hours
+
+            print_hours(value)
+        elif isinstance(value, dict):
             print(name)
             for key, entry in value.items():
                 print(f"  {key:<24} {entry}")

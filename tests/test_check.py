@@ -1,6 +1,7 @@
 """The regression gate: a planted regression of each kind is found, and measuring nothing is never green."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -146,6 +147,29 @@ def test_a_row_that_is_gone_is_found(place):
     assert outcome.compared == outcome.expected - 1
     assert outcome.exit_code() == NOTHING and outcome.exit_code(allow_missing=True) == 0
     assert "elegance" in summary(outcome) and "elegance" not in summary(outcome, allow_missing=True)
+    assert re.search(r"elegance all [\d,.]+ → missing", junit(outcome))
+
+
+def test_a_new_row_is_reported_and_fails_nothing(place, capsys):
+    accepted()
+    kept = [json.dumps(row) for row in lines() if row["metric"] != "parameters"]
+    Path("baseline.jsonl").write_text("\n".join(kept) + "\n")
+    code = gate.gate(Path("matrix.toml"), Path("baseline.jsonl"), None, Path("data"), "cpu", Path("out"))
+    assert code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{len(kept)} of {len(kept)} rows compared") and "0 missing, 1 new" in said
+    words = f"1 new, compared with nothing: parameters all new → {PARAMETERS}"
+    assert f"net.py:tiny × complexity, seed 0: {words}" in said and "--accept" in said
+    assert words in Path("out/summary.md").read_text()
+    assert f"parameters all new → {PARAMETERS}" in Path("out/junit.xml").read_text()
+
+
+def test_a_new_cell_that_measures_nothing_is_never_green(place):
+    accepted()
+    Path("matrix.toml").write_text(MATRIX + '[[predictions]]\nfile = "absent.npz"\nprotocols = ["mpii-pckh"]\n')
+    outcome = checked("second")
+    assert outcome.compared == outcome.expected
+    assert outcome.exit_code() == DATA and outcome.exit_code(allow_missing=True) == 0
 
 
 def test_a_cell_that_is_gone_is_found(place):

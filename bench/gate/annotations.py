@@ -88,6 +88,7 @@ def summary(outcome: Outcome, allow_missing: bool = False) -> str:
     for state in (FAILED, BLOCKED):
         for result in [result for result in outcome.results if result.state == state][:SUMMARY_ROWS]:
             lines.append(f"- {state}: {_cell(result.label)}: {_cell(result.why)}")
+    lines += [f"- new: {_cell(line)}" for line in outcome.additions[:SUMMARY_ROWS]]
     return "\n".join(lines).rstrip() + "\n"
 
 

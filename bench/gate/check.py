@@ -25,6 +25,7 @@ from bench.store import CELLS, Store
 
 FINISHED, FAILED = "finished", "failed"  # beside BLOCKED, and GONE for a cell that only the baseline has
 GONE = "gone"
+FEW = 3  # new rows of a cell that are named
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,31 @@ class Outcome:
         words = ", ".join(f"{counts[state]:,} {state}" for state in (SAME, MOVED, REGRESSED, MISSING, NEW))
         return f"{self.compared:,} of {self.expected:,} rows compared: {words}"
 
+    @property
+    def additions(self) -> list[str]:
+        """A line for each cell with rows that the baseline does not have."""
+        found = [(result, [entry for entry in result.comparisons if entry.state == NEW]) for result in self.results]
+        return [
+            f"{result.label}: {len(rows):,} new, compared with nothing: {'; '.join(map(str, rows[:FEW]))}"
+            + (" …" if len(rows) > FEW else "")
+            for result, rows in found
+            if rows
+        ]
+
     def exit_code(self, allow_missing: bool = False) -> int:
-        """What is certain comes first: a regression, then a failed cell, then what could not be compared."""
+        """What is certain comes first: a regression, then a failed cell, then what could not be compared.
+
+        A row of the baseline that is gone fails, and so does a cell that measured nothing. A new row does not: it is
+        reported, and is compared from the baseline on that takes it in.
+        """
         if any(entry.state == REGRESSED for entry in self.comparisons):
             return EXIT_REGRESSED
         if any(result.state == FAILED for result in self.results):
             return CELL_FAILED
         if not self.compared:
             return NOTHING
-        if self.compared != self.expected and not allow_missing:
+        blocked = [result for result in self.results if result.state == BLOCKED]
+        if (self.compared != self.expected or blocked) and not allow_missing:
             return DATA if any(result.code == DATA for result in self.results) else NOTHING
         return FINE
 

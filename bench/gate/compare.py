@@ -81,9 +81,9 @@ class Comparison:
 
     def __str__(self) -> str:
         """The change in words: "PCKh@0.5 mean 90.31 → 89.52 [-1.13, -0.51], n=2,958"."""
-        text = f"{self.row['metric']} {self.row['part']} {number(self.old)}"
-        if self.state in (MOVED, REGRESSED):
-            text += f" → {number(self.new)}"
+        before, after = number(self.old), number(self.new)
+        words = {SAME: before, MISSING: f"{before} → missing", NEW: f"new → {before}"}
+        text = f"{self.row['metric']} {self.row['part']} {words.get(self.state, f'{before} → {after}')}"
         if self.low is not None:
             text += f" [{self.low:+.2f}, {self.high:+.2f}]"
         return f"{text}, n={self.row['n']:,}" + (f"; {self.why}" if self.why else "")

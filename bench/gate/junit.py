@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from bench.gate.check import FAILED, GONE, Outcome, Result
-from bench.gate.compare import worst_first
+from bench.gate.compare import NEW, worst_first
 from bench.plan import BLOCKED
 
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
@@ -35,6 +35,8 @@ def _case(result: Result, allow_missing: bool) -> ElementTree.Element:
     elif failing:
         summary = result.why if result.state == GONE else str(failing[0])
         _child(case, "failure", summary, "\n".join(map(str, failing[:SHOWN])))
+    if new := [str(row) for row in result.comparisons if row.state == NEW]:
+        ElementTree.SubElement(case, "system-out").text = _text("\n".join(["not in the baseline:", *new[:SHOWN]]))
     return case
 
 

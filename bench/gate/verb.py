@@ -80,6 +80,10 @@ def _tell(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> No
     for result in outcome.results:
         if result.why:
             print(f"{result.state}: {result.label}: {result.why}")
+    for line in outcome.additions[:SHOWN]:
+        print(f"new: {line}")
+    if outcome.additions:
+        print("New rows fail nothing; --accept --reason TEXT takes them into the baseline.")
 
 
 def _leave(outcome: Outcome, tasks: list[Task], here: Bench, out: Path, allow_missing: bool) -> list[Path]:

@@ -36,19 +36,17 @@ COUNTS = {
 def read(path: Path, people: People) -> Predictions:
     """Predicted keypoints for these people, N x J x 2 float64 in their frame.
 
-    An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. Any other name may
-    have any order of axes that fits in one way only. A file may name its joints (`dataset_joints`,
-    `joints`), its rows (`ids`: numbers from 0, or image names where these are unique) and its
-    frame (`origin`: 0 or 1); otherwise rows and joints are the people's, and so is the frame.
+    An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. Any other name may have any order of axes
+    that fits in one way only. A file may name its joints (`dataset_joints`, `joints`), its rows (`ids`: numbers from
+    0, or image names where these are unique; `image` and the like: names) and its frame (`origin`: 0 or 1); otherwise
+    rows and joints are the people's, and so is the frame. Rows of images that the people are not on are left out.
     Raises DataError, naming file and place, for whatever cannot be read in exactly one way.
     """
     arrays = {name: _without_ones(array) for name, array in load(path).items()}
-    key, ids = _row_names(arrays)
+    key, ids = _row_names(arrays, len(people))
     rows = len(people) if ids is None else ids.size
     name, array = _coordinates(path, arrays, rows, people)
     joints = _joint_names(arrays, array)
-    if key != "ids" and ids is not None and ids.size not in array.shape:  # names of something else
-        ids, rows = None, len(people)
     fixed = name in ("keypoints", "") and path.suffix != ".mat"
     array = _axes(path, name, array, rows, len(joints or people.skeleton.joints), fixed)
     array = _numbers(path, name, array, people)
@@ -92,11 +90,12 @@ def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] 
     return None
 
 
-def _row_names(arrays: dict[str, np.ndarray]) -> tuple[str, np.ndarray | None]:
-    """The array that names the rows, and its key; texts only, but for `ids`."""
+def _row_names(arrays: dict[str, np.ndarray], people: int) -> tuple[str, np.ndarray | None]:
+    """The array that names the rows, and its key; but for `ids` it must hold texts, as many as an axis has rows."""
+    sides = {side for array in arrays.values() if array.ndim == 3 for side in array.shape if side >= people}
     for key in ROW_NAMES:
         names = arrays.get(key)
-        if names is not None and (key == "ids" or (names.dtype.kind in "US" and names.ndim)):
+        if names is not None and (key == "ids" or (names.dtype.kind in "US" and names.size in sides)):
             return key, names
     return "", None
 

@@ -110,6 +110,7 @@ MPII_FILES = {
         t / "preds.h5", preds=np.concatenate([MPII_POINTS, CELLS, CERTAIN], axis=2), idxs=np.arange(1.0, 31)
     ),
     "h5 called otherwise": lambda t: h5(t / "a.h5", Predictions=MPII_POINTS, heatmaps=np.zeros((30, 16, 4, 4))),
+    "a list of other names beside it": lambda t: npz(t / "a.npz", preds=MPII_POINTS, images=np.array(["a", "b"])),
     "h5 in a group": lambda t: grouped(t / "a.h5"),
     "Tompson, 14 joints in his order": lambda t: mat(
         t / "detections.mat",

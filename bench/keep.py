@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "recipe", "limit", "settings",
         "warnings")  # fmt: skip
 VALUE = ("metric", "part", "value", "unit", "low", "high", "n")
-DIGITS = 4  # behind the point, of points: a thousandth of any interval here
+DIGITS = 3  # behind the point, of points; intervals are some tenths wide
 Line = dict[str, Any]
 Place = tuple[str, str, str]  # protocol, dataset, split
 
@@ -47,7 +47,7 @@ def keep(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     lines = list(kept(Store(store), keys))
-    write_whole(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_whole(out, "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines))
     document = {"file": str(out), "cells": len(keys), "of": len(tasks), "kilobytes": round(out.stat().st_size / 1e3)}
     words = f"{out}: {len(keys)} of {len(tasks)} cells, {document['kilobytes']} kB"
     print(json.dumps(document) if as_json else words)

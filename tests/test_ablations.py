@@ -80,7 +80,7 @@ def test_means_and_differences_follow_from_the_cells():
                 place = (ablations.network(cell["architecture"]), cell["dataset"], cell["protocol"], row["metric"])
                 seeds.setdefault((*place, row["part"]), []).append(row["value"])
         for place, row in collection.mean.items():
-            assert row["value"] == pytest.approx(sum(seeds[place]) / len(seeds[place]), abs=2e-4), place
+            assert row["value"] == pytest.approx(sum(seeds[place]) / len(seeds[place]), abs=2e-3), place
         for (ours, theirs, *place), row in collection.difference.items():
             expected = collection.mean[ours, *place]["value"] - collection.mean[theirs, *place]["value"]
-            assert row["value"] == pytest.approx(expected, abs=2e-4), (ours, theirs, place)
+            assert row["value"] == pytest.approx(expected, abs=2e-3), (ours, theirs, place)

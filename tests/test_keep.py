@@ -48,7 +48,7 @@ def test_cells_means_and_differences(finished, monkeypatch):
     for cell in collection.cells:
         rows = store.read_lines("cells", cell["cell"], "measurements.jsonl")
         assert [row["value"] for row in ablations.values(cell)] == pytest.approx(
-            [row["value"] for row in rows], abs=6e-5
+            [row["value"] for row in rows], abs=6e-4
         )
         assert "command" not in cell["provenance"] and cell["provenance"]["versions"]["torch"]
     place = ("mannequin", "lsp-pck", "PCK@0.2", "mean")
@@ -58,9 +58,9 @@ def test_cells_means_and_differences(finished, monkeypatch):
             row["value"] for row in ablations.values(cell) if (row["metric"], row["part"]) == place[2:]
         ]
     means = {name: sum(found) / 2 for name, found in seeds.items()}
-    assert collection.mean["hourglass-1", *place]["value"] == pytest.approx(means["hourglass-1"], abs=1e-3)
+    assert collection.mean["hourglass-1", *place]["value"] == pytest.approx(means["hourglass-1"], abs=2e-3)
     difference = collection.difference["hourglass-1", "mean-pose", *place]
-    assert difference["value"] == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=1e-3)
+    assert difference["value"] == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=2e-3)
     assert difference["low"] <= difference["value"] <= difference["high"] and difference["seeds"] == 2
 
 

@@ -42,6 +42,7 @@ class Cell:
     options: dict[str, Any] = field(default_factory=dict)  # of the protocol
     trained_on: str = ""  # another training set: "name/split", or several joined by "+"; "" for the dataset's own
     drop_invalid: bool = False  # train without the people whose image cannot be read
+    fast: bool = False  # predict keypoints, or time the network, with what is quicker on the device
 
     @cached_property
     def row(self) -> architectures.Architecture:
@@ -79,18 +80,18 @@ class Cell:
     def label(self) -> str:
         """One line for people: who under what, on what."""
         where = f" on {self.dataset}/{self.split}" if self.dataset else ""
-        return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}"
+        return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}{', fast' if self.fast else ''}"
 
     @property
     def identity(self) -> tuple:
         """What stays when a version or the text of a recipe changes: the same place in every table."""
         row, options = self.row, json.dumps(self.options, sort_keys=True)
-        place = (row.name, self.protocol, options, self.seed)
+        place, fast = (row.name, self.protocol, options, self.seed), ("fast",) if self.fast else ()
         if not self.dataset:
-            return place
+            return (*place, *fast)
         training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
         training += (self.trained_on,) if self.trained_on else ()
-        return (*place, self.dataset, self.split, self.limit, *training)
+        return (*place, self.dataset, self.split, self.limit, *training, *fast)
 
 
 def check_options(rules: Protocol, options: dict[str, Any]) -> None:
@@ -167,6 +168,7 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
         "people": fingerprint,
         "testing": recipes.load(cell.recipe_name).test_inputs(),
         "limit": cell.limit,
+        **({"fast": True} if cell.fast else {}),
     }
 
 
@@ -189,6 +191,7 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
         )
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
         inputs["machine"] = device_name(cell.options.get("device", "cpu"))
+        inputs |= {"fast": True} if cell.fast else {}
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
 
 

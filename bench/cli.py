@@ -37,6 +37,7 @@ from bench.options import (
     Debug,
     Device,
     DropInvalid,
+    Fast,
     Json,
     Matrix,
     Protocols,
@@ -86,6 +87,7 @@ def run(
     limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
     trained_on: Annotated[str, typer.Option(help="Another training set: mpii/train+lsp/train.")] = "",
     drop_invalid: DropInvalid = False,
+    fast: Fast = False,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
     ] = None,
@@ -117,11 +119,12 @@ def run(
             limit=limit,
             trained_on=trained_on,
             drop_invalid=drop_invalid,
+            fast=fast,
             options=pairs(option),
         )
         cells = matrices.unique(matrices.expand(block))
     else:
-        given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid)
+        given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid, fast)
         if any(given) or budget != "full":
             raise Problem(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",

@@ -30,6 +30,7 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Count = 0  # score only so many people; 0 for all
     trained_on: str = ""  # another training set than the dataset's own: "mpii/train+lsp/train"
     drop_invalid: bool = False  # train without the people whose image cannot be read
+    fast: bool = False  # predict keypoints, and time networks, with what is quicker on the device
     options: dict[str, Any] = {}  # of the protocols
 
 
@@ -90,6 +91,7 @@ def expand(block: Block) -> list[Cell]:
                     limit=block.limit,
                     trained_on=block.trained_on,
                     drop_invalid=block.drop_invalid,
+                    fast=block.fast and can_be_fast(protocol),
                     options=block.options,
                 )
             )
@@ -114,6 +116,12 @@ def applies(protocol: str, architecture: str) -> bool:
     return {"cifar10-error": classifies, "complexity": True, "init-variance": True, "speed": True}.get(
         protocol, not classifies
     )
+
+
+def can_be_fast(protocol: str) -> bool:
+    """Whether --fast has a meaning: keypoints are predicted, or the time is what counts."""
+    rules = PROTOCOLS[protocol]
+    return protocol == "speed" or (rules.needs == "predictions" and bool(rules.skeletons))
 
 
 def places(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from torch import nn
 from architectures import initialization
 from bench.cell import Cell
 from protocols import PROTOCOLS, Protocol, Value
+from protocols.folding import folded
 from protocols.people import People, Predictions
 from protocols.scores import Scores
 from protocols.top_down import PRESETS
@@ -41,6 +42,7 @@ def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:
     if cell.protocol == "init-variance":
         return list(_variances(module, network, row.input, **cell.options))
     if cell.protocol == "speed":
+        network = folded(network) if cell.fast else network
         return list(module.measure(network, row.input, **{"device": device, **cell.options}))
     return list(module.measure(network, row.input, **cell.options))
 

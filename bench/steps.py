@@ -204,7 +204,7 @@ def _predict(
             predictions, seen = classify(network, people, recipe, bench.device), b""
         else:
             work = store.work(PREDICTIONS, key)
-            predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update)
+            predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update, cell.fast)
             seen = attention(network, people, recipe, cell.row.input, bench.device)
     with store.publish(PREDICTIONS, key) as folder:
         content = archive(keypoints=predictions.keypoints, scores=predictions.scores)

@@ -180,6 +180,17 @@ def test_a_covered_limb_needs_both_predictions(cell):
     assert covered["predictions with a covered limb"] != covered["predictions"]
 
 
+def test_fast_is_another_cell_of_the_same_weights(cell):
+    inputs, fast = (cell_inputs(which, "t", "p") for which in (cell, replace(cell, fast=True)))
+    assert "fast" not in str(inputs)  # so that keys without it stay
+    assert differences(inputs, fast) == ["predictions.fast nothing -> True"]
+    assert cells.weights_in(inputs) == cells.weights_in(fast)
+    timed = Cell("hourglass-1", "speed")
+    assert differences(cell_inputs(timed), cell_inputs(replace(timed, fast=True))) == ["fast nothing -> True"]
+    for which in (cell, timed):
+        assert replace(which, fast=True).identity == (*which.identity, "fast")
+
+
 def test_inputs_are_the_same_after_a_journey_through_a_file(cell):
     """Otherwise every cell would look stale."""
     for name in ("newell2016", "yang2017"):

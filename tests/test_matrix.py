@@ -95,6 +95,13 @@ def test_classifiers_have_no_keypoints():
     assert len(expand(Block((classifiers[0],), ("complexity",)))) == 1
 
 
+def test_fast_stays_where_it_means_something():
+    block = Block(architectures=("hourglass-1", "wrn-28-10"), protocols=("*",), datasets=("mannequin",), fast=True)
+    fast = {cell.protocol for cell in expand(block) if cell.fast}
+    assert fast >= {"mpii-pckh", "lsp-pck", "lsp-pcp", "coco-ap", "occluded-limb", "speed"}
+    assert not fast & {"cifar10-error", "complexity", "init-variance", "receptive-field"}
+
+
 def test_a_builder_in_a_file_stands_for_itself(tmp_path):
     path = tmp_path / "net.py"
     path.write_text("def tiny(*, joints=16, width=1.0): ...")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import architectures
 from bench import predict as prediction
 from bench.errors import CELL_FAILED, Problem
 from bench.training import recipe
@@ -141,6 +142,19 @@ def test_a_few_people_at_a_time_decode_as_all_at_once(monkeypatch, decoding):
         monkeypatch.setattr(prediction, "FEW", few)
         found.append(prediction.decoded([views], loaded, MPII, (64, 64)))
     assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+
+
+def test_fast_predictions_are_within_the_tolerance(people, tmp_path):
+    torch.manual_seed(0)
+    network = architectures.create("hourglass-1", width=0.0625).eval()
+    found = []
+    for fast in (False, True):
+        work = tmp_path / str(fast)
+        work.mkdir()
+        found.append(prediction.predict(network, people, RECIPE, SIZE, work, "cpu", lambda *said: None, fast))
+    slow, fast = found
+    limit = prediction.TOLERANCE["cpu"] * abs(slow.scores).max()
+    assert 0 < abs(fast.scores - slow.scores).max() <= limit
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

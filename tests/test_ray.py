@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,9 @@ from bench.plan import FRESH, Task, plan
 from bench.ray_node import Order, finish_order, outside_files, pack, shared_steps
 from bench.steps import Bench
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -72,22 +76,38 @@ def place(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
+STARTS = 5  # Ray gives a node thirty seconds to start, which a busy machine may not have
+
+
 @pytest.fixture
-def cluster(place):
+def cluster(place, monkeypatch):
     """A head without processors and two nodes with one each, all on 127.0.0.1, each with a disk of its own."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install ray[default]")
+    monkeypatch.setenv("RAY_health_check_timeout_ms", "60000")  # a node that is slow to answer is not dead
+    started = start(place, STARTS)
+    try:
+        yield started
+    finally:
+        started.shutdown()
+
+
+def start(place: Path, tries: int) -> "Cluster":
     from ray.cluster_utils import Cluster
 
     shared = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": 100 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args=shared | {"num_cpus": 0, "memory": 2**30})
+    cluster = Cluster(initialize_head=False)
     try:
+        cluster.add_node(**shared, num_cpus=0, memory=2**30)
         cluster.nodes_of_work = [
             cluster.add_node(**shared, num_cpus=1, memory=8 * 2**30, env_vars={"TMPDIR": str(disk(place, number))})
             for number in range(2)
         ]
-        yield cluster
-    finally:
+    except Exception:  # the one that Ray raises has no name of its own
         cluster.shutdown()
+        if tries == 1:
+            raise
+        return start(place, tries - 1)
+    return cluster
 
 
 def disk(place: Path, number: int) -> Path:

@@ -23,6 +23,7 @@ from bench.store import CELLS, Store, content_key, file_digest
 from protocols import PROTOCOLS, Protocol
 from protocols.arrays import SUFFIXES
 from protocols.datasets import open_people
+from protocols.errors import DataError
 from protocols.scores import Scores
 
 HOME = {
@@ -51,10 +52,7 @@ def score(
     Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
     people with its intervals. Raises Problem and DataError when a file, the data or the cells cannot be used.
     """
-    rules = PROTOCOLS.get(protocol)
-    if rules is None or rules.needs != "predictions":
-        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
-        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
+    rules = _rules(protocol)
     if _is_file(subject):
         return score_file(Path(subject), protocol, dataset, name, against, variants, options, store, data, limit)
     if not against:
@@ -88,7 +86,7 @@ def score_file(
     says what was found in the file and in the annotation. With `variants`, "variants" holds the same predictions
     under every convention; the cell keeps them in any case. Raises Problem and DataError as `score` does.
     """
-    rules = PROTOCOLS[protocol]
+    rules = _rules(protocol)
     check_options(rules, options)
     where = _place(rules, dataset)
     started = time.perf_counter()
@@ -117,6 +115,14 @@ def score_file(
     outcome |= {"variants": read.variants} if variants else {}
     more = _compared(rules, [read.scores], against, where, options, store, data, limit) if against else {}
     return outcome | more
+
+
+def _rules(protocol: str) -> Protocol:
+    rules = PROTOCOLS.get(protocol)
+    if rules is None or rules.needs != "predictions":
+        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
+        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
+    return rules
 
 
 def _is_file(text: str) -> bool:
@@ -163,8 +169,8 @@ def _score(
 ) -> _Read:
     if not rules.files:
         raise Problem(
-            f"{rules.name} is measured on networks, which predict on pictures that it makes; {file} is a file.",
-            expected="two networks of which there are finished cells, as bench score hourglass-1 --against hourglass-2",
+            f"{rules.name} is measured on networks, which see pictures of its own; {file} is a file.",
+            expected="two networks with finished cells, as in bench score hourglass-2 --against hourglass-1",
         )
     if not file.is_file():
         raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
@@ -172,6 +178,8 @@ def _score(
         raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
     if rules.name == "coco-ap" and where[0] == "coco":
         return _score_results(file, where, data, options, limit)
+    if rules.name == "cifar10-error":
+        return _score_classes(file, where, data, options, limit)
     from protocols import diagnosis
     from protocols import predictions as files
 
@@ -204,6 +212,27 @@ def _score_results(file: Path, where: tuple[str, str], data: Path, options: dict
     found = {"results": len(results), "images": len(set(results.image_ids.tolist()))}
     annotated = {"people": len(truth), "images": len(truth.image_ids), "fingerprint": truth.fingerprint}
     return _Read(scores, truth.fingerprint, {"predictions": found, "annotation": annotated})
+
+
+def _score_classes(file: Path, where: tuple[str, str], data: Path, options: dict[str, Any], limit: int) -> _Read:
+    """Class scores or class numbers of pictures."""
+    from protocols import arrays, cifar10_error
+    from protocols.datasets import cifar10
+
+    pictures = cifar10.load(where[1], data).first(limit)
+    found = arrays.load(file)
+    name = next((name for name in ("scores", "classes") if name in found), "")
+    if not name and len(found) != 1:
+        raise DataError(
+            f"{file.name} holds {len(found)} arrays: {', '.join(found)}.",
+            expected=f"one array, or one called scores ({len(pictures)} x 10) or classes ({len(pictures)})",
+            next_step="numpy.savez(path, scores=array)",
+        )
+    given = found[name] if name else next(iter(found.values()))
+    scores = cifar10_error.score(given, pictures.labels, **options)
+    notes = {"predictions": {"array": "x".join(map(str, given.shape))}}
+    notes["annotation"] = pictures.notes | {"fingerprint": pictures.fingerprint}
+    return _Read(scores, pictures.fingerprint, notes)
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

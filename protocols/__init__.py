@@ -219,6 +219,7 @@ PROTOCOLS = {
             datasets=("cifar10",),
             headline=("error", "all"),
             higher_is_better=False,
+            files=True,
             summary="share of images whose highest score belongs to another class",
             conventions={"error": "top-1, per cent of the 10,000 test images", "interval": "Wilson, over images"},
             formula="error = 100 · #{images whose highest score is another class} / #{images}",

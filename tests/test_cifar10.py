@@ -1,12 +1,15 @@
 """The reader of CIFAR-10 batches and the top-1 error, on batches written byte by byte as the official ones are."""
 
 import io
+import json
 import pickle
 import struct
 
 import numpy as np
 import pytest
+from small_bench import bench
 
+from bench.errors import DATA
 from protocols.cifar10_error import score
 from protocols.datasets.cifar10 import CLASSES, load
 from protocols.errors import DataError
@@ -147,3 +150,30 @@ def test_the_bytes_of_the_test_are_a_pickle():
     content = pickle.load(io.BytesIO(python2_batch(pixels_of(0), [1, 2, 3, 4])), encoding="bytes")
     assert (content[b"data"] == pixels_of(0)).all()
     assert content[b"labels"] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mine.npz", {"scores": np.eye(10)[[3, 8, 1, 0]]}),
+        ("mine.npz", {"classes": np.array([3, 8, 1, 0]), "probabilities": np.ones((4, 10))}),
+        ("mine.json", [3, 8, 1, 0]),
+    ],
+)
+def test_prediction_files(folder, monkeypatch, name, content):
+    """Labels 3 8 8 0, one of four is missed."""
+    monkeypatch.chdir(folder)
+    write(folder, "test_batch", python2_batch(pixels_of(0), [3, 8, 8, 0]))
+    (folder / name).write_text(json.dumps(content)) if name.endswith("json") else np.savez(folder / name, **content)
+    outcome = bench("score", name, "--protocol", "cifar10-error", "--data", ".", "--json")
+    assert outcome.code == 0, outcome.err
+    (row,) = (row for row in outcome.json["measurements"] if row["part"] == "all")
+    assert (row["value"], row["n"], row["source"], row["dataset"]) == (25.0, 4, "predictions", "cifar10")
+
+
+def test_prediction_files_that_could_mean_two_things(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    write(folder, "test_batch", python2_batch(pixels_of(0), [3, 8, 8, 0]))
+    np.savez("mine.npz", first=np.eye(10)[:4], second=np.eye(10)[:4])
+    outcome = bench("score", "mine.npz", "--protocol", "cifar10-error", "--data", ".")
+    assert outcome.code == DATA and "mine.npz holds 2 arrays: first, second" in outcome.err

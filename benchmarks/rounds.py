@@ -58,6 +58,20 @@ def seconds(way: Callable[[], object]) -> float:
     return passed / calls
 
 
+def at_hand() -> str:
+    """The accelerator, or the processor where there is none."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def waiting(way: Callable[[], object], device: str) -> Callable[[], object]:
+    """The call and, on an accelerator, the end of what it started there."""
+    import torch
+
+    return way if device == "cpu" else lambda: (way(), torch.cuda.synchronize())
+
+
 def main(name: str, lines: Callable[[bool], Iterable[Line]]) -> None:
     """Run a benchmark from the command line: prints its lines, and keeps them in the file of --out."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)

@@ -1,0 +1,125 @@
+"""How much of the device the networks use in training and evaluation, and what a step does beside the network.
+
+Networks as in the papers where an accelerator is at hand, in bfloat16; narrow ones in float32 on a processor.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+import architectures
+from architectures import Architecture
+from bench.predict import decoded, heatmaps
+from bench.provenance import device_name
+from bench.training import recipe as recipes
+from bench.training.batches import normalised
+from bench.training.examples import Training, of_people
+from bench.training.optimizers import optimizer_of
+from bench.training.prepare import MARGIN, Crops
+from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
+from protocols import complexity
+from protocols.keypoints import SKELETONS
+from protocols.people import VISIBLE
+
+NETWORKS = ("hourglass-8", "pyranet-bstar-8", "mspn-4", "liu-cjn")
+NARROW = {"width": 0.25, "input": 64}
+BATCH = {"cpu": 2, "cuda": 16}  # people
+SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the peak
+BACKWARD = 2  # passes forward that a pass backward costs: one product for the inputs, one for the weights
+
+
+def peak(device: str, rounds: int) -> float:
+    """FLOP/s of a product of two large matrices, in the precision of the networks."""
+    side = SIDE[device]
+    left = torch.randn(side, side, device=device, dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+    (found,) = in_turn(waiting(lambda: left @ left, device), rounds=rounds)
+    return 2 * side**3 / found
+
+
+def flops(row: Architecture) -> float:
+    """Of one image through the network."""
+    with torch.device("meta"):
+        network = architectures.create(row)
+    return 2 * next(value.value for value in complexity.measure(network, row.input) if value.metric == "macs")
+
+
+def people(row: Architecture, count: int) -> Crops:
+    """Made-up people in the prepared cache."""
+    rng, size = np.random.default_rng(0), [round(side * MARGIN) for side in row.input]
+    joints = len(SKELETONS[row.skeleton])
+    points = rng.uniform(0, min(size), (count, joints, 2)).astype(np.float32)
+    visibility = np.full((count, joints), VISIBLE, np.uint8)
+    return Crops(rng.integers(0, 256, (count, *size, 3), np.uint8), points, visibility)
+
+
+Way = Callable[[], object]
+
+
+def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
+    """A step of training, and the network's own part in it, forward and backward."""
+    recipe, count, size = recipes.load(row.recipe), BATCH[device], row.input
+    task = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
+    examples, rows = of_people(people(row, count), network, task), np.arange(count)
+    optimizer, ready = optimizer_of(network, task.plan), torch.rand(count, 3, *size, device=device)
+
+    def forward(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            return network.train()(images.contiguous(memory_format=torch.channels_last))
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        images, truth = examples.batch(rows, slice(0, count), examples.load(rows), torch.Generator().manual_seed(0))
+        examples.loss(forward(images), truth).backward()
+        optimizer.step()
+
+    def alone() -> None:
+        network.zero_grad(set_to_none=True)
+        sum(output.float().sum() for output in forward(ready)).backward()
+
+    return step, alone
+
+
+def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
+    """A batch from crops to keypoints, and the network's own part in it."""
+    recipe, skeleton = recipes.load(row.recipe), SKELETONS[row.skeleton]
+    crops = np.random.default_rng(0).integers(0, 256, (BATCH[device], *row.input, 3), np.uint8)
+    ready = torch.rand(len(crops), 3, *row.input, device=device).contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def step() -> None:
+        images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            maps = heatmaps(network.eval(), normalised(images, recipe.pixels), recipe)
+        decoded([maps], recipe, skeleton, row.input)
+
+    @torch.inference_mode()
+    def alone() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            for _ in range(2 if recipe.testing.flip else 1):
+                network.eval()(ready)
+
+    return step, alone
+
+
+def lines(tiny: bool) -> Iterator[Line]:
+    device, rounds = at_hand(), 1 if tiny else 5
+    most = peak(device, rounds)
+    for name in NETWORKS[:1] if tiny else NETWORKS:
+        row = architectures.describe(name, **(NARROW if device == "cpu" else {}))
+        once, flip = flops(row) * BATCH[device], recipes.load(row.recipe).testing.flip
+        for mode, make, passes in (("training", training, 1 + BACKWARD), ("evaluation", evaluation, 1 + flip)):
+            torch.manual_seed(0)
+            network = architectures.create(row).to(device, memory_format=torch.channels_last)
+            step, alone = in_turn(*(waiting(way, device) for way in make(row, network, device)), rounds=rounds)
+            note = (
+                f"the network reaches {once * passes / alone / 1e9:.3g} GFLOP/s, {once * passes / alone / most:.0%} of "
+                f"the {most / 1e9:.3g} of a matrix product; {max(0, 1 - alone / step):.0%} of the step is outside it"
+            )
+            what = f"{row.name}, a step of {mode} with {BATCH[device]} people, on {device_name(device)}"
+            yield Line(what, step, rounds, "the network alone", alone, note=note)
+
+
+if __name__ == "__main__":
+    main("utilization", lines)

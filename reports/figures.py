@@ -60,7 +60,13 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
     across = min(4, len(shown))
     down = -(-len(shown) // across)
 
+    above = 0.4 + 0.2 * -(-len(lines) // 2)  # inches: the legend, and the title of a panel
+    size = (2.3 * across + 0.6, 2.1 * down + 0.3 + above)
+
     def draw(canvas: Canvas) -> None:
+        # Margins by hand: matplotlib takes twice as long to find them as to draw, and every leaderboard has curves.
+        wide, high = size
+        canvas.subplots_adjust(0.62 / wide, 0.55 / high, 1 - 0.1 / wide, 1 - above / high, wspace=0.12, hspace=0.22)
         panels = canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for panel, part in zip(panels.flat, shown, strict=False):
             _lines(panel, table[table["part"] == part], "threshold", "value", list(lines), legend=part == shown[0])
@@ -68,14 +74,13 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
         for panel in panels.flat[len(shown) :]:
             panel.set_visible(False)
         canvas.supxlabel("threshold (head sizes)" if "head" in unit else "threshold", fontsize=9)
-        canvas.supylabel("joints found (%)", fontsize=9)
-        _shared_legend(canvas, panels.flat[0])
+        canvas.supylabel("joints found (%)", fontsize=9, x=0.06 / wide)
+        _shared_legend(canvas, panels.flat[0], "upper left")
 
     wide = table.pivot_table(index=["part", "threshold"], columns="label", values="value", observed=True)[list(lines)]
     rows = [(part, f"{at:.2f}", *(formats.number(v, "%") for v in line)) for (part, at), *line in wide.itertuples()]
     text = f"{title}: share of joints found against the threshold, for {', '.join(shown)}; one line a network."
-    size = (2.3 * across + 0.6, 2.1 * down + 0.5 + 0.22 * -(-len(lines) // 2))
-    return Figure(title, text, _svg(draw, size, title, text), ("part", "threshold", *lines), rows)
+    return Figure(title, text, _svg(draw, size, title, text, layout=None), ("part", "threshold", *lines), rows)
 
 
 def cost(title: str, points: list[dict], metric: str) -> Figure:
@@ -227,11 +232,11 @@ def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend
         panel.legend()
 
 
-def _shared_legend(canvas: Canvas, panel) -> None:
+def _shared_legend(canvas: Canvas, panel, place: str = "outside upper left") -> None:
     """The legend of one panel, above all of them."""
     handles, labels = panel.get_legend_handles_labels()
     panel.get_legend().remove()
-    canvas.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=8.5, handlelength=3)
+    canvas.legend(handles, labels, loc=place, ncols=2, fontsize=8.5, handlelength=3)
 
 
 def _xy(points: list[dict]) -> tuple[list[float], list[float]]:
@@ -243,10 +248,16 @@ def _shorter(path: str) -> str:
     return re.sub(r"(\.\d)\d+", r"\1", " ".join(path.split()))
 
 
-def _svg(draw: Callable[[Canvas], None], size: tuple[float, float], title: str, description: str) -> Markup:
+def _svg(
+    draw: Callable[[Canvas], None],
+    size: tuple[float, float],
+    title: str,
+    description: str,
+    layout: str | None = "constrained",
+) -> Markup:
     """The SVG element of a drawing (size in inches): no date, fixed ids, colours of the page, a name and a text."""
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
-        canvas = Canvas(figsize=size, layout="constrained")
+        canvas = Canvas(figsize=size, layout=layout)
         draw(canvas)
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from reports.sheets import Sheet, numeric, shown
+from reports.sheets import Sheet
 
 INK, FAINT, LINE, ACCENT = "#1f2123", "#5f6368", "#dfdbd1", "#0b5a8a"
 SIZE, LEADING, MARGIN, GAP = 15, 21, 40, 22  # pixels: letters, lines, the border, between columns
@@ -45,8 +45,8 @@ class _Table:
     def __init__(self, caption: str, sheet: Sheet):
         self.caption = textwrap.wrap(caption, 110)
         self.head = [_lines(name, 12) for name in sheet.columns]
-        self.rows = [[_lines(shown(entry), WORDS) for entry in row] for row in sheet.rows]
-        self.right = [all(numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
+        self.rows = [[_lines(text, WORDS) for text in row] for row in sheet.shown]
+        self.right = sheet.right
         self.colours = [COLOURS.get(name.rpartition(" ")[2], INK) for name in sheet.columns]
         columns = zip(self.head, *self.rows, strict=True)
         self.widths = [max(_width(cell) for cell in column) for column in columns]

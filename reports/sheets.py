@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -35,6 +36,16 @@ class Sheet:
     caption: str
     columns: tuple[str, ...]
     rows: list[tuple[Entry, ...]]
+
+    @cached_property
+    def shown(self) -> list[list[str]]:
+        """The entries as the page shows them."""
+        return [[shown(entry) for entry in row] for row in self.rows]
+
+    @cached_property
+    def right(self) -> list[bool]:
+        """Which columns hold nothing but numbers."""
+        return [all(numeric(row[at]) for row in self.rows) for at in range(len(self.columns))]
 
 
 def number(row: dict[str, Any] | None, key: str = "value") -> Number | None:
@@ -68,23 +79,21 @@ def _json(sheet: Sheet) -> str:
 
 def _markdown(sheet: Sheet) -> str:
     """A table of GitHub's Markdown."""
-    right = [all(numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
-    lines = [sheet.columns, ["---:" if is_right else "---" for is_right in right]]
-    lines += [[_marked(shown(entry)) for entry in row] for row in sheet.rows]
+    lines = [sheet.columns, ["---:" if is_right else "---" for is_right in sheet.right]]
+    lines += [[_marked(text) for text in row] for row in sheet.shown]
     lines[0] = [_marked(name) for name in sheet.columns]
     return f"{_marked(sheet.caption)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _latex(sheet: Sheet) -> str:
     """A tabular of the package booktabs."""
-    right = [all(numeric(row[at]) for row in sheet.rows) for at in range(len(sheet.columns))]
     lines = [
         f"% {_one_line(sheet.caption)}",
-        f"\\begin{{tabular}}{{{''.join('r' if is_right else 'l' for is_right in right)}}}",
+        f"\\begin{{tabular}}{{{''.join('r' if is_right else 'l' for is_right in sheet.right)}}}",
         "\\toprule",
     ]
     lines += [" & ".join(_set(name) for name in sheet.columns) + r" \\", "\\midrule"]
-    lines += [" & ".join(_set(shown(entry)) for entry in row) + r" \\" for row in sheet.rows]
+    lines += [" & ".join(map(_set, row)) + r" \\" for row in sheet.shown]
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
 

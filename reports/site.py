@@ -4,10 +4,12 @@ The whole site is written beside its place and renamed into it, so that nobody e
 give the same bytes.
 """
 
+import gc
 import json
 import shutil
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
 
 import cv2
@@ -29,6 +31,9 @@ _COLUMNS = (
     "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "value", "unit", "low",
     "high", "n", "seed", "cell", "source",
 )  # fmt: skip
+_ORDER = itemgetter(
+    "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "seed", "cell", "value"
+)  # fmt: skip
 _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
@@ -49,6 +54,7 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
+    gc.freeze()  # or the collector would walk over all rows again and again
     try:
         _write(snapshot, papers(), fresh, contact_sheet)
         fresh.chmod(0o755)  # mkdtemp's folders are private, a site is not
@@ -56,6 +62,8 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+    finally:
+        gc.unfreeze()
     return out / "index.html"
 
 
@@ -88,7 +96,7 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
     _write_kept(snapshot, folder / "data")
-    rows = sorted(snapshot.measurements, key=lambda row: [str(row[key]) for key in ("architecture", *_COLUMNS)])
+    rows = sorted(snapshot.measurements, key=lambda row: [*map(str, _ORDER(row))])
     printed = [value for paper in published.values() for value in paper.values()]
     tables = {
         "measurements": (_COLUMNS, ([row[key] for key in _COLUMNS] for row in rows)),

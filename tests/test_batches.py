@@ -168,10 +168,17 @@ LOWER = [index for index, joint in enumerate(MPII.joints) if joint.split("_")[-1
 UPPER = [index for index in range(JOINTS) if index not in LOWER]
 
 
-@pytest.mark.parametrize(("share", "members"), [(1.0, UPPER), (0.0, LOWER)])
-def test_half_bodies_fill_the_window(share, members):
+HIPS = [index for index, joint in enumerate(MPII.joints) if joint.split("_")[-1] in ("hip", "pelvis")]
+LEGS = [index for index in LOWER if index not in HIPS]
+
+
+@pytest.mark.parametrize(
+    ("share", "hips", "members"),
+    [(1.0, "lower", UPPER), (0.0, "lower", LOWER), (1.0, "upper", UPPER + HIPS), (0.0, "upper", LEGS)],
+)
+def test_half_bodies_fill_the_window(share, hips, members):
     """Without growth the box of the chosen joints touches the window above and below, or left and right."""
-    points = halves(half_body_upper=share)[:, members]
+    points = halves(half_body_upper=share, half_body_hips=hips)[:, members]
     low, high = points.amin(1), points.amax(1)
     size = torch.tensor([SIZE[1], SIZE[0]], dtype=torch.float32)
     assert torch.allclose((low + high) / 2, (size / 2).expand(JOINTS, 2), atol=1e-3)

@@ -95,7 +95,7 @@ def test_scales_of_the_papers():
 
 
 def test_newell_as_published():
-    """Newell 2016, section 3.1 and 4.1: rmsprop with 2.5e-4, rotation +-30 degrees, scaling .75 to 1.25."""
+    """Newell 2016, training details: rmsprop with 2.5e-4, rotation +-30 degrees, scaling .75 to 1.25."""
     loaded = recipe.load("newell2016")
     assert (loaded.training.optimizer, loaded.training.learning_rate) == ("rmsprop", 2.5e-4)
     assert (loaded.augmentation.rotation, loaded.augmentation.scale) == (30.0, (0.75, 1.25))
@@ -129,6 +129,7 @@ def test_epochs_are_passes_over_the_people(tmp_path):
         ("[training]", "[training", "recipe.toml"),
         ("people = 64", "people = -64", "people.*quick"),
         ("batch = 4", "batch = 4\nnesterov = true", "nesterov needs"),
+        ("batch = 4", "batch = 4\ncompile = true\ncheckpointing = true", "exclude each other"),
         ("[quick]", "[testing]\nscales = [0.0]\n[quick]", "testing.scales"),
         ("[quick]", "[testing]\ndecoding = 'magic'\n[quick]", "magic.*testing.decoding"),
         ("[quick]", "[pixels]\nchannels = 'gbr'\n[quick]", "gbr.*pixels.channels"),
@@ -177,12 +178,17 @@ def test_what_decides_predictions_is_plain_data(tmp_path):
 
 def test_no_field_is_left_out_of_the_keys(tmp_path):
     """Every table but the paper's name and [quick] is in what decides weights or predictions, whole."""
-    loaded = recipe.load(written(tmp_path, SMALL))
+    loaded = recipe.load(written(tmp_path, SMALL + "[augmentation]\nhalf_body_hips = 'upper'\n"))
     covered = loaded.train_inputs("full") | loaded.test_inputs()
     tables = {name for name in loaded.__struct_fields__ if name not in ("paper", "quick")}
     assert tables <= set(covered)
     for name in tables:
         assert set(covered[name]) == set(getattr(loaded, name).__struct_fields__)
+
+
+def test_younger_fields_leave_the_keys_of_older_trainings_alone(tmp_path):
+    inputs = recipe.load(written(tmp_path, SMALL)).train_inputs("full")
+    assert "half_body_hips" not in inputs["augmentation"] and "half_body_joints" in inputs["augmentation"]
 
 
 @settings(max_examples=1000)

@@ -11,7 +11,7 @@ from bench.training.prepare import MARGIN, Crops
 from bench.training.recipe import Augmentation, Pixels
 from protocols.keypoints import Skeleton
 
-LOWER_BODY = ("pelvis", "hip", "knee", "ankle")
+LEGS, HIPS = ("knee", "ankle"), ("pelvis", "hip")
 WHOLE = slice(None)
 FEW = 2  # people warped at a time on a processor: their pixels stay in its cache
 
@@ -137,7 +137,8 @@ def _half_bodies(
     """
     points = torch.from_numpy(crops.keypoints[rows])
     there = torch.from_numpy(crops.annotated[rows])
-    lower = torch.tensor([any(word in joint for word in LOWER_BODY) for joint in skeleton.joints])
+    words = LEGS if rules.half_body_hips == "upper" else LEGS + HIPS
+    lower = torch.tensor([any(word in joint for word in words) for joint in skeleton.joints])
     wanted = uniform(0, 1) < rules.half_body
     upper_first = uniform(0, 1) < rules.half_body_upper
     up, down = (there & ~lower).sum(1), (there & lower).sum(1)

@@ -54,6 +54,8 @@ class Plan(_Table):
             raise ValueError("steps or epochs must be above 0")
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
             raise ValueError("nesterov needs optimizer sgd and a momentum above 0")
+        if self.compile and self.checkpointing:
+            raise ValueError("compile and checkpointing exclude each other: torch compiles no recomputed stages")
 
     def total_steps(self, people: int) -> int:
         """How many steps the whole training takes on so many people."""
@@ -75,6 +77,7 @@ class Augmentation(_Table):
     half_body: Share = 0.0  # probability to crop to the upper or the lower body, if
     half_body_joints: Count = 8  # more than so many joints are annotated
     half_body_upper: Share = 0.5  # probability of the upper one
+    half_body_hips: Literal["lower", "upper"] = "lower"  # the half that they belong to
     half_body_box: tuple[NotNegative, NotNegative] = (0.6, 0.8)  # as `box`, around the joints of that half
 
 
@@ -137,7 +140,10 @@ class Recipe(_Table):
             "loss": self.loss,
             "pixels": self.pixels,
         }
-        return msgspec.json.decode(msgspec.json.encode(inputs))
+        plain = msgspec.json.decode(msgspec.json.encode(inputs))
+        if self.augmentation.half_body_hips == "lower":  # as in every training from before there was this field
+            del plain["augmentation"]["half_body_hips"]
+        return plain
 
     def test_inputs(self) -> dict[str, Any]:
         """Everything here that decides predictions, given the weights, as plain data for the key."""

@@ -150,8 +150,9 @@ def _meets(value: float, item: Comparison) -> bool:
 
 
 def _variance(rows: list[Row]) -> Figure | None:
-    """Response variance at every addition, a line an initialization."""
+    """Response variance at every addition, of a network without any at every convolution; a line an initialization."""
     found = defaultdict(dict)
+    probe = "addition" if any(row["metric"].startswith("rho") for row in rows) else "convolution"
     for row in rows:
         metric, _, name = row["metric"].partition(" ")
         if metric == "variance" and row["part"] != "max" and row["value"] and row["value"] > 0:
@@ -163,9 +164,9 @@ def _variance(rows: list[Row]) -> Figure | None:
     series = {name: [(place[part], value) for part, value in values.items()] for name, values in found.items()}
     table = [(part, *(f"{values[part]:.4g}" if part in values else "–" for values in found.values())) for part in parts]
     title = "Response variance along the network"
-    words = f"{title}: the variance of the sum at {len(parts)} additions; a line an initialization."
-    axes = ("addition, in the order of execution", "variance")
-    return sketch.lines(title, words, series, axes, (("addition", *found), table), log=True)
+    words = f"{title}: behind {len(parts)} {probe}s; a line an initialization."
+    axes = (f"{probe}, in the order of execution", "variance")
+    return sketch.lines(title, words, series, axes, ((probe, *found), table), log=True)
 
 
 def _distribution(rows: list[Row]) -> Figure | None:

@@ -170,6 +170,7 @@ def rich(folder: Path) -> Snapshot:
     additions = {"stem": 1.0, "stacks.0 #1": 20.0, "stacks.0 #2": 90.0, "max": 90.0}
     variances = [(f"variance {name}", part, value, "1") for name in ("msr", "branch-aware")
                  for part, value in additions.items()]  # fmt: skip
+    variances += [("rho msr", "mean", 1.0, "1")]  # which only sums have
     found = [
         network_alone("prm-baseline-2", "complexity", groups + rules),
         network_alone("prm-baseline-2", "init-variance", variances),

@@ -45,6 +45,13 @@ def test_variance_is_drawn_along_the_network_without_its_maximum(pages):
     assert len(paths) == 2 and heights == sorted(heights, reverse=True), "1, 20, 90: ever higher on the page"
 
 
+def test_variance_without_sums_is_that_of_convolutions():
+    rows = [("variance msr", part, value, "1") for part, value in (("first", 2.0), ("second", 1.5), ("max", 2.0))]
+    made, found = network_alone("cpm-2", "init-variance", rows)
+    _, page = networks.architecture_pages(Snapshot(found, [made], [], []), {}, [])
+    assert page.figures["variance"].columns == ("convolution", "msr")
+
+
 def test_fields_of_blocks(pages):
     page = pages["liu-res"]
     assert page.figures["fields"].columns == ("field", "Residual")

@@ -27,8 +27,10 @@ SEED = int(os.environ.get("REPOSE_KILL_SEED", "0"))
 SAME_BYTES = ("pixels.npy", "weights.safetensors", "predictions.npz", "measurements.jsonl", "samples.npz")
 NEVER_KILLED = 1200.0  # seconds
 
-CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are forks of it
-CONTEXT.set_forkserver_preload(["bench.executors", "bench.reporting"])
+CONTEXT = multiprocessing.get_context("forkserver")  # one process imports everything, all others are forks of it
+USED = """bench.executors bench.matrix bench.reporting protocols.datasets.mannequin protocols.lsp_pck protocols.mix
+protocols.mpii_pckh pytest reports.site small_bench torch._dynamo"""
+CONTEXT.set_forkserver_preload(USED.split())
 
 
 RUN, REPORT = ("run", "--jobs", "1"), ("report", "--out", "site")

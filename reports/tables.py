@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from reports import beside, formats
@@ -90,15 +91,11 @@ class Leaderboard:
         """Identifies the table on its page."""
         return formats.slug("-".join(part for part in (self.protocol["name"], self.dataset, self.split) if part))
 
-    @property
+    @cached_property
     def common(self) -> dict[str, str]:
         """The settings that all networks share which we ran; the others are told with each entry."""
-        settings = [entry.cell.get("settings", {}) for entry in self.entries if not entry.external]
-        return (
-            {key: text for key, text in settings[0].items() if all(other.get(key) == text for other in settings)}
-            if settings
-            else {}
-        )
+        settings = [set(entry.cell.get("settings", {}).items()) for entry in self.entries if not entry.external]
+        return dict(sorted(set.intersection(*settings))) if settings else {}
 
     def heading(self, metric: str, part: str) -> str:
         """What a column is called: what it does not share with the headline."""

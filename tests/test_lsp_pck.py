@@ -66,6 +66,25 @@ def test_variants(cpm):
     assert rows["distance < threshold"] == pytest.approx(0, abs=1e-9)  # no ties
 
 
+def test_variants_at_ties():
+    """Torsos of 100 pixels, joints 20 off: a hit under `<=`, a miss under `<` and a pixel further; 18.5 is a hit."""
+    truth = people(5, "lsp")
+    truth.keypoints[:] = np.rint(truth.keypoints)
+    truth.keypoints[:, LSP.index("left_shoulder")] = (100, 100)
+    truth.keypoints[:, LSP.index("right_hip")] = (160, 180)
+
+    def shown(offset):
+        rows = lsp_pck.variants(Predictions(truth.keypoints + np.array([offset, 0])), truth)
+        assert all(row.standard == pytest.approx(100) for row in rows)
+        return {row.convention: row.value for row in rows}
+
+    assert shown(20)["distance < threshold"] == 0
+    assert shown(20)["1 added to the predictions"] == 0
+    assert shown(20)["1 subtracted from the predictions"] == pytest.approx(100)
+    assert shown(18.5)["1 added to the predictions"] == pytest.approx(100)
+    assert shown(-18.5)["1 subtracted from the predictions"] == pytest.approx(100)
+
+
 def test_torsos():
     """A person 60 wide and 80 tall between shoulders and hips: diagonals of 100, a middle line of 80."""
     truth = people(1, "lsp")

@@ -117,11 +117,15 @@ def test_variants_at_ties():
     """All distances are the threshold itself: hits under `<=`, misses under `<`."""
     truth = whole(40)
     rows = shown(truth, truth.keypoints + np.array([20, 0]))
+    for row in mpii_pckh.variants(Predictions(truth.keypoints + np.array([20, 0])), truth):
+        assert row.standard == {"PCKh@0.5": 100, "PCKh@0.1": 0}.get(row.metric, row.standard)
     missed = {"distance < threshold", "distance < threshold, in float32", "1 added to the predictions"}
     for (metric, convention), value in rows.items():
         if metric == "PCKh@0.5":
             assert value == (0 if convention in missed else 100), convention
-    assert shown(truth, truth.keypoints + np.array([4, 0]))["PCKh@0.1", "distance < threshold"] == 0
+    tenth = mpii_pckh.variants(Predictions(truth.keypoints + np.array([4, 0])), truth)
+    (strict,) = (row for row in tenth if (row.metric, row.convention) == ("PCKh@0.1", "distance < threshold"))
+    assert (strict.value, strict.standard) == (0, 100)
     truth = whole(100)
     rows = shown(truth, truth.keypoints + np.array([11, 0]))
     assert rows["PCKh@0.1", "threshold 0.11"] == 100

@@ -27,7 +27,7 @@ SHARD = 256  # people
 BATCH = 32
 # How far the heatmaps of --fast may be from the others, in parts of their largest value.
 TOLERANCE = {"cpu": 1e-4, "cuda": 0.05}
-FEW = 4  # people decoded at a time on a processor: their maps stay in its cache
+FEW = 8  # people decoded at a time on a processor: their maps stay in its cache
 
 
 def predict(

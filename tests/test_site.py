@@ -271,6 +271,24 @@ def test_hostile_names_are_no_formulas(hostile):
                     assert entry[:1] not in ("+", "-") or float(entry) is not None, (path.name, entry)
 
 
+def test_a_cell_shows_what_it_kept(tmp_path):
+    """Its pictures, who stands in them, and the end of its log; a failed one what was tried."""
+    folder = tmp_path / "cell"
+    folder.mkdir()
+    for name in ("gallery", "extremes", "attention"):
+        (folder / f"{name}.webp").write_bytes(name.encode())
+    (folder / "extremes.csv").write_text("group,person,image,error\nworst,7,val/7.png,0.5\n")
+    made = cell("liu-aioi", "mpii-pckh", "mannequin", "val", folder=str(folder), log="trained\n<b>predicted</b>\n")
+    failed = cell("liu-ioi", "mpii-pckh", "mannequin", "val", state="failed", why="no", log="as far as this\n")
+    out = site.build(Snapshot(pckh(made, 50), [made, failed], [], [PCKH]), tmp_path / "site").parent
+    page = Document((out / cell_path(made)).read_text("utf-8"))
+    shown = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert [(out / "cells" / source).read_text() for source in shown] == ["gallery", "extremes", "attention"]
+    words = "".join(page.words)
+    assert "val/7.png" in words and "<b>predicted</b>" in words and ("b", {}) not in page.tags
+    assert "as far as this" in "".join(Document((out / cell_path(failed)).read_text("utf-8")).words)
+
+
 def test_every_table_comes_as_data(built, documents):
     """Beside every table: files, or the text itself where thousands of pages would make too many files."""
     for name, document in documents.items():

@@ -95,6 +95,7 @@ def start(place: Path, tries: int) -> "Cluster":
     from ray.cluster_utils import Cluster
 
     shared = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": 100 * 2**20}
+    shared |= {"dashboard_agent_listen_port": 0}  # a free one: another test may have a cluster, too
     cluster = Cluster(initialize_head=False)
     try:
         cluster.add_node(**shared, num_cpus=0, memory=2**30)

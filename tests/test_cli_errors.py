@@ -1,0 +1,53 @@
+"""What went wrong: with --json a document, and known as early as it can be."""
+
+import subprocess
+import sys
+
+import pytest
+from small_bench import bench
+from test_cli import here  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", "hourglas-1", "mpii-pckh"), 2, "no architecture 'hourglas-1'"),
+        (
+            ("run", "hourglass-1", "mpii-pckh", "--set", "stack=2"),
+            2,
+            "no option 'stack'; stacked_hourglass takes stacks",
+        ),
+        (("status", "--matrix", "nowhere.toml"), 2, "nowhere.toml: there is no such matrix"),
+        (("status", "--matrx", "nowhere.toml"), 2, "No such option: --matrx"),
+        (("status", "matrix", "tiny.toml", "more"), 2, "unexpected extra argument"),
+        (("check", "--against", "nowhere.jsonl", "--matrix", "nowhere.toml"), 4, "there is no baseline"),
+        (("score", "nowhere.npz", "--protocol", "mpii-pckh"), 5, "nowhere.npz: there is no such file"),
+        (("train", "hourglass-1", "mpii"), 5, "mpii"),
+    ],
+)
+def test_an_error_is_a_document_too(here, words, code, said):  # noqa: F811
+    outcome = bench(*words, "--json")
+    assert outcome.code == outcome.json["exit_code"] == code and said in outcome.json["error"]
+    plain = bench(*words)
+    assert plain.code == code and plain.out == "" and outcome.json["error"].splitlines()[0] in plain.err
+
+
+def test_a_defect_is_a_document_too(here, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("bench.listing.listing", lambda data: 1 / 0)
+    outcome = bench("list", "--json")
+    assert outcome.code == outcome.json["exit_code"] == 3 and "ZeroDivisionError" in outcome.json["error"]
+    assert "please report it" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["stack=2", "width=wide", "stacks=1.5"])
+def test_a_wrong_option_of_the_network_is_known_before_torch_is_imported(here, option):  # noqa: F811
+    code = f"""
+import sys
+from bench.cli import main
+sys.argv = ["bench", "run", "hourglass-1", "mpii-pckh", "--set", "{option}"]
+assert main() == 2
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and option.partition("=")[0] in done.stderr
+    assert not (here / "runs").exists()

@@ -198,7 +198,7 @@ def test_addends_are_seen_before_an_addition_in_place():
     class InPlace(nn.Module):
         def __init__(self):
             super().__init__()
-            self.scale = nn.Conv2d(3, 3, 1, bias=False)
+            self.scale = nn.Conv2d(3, 3, 1)
 
         def forward(self, images):
             x = self.scale(images)
@@ -209,6 +209,7 @@ def test_addends_are_seen_before_an_addition_in_place():
     def unit(network, seed):
         with torch.no_grad():
             network.scale.weight.copy_(torch.eye(3)[..., None, None])
+            network.scale.bias.fill_(5)  # a mean is no variance
 
     found = {(v.metric, v.part): v.value for v in measure(InPlace(), (64, 64), initialize=unit, seeds=(0,))}
     assert found["addend_variance", "top level / 1"] == pytest.approx(1, rel=0.05)

@@ -103,12 +103,29 @@ def answer(row: Row, metric: str) -> str:
     return "yes" if low > 0 else "no" if high < 0 else "cannot tell"
 
 
+def short(value: float) -> str:
+    """A percentage with a digit behind the point and a true minus."""
+    return f"{value:.1f}".replace("-", "−")
+
+
+def bounds(row: Row) -> str:
+    """An interval: 12.6–17.1, or −1.5 to 1.8 where a dash could be taken for a minus."""
+    return f"{short(row['low'])}{' to ' if row['low'] < 0 else '–'}{short(row['high'])}"
+
+
 def page(collections: Sequence[Collection]) -> Page:
     """All collections, one after the other, with their tables as data."""
     groups = [(collection, facts(collection), list(trials(collection))) for collection in collections]
     sheets = [scores(trial) for _, _, found in groups for trial in found]
     sheets += [differences(trial) for _, _, found in groups for trial in found if trial.ablation.comparisons]
-    context = {"groups": groups, "FLOOR": FLOOR, "SIZES": SIZES, "signed": formats.signed}
+    context = {
+        "groups": groups,
+        "FLOOR": FLOOR,
+        "SIZES": SIZES,
+        "signed": formats.signed,
+        "short": short,
+        "bounds": bounds,
+    }
     return Page("ablations.html", "ablations.html", context, tuple(sheets))
 
 

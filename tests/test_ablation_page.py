@@ -49,6 +49,11 @@ def test_answers(low, high, metric, expected):
     assert ablation_page.answer({"low": low, "high": high}, metric) == expected
 
 
+def test_bounds_below_0_are_told_in_words():
+    assert ablation_page.bounds({"low": 12.61, "high": 17.14}) == "12.6–17.1"
+    assert ablation_page.bounds({"low": -1.5, "high": -0.3}) == "−1.5 to −0.3"
+
+
 def test_a_trial_shows_what_was_measured_and_nothing_else():
     ranking, trial = ablation_page.trials(collection())
     assert ranking.ranks == {"liu-ioi": (1, 1), "liu-res": (2, 2)}  # 14–17 and 9.5–12.5 do not overlap

@@ -285,3 +285,13 @@ def test_the_default_matrix_fits_a_laptop(browser, tmp_path, width):
     marks = page.locator("#matrix td i").all_inner_texts()
     assert sorted(marks) == ["●"] * 9 + ["◷ stale"], "a word where something is to be done"
     page.close()
+
+
+def test_the_main_columns_of_a_leaderboard_fit_a_laptop(watch):
+    page = watch(viewport={"width": 1280, "height": 900}).open("protocols/mpii-pckh.html")
+    region = page.locator(".region", has=page.locator(f"#{BOARD}"))
+    beyond = "region => region.scrollWidth - region.clientWidth"
+    assert region.evaluate(beyond) == 0
+    page.locator(f'input[name="{BOARD}.columns"][value="all"]').check()
+    assert page.locator(f"#{BOARD} thead th", has_text="seed").is_visible()
+    assert f"{BOARD}.columns=all" in page.evaluate("location.hash"), "the view is a link"

@@ -37,7 +37,7 @@ CONSTANTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "init-variance": {
         "msr": ("Var[w] = 2 / fan-in", "He et al. 2015, equation 10"),
-        "xavier": ("Var[w] = 2 / (fan-in + fan-out)", "Glorot and Bengio 2010, equation 16"),
+        "xavier": ("Var[w] = 2 / (fan-in + fan-out)", "Glorot and Bengio 2010, equation 12"),
         "branch-aware": ("Var[w] = 4 / (C_i n_i + C_o n_o)", "Yang et al. 2017, equation 15"),
         "seeds": ("5", "this suite's choice"),
         "side of an image": ("at most 128 pixels", "this suite's choice: variances hardly depend on it"),

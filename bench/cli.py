@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -95,6 +95,7 @@ def run(
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one an accelerator.", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="That train a network together, one an accelerator.", min=1)] = 1,
     executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
     address: Annotated[str, typer.Option(help="Of the Ray cluster; default: RAY_ADDRESS, else one here.")] = "",
     tensorboard: Tensorboard = None,
@@ -103,6 +104,7 @@ def run(
 ) -> None:
     """Train if needed, predict, score and store: the cells of a matrix, or of two globs."""
     from bench import matrix as matrices
+    from bench.outcome import conclude
     from bench.plan import BLOCKED, FRESH, plan
     from bench.store import Store
 
@@ -141,40 +143,9 @@ def run(
         from bench.steps import Bench
 
         device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
-        done, failed = execute(tasks, Bench(Store(store), data, device, debug, tensorboard), executor, jobs, address)
-    _conclude(tasks, done, failed, Store(store), as_json)
-
-
-def _conclude(tasks: list, done: list, failed: list, store: Any, as_json: bool) -> None:
-    """Say what came out of a run, and leave with the exit code that fits."""
-    from bench.listing import print_measurements
-    from bench.plan import BLOCKED, FRESH
-    from bench.store import CELLS
-
-    rows = (row for task in done for row in store.read_lines(CELLS, task.key, "measurements.jsonl"))
-    blocked = [task for task in tasks if task.state == BLOCKED]
-    cells = (store.read(CELLS, task.key, "cell.json") for task in done)
-    cells = list(cells) if as_json else [{key: cell[key] for key in ("label", "warnings")} for cell in cells]
-    warnings = [f"{cell['label']}: {text}" for cell in cells for text in cell["warnings"]]
-    warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
-    if as_json:
-        warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
-        print(json.dumps({"measurements": list(rows), "cells": cells, "warnings": warnings}))
-    else:
-        print_measurements(rows)
-        for warning in warnings:
-            print(f"! {warning}", file=sys.stderr)
-        already = sum(task.state == FRESH for task in tasks)
-        print(
-            f"{len(done)} of {len(tasks)} cells finished ({already} were already), "
-            f"{len(failed)} failed, {len(blocked)} blocked.",
-            file=sys.stderr,
-        )
-    if failed:
-        codes = {(store.failure(task.key) or {}).get("code", CELL_FAILED) for task, _ in failed}
-        raise typer.Exit(codes.pop() if len(codes) == 1 else CELL_FAILED)
-    if blocked:
-        raise typer.Exit(max(exit_code(task.problem) for task in blocked))
+        here = Bench(Store(store), data, device, debug, processes, tensorboard)
+        done, failed = execute(tasks, here, executor, jobs, address)
+    conclude(tasks, done, failed, Store(store), as_json)
 
 
 @app.command()
@@ -200,7 +171,7 @@ def train(
     from bench.steps import Bench, train_only
     from bench.store import Store
 
-    here = Bench(Store(store), data, chosen_device(device), debug, tensorboard)
+    here = Bench(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
     document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
     print(json.dumps(document) if as_json else document["weights"])
 

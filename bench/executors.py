@@ -27,8 +27,13 @@ def execute(
     tasks: Sequence[Task], bench: Bench, executor: str, jobs: int = 0, address: str = ""
 ) -> tuple[list[Task], list[tuple[Task, str]]]:
     """Run tasks with the executor of that name; returns what `run` returns."""
+    if bench.processes > 1 and (jobs > 1 or bench.tensorboard):
+        raise Problem(
+            "Processes that train a network together take all accelerators, and keep no curves for TensorBoard.",
+            next_step="--processes N with --jobs 1 and without --tensorboard",
+        )
     if executor == "local":
-        return local(tasks, bench, jobs)
+        return local(tasks, bench, 1 if bench.processes > 1 else jobs)
     if executor != "ray":
         raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
     if bench.tensorboard:

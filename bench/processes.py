@@ -1,8 +1,10 @@
 """Processes that help another one: they leave Ctrl-C to it, and none outlives it."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,20 @@ def deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def started(command: list[str]) -> int:
+    """Run a command to its end and return its exit code; it ends with this process, and never sees Ctrl-C itself."""
+    parent_death_signal = 1  # of prctl, on Linux
+    libc = ctypes.CDLL(None)
+    with deaf_children():
+        process = subprocess.Popen(command, preexec_fn=lambda: libc.prctl(parent_death_signal, signal.SIGTERM))
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()  # torchrun takes its processes along
+        process.wait()
+        raise
 
 
 def end_with_parent() -> None:

@@ -114,6 +114,7 @@ class _Home:
     def _send(self, task: Task) -> object:
         """Give a task to the cluster; returns the reference of its result."""
         finished = [step for step in shared_steps(task) if self.store.has(*step)]
+        trains = task.step == "train"
         order = Order(
             task=task,
             data=self.bench.data.resolve(),
@@ -122,12 +123,13 @@ class _Home:
             folders={step: pack(self.store, step) for step in finished},
             code=self.code,
             command=provenance.command(),
+            processes=self.bench.processes if trains else 1,
         )
         accelerated = self.device != "cpu" and task.step in ("train", "predict")
         remote = self.ray.remote(finish_order).options(
             name=task.cell.label,
-            num_cpus=1,
-            num_gpus=1 if accelerated else 0,
+            num_cpus=order.processes,
+            num_gpus=order.processes if accelerated else 0,
             memory=min(MEMORY[task.step], self.largest) or None,
             max_retries=RETRIES,
         )

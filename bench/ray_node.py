@@ -33,6 +33,7 @@ class Order:
     folders: Folders  # steps that are finished at home
     code: str  # digest of the code that the order comes with
     command: str  # the command line at home
+    processes: int = 1  # that train a network together
 
 
 def finish_order(order: Order) -> tuple[str, Folders]:
@@ -61,7 +62,7 @@ def finish_order(order: Order) -> tuple[str, Folders]:
         try:
             data = Path(os.environ.get("REPOSE_DATA", order.data))
             task = _same(order.task, plan([order.task.cell], store, data)[0])
-            _, failed = run([task], Bench(store, data, order.device))
+            _, failed = run([task], Bench(store, data, order.device, processes=order.processes))
         finally:
             os.chdir(scratch)
         made = [step for step in steps if step not in order.folders and store.has(*step)]

@@ -24,6 +24,7 @@ from bench.predict import archive, predict
 from bench.progress import timed
 from bench.publish import ATTENTION, publish_cell
 from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
+from bench.together import TOGETHER, train_together
 from bench.training import distributed
 from bench.training import recipe as recipes
 from bench.training.batches import normalised
@@ -48,6 +49,7 @@ class Bench:
     data: Path
     device: str
     debug: bool = False  # let unexpected errors through, with their traceback
+    processes: int = 1  # that train a network together, one an accelerator
     tensorboard: Path | None = None  # where the curves of trainings go, beside the store's own
     run: str = field(default_factory=lambda: uuid.uuid4().hex)  # the same in all processes of one run
 
@@ -134,6 +136,12 @@ def train_only(
     (first, split), *more = parts_of(dataset)
     trained_on = dataset if more or split != DATASETS[first].train else ""
     cell = Cell(name, "", first, "", overrides, recipe, budget, seed, trained_on=trained_on, drop_invalid=drop_invalid)
+    key = train_cell(cell, bench)
+    return {"architecture": cell.row.name, "weights": str(bench.store.folder(WEIGHTS, key))}
+
+
+def train_cell(cell: Cell, bench: Bench) -> str:
+    """Train the network of a cell, also as one of the processes of torchrun; returns the key of its weights."""
     inputs = weights_inputs(cell, fingerprint_of(cell.training_data, bench.data, cell.skeleton))
     key = content_key(inputs)
     bench = replace(bench, device=distributed.start(bench.device))
@@ -146,7 +154,7 @@ def train_only(
         network = architectures.create(cell.row)
         learn(cell, network, bench.store, bench.data, bench.device, bench.store.work(WEIGHTS, key), {})
     distributed.stop()
-    return {"architecture": cell.row.name, "weights": str(bench.store.folder(WEIGHTS, key))}
+    return key
 
 
 def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> nn.Module:
@@ -160,6 +168,10 @@ def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str
             raise Problem(str(error), next_step="choose the row that the file was made for", code=DATA) from error
         return network
     key = content_key(inputs)
+    if bench.processes > 1:
+        with bench.store.lock(TOGETHER, key, wait=True):
+            if not bench.store.has(WEIGHTS, key):
+                train_together(cell, bench)
     folder = bench.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, bench, seconds))
     weight_files.load(network, folder / "weights.safetensors")
     seconds.setdefault("train", bench.store.read(WEIGHTS, key, "training.json")["seconds"]["train"])

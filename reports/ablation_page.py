@@ -169,7 +169,7 @@ def facts(collection: Collection) -> dict[str, str]:
     return {
         "Matrix": f"matrix.{collection.name}.toml",
         "Networks": ", ".join(shared),
-        "Recipe": ", ".join(sorted({f"{cell['recipe']}, {cell['budget']} budget" for cell in trained})),
+        "Recipe": "; ".join(sorted({f"{cell['recipe']}, {cell['budget']} budget" for cell in trained})),
         "Trained": f"{len(trainings)} networks in {formats.duration(seconds)} of one process",
         "Seeds": ", ".join(str(seed) for seed in sorted({cell["seed"] for cell in trained})),
         "Device": ", ".join(sorted({row["device"] for row in made})),

@@ -165,12 +165,12 @@ def facts(collection: Collection) -> dict[str, str]:
         "the size of the papers"
     ]
     trainings = {(cell["architecture"], cell["dataset"], cell["seed"]): cell for cell in trained}
-    seconds = sum(cell["provenance"]["seconds"].get("train", 0) for cell in trainings.values())
+    seconds = [taken for cell in trainings.values() if (taken := cell["provenance"]["seconds"].get("train"))]
     return {
         "Matrix": f"matrix.{collection.name}.toml",
         "Networks": ", ".join(shared),
         "Recipe": "; ".join(sorted({f"{cell['recipe']}, {cell['budget']} budget" for cell in trained})),
-        "Trained": f"{len(trainings)} networks in {formats.duration(seconds)} of one process",
+        "Trained": f"{len(seconds)} networks in {formats.duration(sum(seconds))} of one process",
         "Seeds": ", ".join(str(seed) for seed in sorted({cell["seed"] for cell in trained})),
         "Device": ", ".join(sorted({row["device"] for row in made})),
         "Versions": ", ".join(sorted({f"torch {row['versions']['torch']}" for row in made})),

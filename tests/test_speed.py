@@ -1,8 +1,10 @@
 """Speed, on a clock that the test turns by hand; then once for real."""
 
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -104,14 +106,29 @@ def test_a_variant_that_cannot_run_is_told_and_left_out():
     assert {value.part for value in found if value.metric == "latency"} == {"float32 eager"}
 
 
+PEAKS = """
+import sys
+import numpy as np
+from protocols import speed
+if not speed._reset_peak("cpu"):
+    sys.exit(77)
+before = speed._peak("cpu")
+np.ones(2**23).sum()  # 64 MiB, gone again
+print(speed._peak("cpu") - before)
+speed._reset_peak("cpu")
+print(speed._peak("cpu") - before)
+"""
+
+
 def test_peak_memory_counts_what_was_touched():
-    if not speed._reset_peak("cpu"):
+    """In a process of its own: one that has run other tests has memory that the system may take back meanwhile."""
+    root = Path(speed.__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, "-c", PEAKS], cwd=root, capture_output=True, text=True)
+    if done.returncode == 77:
         pytest.skip("this system does not forget peaks")
-    before = speed._peak("cpu")
-    np.ones(2**23).sum()  # 64 MiB, gone again
-    assert 60 * 2**20 < speed._peak("cpu") - before < 80 * 2**20
-    speed._reset_peak("cpu")
-    assert speed._peak("cpu") - before < 16 * 2**20
+    touched, left = map(int, done.stdout.split())
+    assert 60 * 2**20 < touched < 80 * 2**20
+    assert left < 16 * 2**20
 
 
 def test_on_this_machine():

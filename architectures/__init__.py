@@ -169,7 +169,8 @@ def _function(place: str) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(Path(path).stem, path)
         module = importlib.util.module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
+            # Not exec_module: its cached bytecode looks the same for two contents of one size within one second.
+            exec(spec.loader.source_to_code(Path(path).read_bytes(), path), module.__dict__)
         except Exception as error:
             raise ArchitectureError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     else:

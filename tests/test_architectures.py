@@ -238,3 +238,12 @@ def test_builder_in_a_file_of_its_own(tmp_path):
     place.write_text("import nothing_of_this_name\n")
     with pytest.raises(ArchitectureError, match="cannot be imported: ModuleNotFoundError"):
         create(f"{place}:tiny")
+
+
+def test_file_that_changes_within_a_second_is_read_anew(tmp_path):
+    path = tmp_path / "net.py"
+    text = "from torch import nn\ndef net(*, joints=16):\n    return nn.Conv2d(3, joints, SIZE)\n"
+    for size in range(1, 6):  # of the same length, so that neither size nor time of the file tells them apart
+        path.write_text(text.replace("SIZE", str(size)))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert create(f"{path}:net").kernel_size == (size, size)

@@ -27,7 +27,6 @@ SHARD = 256  # people
 BATCH = 32
 # How far the heatmaps of --fast may be from the others, in parts of their largest value.
 TOLERANCE = {"cpu": 1e-4, "cuda": 0.05}
-FEW = 8  # people decoded at a time on a processor: their maps stay in its cache
 
 
 def predict(
@@ -115,20 +114,6 @@ def decoded(
     given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from the maps of every scale."""
-    people = len(given[0][0])
-    few = FEW if given[0][0].is_cpu else people
-    parts = [
-        _decoded([tuple(maps[start : start + few] for maps in views) for views in given], recipe, skeleton, size)
-        for start in range(0, people, few)
-    ]
-    points, scores = zip(*parts, strict=True)
-    return torch.cat(points), torch.cat(scores)
-
-
-def _decoded(
-    given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same of few people."""
     rules = recipe.testing
     maps = [flip_average(*views, skeleton.mirror, rules.flip_shift) if rules.flip else views[0] for views in given]
     if not all(scale_maps.sum().isfinite() for scale_maps in maps):  # as is a sum whose terms all are

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from bench.predict import decoded
+from bench.predict import BATCH, decoded
 from bench.training import recipe as recipes
 from benchmarks.rounds import Line, in_turn, main
 from protocols.crops import to_image
@@ -40,9 +40,10 @@ def by_loops(
 
 
 def ours(maps: torch.Tensor, mirrored: torch.Tensor, centre: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """The same as `bench` does it, which also looks for values that are not finite."""
+    """The same as `bench` does it: in the batches of its predictions, and with a look for values that are not finite."""
     size = (SIDE * STRIDE, SIDE * STRIDE)
-    points, _ = decoded([(maps, mirrored)], RECIPE, MPII, size)
+    batches = zip(maps.split(BATCH), mirrored.split(BATCH), strict=True)
+    points = torch.cat([decoded([views], RECIPE, MPII, size)[0] for views in batches])
     return to_image(points.double().numpy(), centre, height, size)
 
 

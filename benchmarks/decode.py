@@ -40,7 +40,7 @@ def by_loops(
 
 
 def ours(maps: torch.Tensor, mirrored: torch.Tensor, centre: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """The same as `bench` does it: in the batches of its predictions, and with a look for values that are not finite."""
+    """The same as `bench` does it: in its batches, and with a look for values that are not finite."""
     size = (SIDE * STRIDE, SIDE * STRIDE)
     batches = zip(maps.split(BATCH), mirrored.split(BATCH), strict=True)
     points = torch.cat([decoded([views], RECIPE, MPII, size)[0] for views in batches])

@@ -81,6 +81,11 @@ def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, W
     return step, alone
 
 
+def views(recipe: recipes.Recipe) -> int:
+    """How often the network sees a person in a test: once for every scale, and again as its mirror image."""
+    return len(recipe.testing.scales) * (1 + recipe.testing.flip)
+
+
 def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
     """A batch from crops to keypoints, and the network's own part in it."""
     recipe, skeleton = recipes.load(row.recipe), SKELETONS[row.skeleton]
@@ -91,13 +96,13 @@ def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way,
     def step() -> None:
         images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-            maps = heatmaps(network.eval(), normalised(images, recipe.pixels), recipe)
-        decoded([maps], recipe, skeleton, row.input)
+            maps = [heatmaps(network.eval(), normalised(images, recipe.pixels), recipe) for _ in recipe.testing.scales]
+        decoded(maps, recipe, skeleton, row.input)
 
     @torch.inference_mode()
     def alone() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-            for _ in range(2 if recipe.testing.flip else 1):
+            for _ in range(views(recipe)):
                 network.eval()(ready)
 
     return step, alone
@@ -106,10 +111,10 @@ def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way,
 def lines(tiny: bool) -> Iterator[Line]:
     device, rounds = at_hand(), 1 if tiny else 5
     most = peak(device, rounds)
-    for name in NETWORKS[:1] if tiny else NETWORKS:
+    for name in NETWORKS[:2] if tiny else NETWORKS:
         row = architectures.describe(name, **(NARROW if device == "cpu" else {}))
-        once, flip = flops(row) * BATCH[device], recipes.load(row.recipe).testing.flip
-        for mode, make, passes in (("training", training, 1 + BACKWARD), ("evaluation", evaluation, 1 + flip)):
+        once, seen = flops(row) * BATCH[device], views(recipes.load(row.recipe))
+        for mode, make, passes in (("training", training, 1 + BACKWARD), ("evaluation", evaluation, seen)):
             torch.manual_seed(0)
             network = architectures.create(row).to(device, memory_format=torch.channels_last)
             step, alone = in_turn(*(waiting(way, device) for way in make(row, network, device)), rounds=rounds)

@@ -199,9 +199,11 @@ def score_command(
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
     """
     from bench.external import print_outcome, score
+    from bench.files import setting
     from bench.store import Store
 
-    outcome = score(subject, protocol, dataset, name, against, variants, pairs(option), Store(store), data, limit)
+    under = setting(protocol, dataset, pairs(option), data, limit)
+    outcome = score(subject, name, against, variants, under, Store(store))
     print(json.dumps(outcome)) if as_json else print_outcome(outcome)
 
 

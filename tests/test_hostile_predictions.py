@@ -14,7 +14,7 @@ from conftest import REPOSITORY
 from hostile import answer, damaged
 from small_people import near, people
 
-from bench import external
+from bench import external, files
 from bench.store import CELLS, Store
 from protocols import coco_annotations, coco_ap, coco_results, mpii_pckh
 from protocols.predictions import read
@@ -253,13 +253,11 @@ def test_bombs_stay_below_a_gibibyte(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "..", ".", "a/b\\c", "<script>alert(1)</script>", "x" * 5000])
 def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     """A cell lies under a hash of what it is, and its pages under a name of safe characters."""
-    monkeypatch.setattr(external, "open_people", lambda *_: TRUTH)
+    monkeypatch.setattr(files, "open_people", lambda *_: TRUTH)
     np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS)
     store = Store(tmp_path / "store")
-    options = {"resamples": 0}
-    outcome = external.score_file(
-        tmp_path / "a.npz", "mpii-pckh", "", name, None, False, options, store, tmp_path / "data"
-    )
+    under = files.setting("mpii-pckh", "", {"resamples": 0}, tmp_path / "data")
+    outcome = external.score_file(tmp_path / "a.npz", name, "", False, under, store)
     (cell,) = outcome["cells"]
     assert cell["architecture"] == name
     assert store.keys(CELLS) == {cell["cell"]}

@@ -4,11 +4,15 @@ The whole site is written beside its place and renamed into it, so that nobody e
 give the same bytes.
 """
 
+import fcntl
 import gc
 import json
+import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 
@@ -50,15 +54,17 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     Raises FileExistsError if `out` is something else than a site: it is not touched then.
     """
     out = out.resolve()
-    _refuse_strangers(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(out)
+    with _alone(out.parent):
+        _refuse_strangers(out)
+        _remove_leftovers(out)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
     gc.freeze()  # or the collector would walk over all rows again and again
     try:
         _write(snapshot, papers(), fresh, contact_sheet)
         fresh.chmod(0o755)  # mkdtemp's folders are private, a site is not
-        _swap(fresh, out)
+        with _alone(out.parent):
+            _swap(fresh, out)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -179,6 +185,18 @@ def _refuse_strangers(out: Path) -> None:
     index = out / "index.html"
     if not index.is_file() or _MARK not in index.read_text(encoding="utf-8", errors="replace")[:2000]:
         raise FileExistsError(f"{out.name} exists and is not a site of Repose; choose another folder for the report")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of all reports that change this folder, one at a time: between two renames there is no site in its place."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network drives cannot lock a folder; then it is as if only one report were made
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _swap(fresh: Path, out: Path) -> None:

@@ -6,6 +6,7 @@ import html.parser
 import os
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -200,6 +201,17 @@ def test_a_failure_leaves_the_old_site(snapshot, tmp_path, monkeypatch):
         site.build(Snapshot([], [{"cell": "half a cell"}], [], []), tmp_path / "site")
     assert index.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_reports_at_the_same_time_take_turns(tmp_path, monkeypatch):
+    """Many writers of one folder: each finds its place free, and the last one's site is there, whole."""
+    empty = Snapshot([], [], [], [])
+    page = site.build(empty, tmp_path / "other").read_text()
+    monkeypatch.setattr(site, "_write", lambda *given: (given[2] / "index.html").write_text(page))
+    with ThreadPoolExecutor(8) as writers:
+        indices = set(writers.map(lambda _: site.build(empty, tmp_path / "site"), range(200)))
+    assert {path.read_text() for path in indices} == {page}
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "site"}
 
 
 def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):

@@ -248,8 +248,9 @@ def broken_images(rows: set[int]):
 
 
 def test_a_broken_image_stops_the_preparation_with_its_name(store, here):
-    with pytest.raises(DataError, match=r"images/2\.jpg"):
+    with pytest.raises(DataError, match=r"images/2\.jpg") as raised:
         prepare(store, broken_images({2})(5, False), SIZE, quiet)
+    assert "--drop-invalid" in raised.value.next_step
     assert store.keys(PREPARED) == set()
 
 

@@ -1,5 +1,6 @@
 """What `list`, `status`, `data` and `run` print. Imports neither torch nor numpy."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,13 +103,12 @@ def quantity(row: dict[str, Any]) -> str:
 
 def print_status(tasks: list["Task"]) -> None:
     """One line a cell, then the counts."""
-    from bench.plan import states
-
     for task in tasks:
         step = f"  next: {task.step}" if task.step else ""
         why = f"  {task.why.splitlines()[0]}" if task.why else ""
         print(f"{MARKS[task.state]} {task.state:<8} {task.cell.label}{step}{why}")
-    print(", ".join(f"{count} {state}" for state, count in states(tasks).items()) or "no cell matches")
+    counts = Counter(task.state for task in tasks)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cell matches")
 
 
 def place(text: str, usual: str = "test") -> tuple[str, str]:

@@ -6,13 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from architectures import ArchitectureError
 from bench.cell import CLEAN, COVERED, Cell, box_options, cell_inputs, differences, weights_in
-from bench.errors import Problem, explain
+from bench.errors import EXPECTED, explain
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from bench.training.sources import fingerprint_of
 from protocols.datasets import fingerprint
-from protocols.errors import DataError
 
 FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", "blocked"
 
@@ -38,7 +36,7 @@ def plan(cells: Iterable[Cell], store: Store, data: Path) -> list[Task]:
     for cell in cells:
         try:
             inputs = _inputs(cell, data)
-        except (Problem, DataError, ArchitectureError, OSError) as error:
+        except EXPECTED as error:
             tasks.append(Task(cell, BLOCKED, explain(error), problem=error))
             continue
         key = content_key(inputs)
@@ -86,11 +84,3 @@ def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, dict[str, Any]]
     documents = (store.read(CELLS, key, "cell.json") for key in keys)
     ordered = sorted(documents, key=lambda document: document["provenance"]["date"])
     return {tuple(document["identity"]): document for document in ordered}
-
-
-def states(tasks: Iterable[Task]) -> dict[str, int]:
-    """How many cells are in each state; only states that occur."""
-    counts: dict[str, int] = {}
-    for task in tasks:
-        counts[task.state] = counts.get(task.state, 0) + 1
-    return counts

@@ -15,9 +15,8 @@ from protocols import mat_structure
 from protocols.errors import DataError
 
 LIMIT = 512 * 2**20  # bytes of all arrays of a file together; a million people with 16 joints take 256 MiB
-MOST_MATRICES = (
-    100_000  # in the cells and structures of a mat file; the MPII release has millions, predictions thousands
-)
+# In the cells and structures of a mat file; the MPII release has millions, predictions thousands.
+MOST_MATRICES = 100_000
 LONGEST = 1024  # characters of a name
 SUFFIXES = (".h5", ".hdf5", ".mat", ".npz", ".npy", ".json")
 
@@ -32,12 +31,12 @@ def load(path: Path) -> dict[str, np.ndarray]:
     another kind.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file.", next_step="Check the path.")
+        raise DataError(f"{path}: there is no such file.", next_step="check the path")
     if path.suffix not in SUFFIXES:
         raise DataError(
             what=f"{path.name}: files ending in {path.suffix or 'nothing'} are not read.",
             expected=_FORMATS,
-            next_step="Write the coordinates with numpy.savez(path, keypoints=array), people x joints x 2.",
+            next_step="write the coordinates with numpy.savez(path, keypoints=array), people x joints x 2",
         )
     _limit(path, [path.stat().st_size])
     readers = {".mat": _mat, ".npz": _npz, ".npy": _npy, ".json": _json}
@@ -49,12 +48,12 @@ def load(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             what=f"{path.name} cannot be read as {path.suffix.removeprefix('.')}: {str(error)[:200]}",
             expected=_FORMATS,
-            cause="A damaged or truncated file, or one whose ending does not tell its format.",
-            next_step="Write it again, for instance with numpy.savez(path, keypoints=array).",
+            cause="a damaged or truncated file, or one whose ending does not tell its format",
+            next_step="write it again, for instance with numpy.savez(path, keypoints=array)",
         ) from error
 
 
-_FORMATS = "h5, mat, npz, npy or json with plain arrays of numbers."
+_FORMATS = "h5, mat, npz, npy or json with plain arrays of numbers"
 
 
 def _limit(path: Path, sizes: Iterable[int]) -> None:
@@ -62,9 +61,9 @@ def _limit(path: Path, sizes: Iterable[int]) -> None:
     if total > LIMIT:
         raise DataError(
             what=f"{path.name} holds {total / 2**20:,.0f} MiB.",
-            expected=f"At most {LIMIT // 2**20} MiB.",
-            cause="Heatmaps instead of coordinates, or a file made to fill the memory.",
-            next_step="Store the coordinates only: people x joints x 2.",
+            expected=f"at most {LIMIT // 2**20} MiB",
+            cause="heatmaps instead of coordinates, or a file made to fill the memory",
+            next_step="store the coordinates only: people x joints x 2",
         )
 
 
@@ -170,9 +169,9 @@ def _named(path: Path, document: Any) -> dict[str, Any]:
         if not all(isinstance(entry, dict) for entry in document):
             raise DataError(
                 what=f"{path.name} is a list of objects and of other things.",
-                expected='[{"image": name, "keypoints": [...]}, ...], one object a person.',
-                cause="Lists of several kinds joined.",
-                next_step="Store the coordinates as nested lists, people x joints x 2.",
+                expected='[{"image": name, "keypoints": [...]}, ...], one object a person',
+                cause="lists of several kinds joined",
+                next_step="store the coordinates as nested lists, people x joints x 2",
             )
         shared = [key for key in document[0] if all(key in entry for entry in document)]
         columns = {key: [entry[key] for entry in document] for key in shared}

@@ -60,10 +60,10 @@ def paired_difference(
     if not np.array_equal(ours[0].counted, theirs[0].counted):
         raise DataError(
             what="The two rows cannot be compared: they were not scored on the same people and joints.",
-            expected=f"The same joints counted on both sides; they have {int(theirs[0].counted.sum())} of "
-            f"{len(theirs[0].counted)} people, ours {int(ours[0].counted.sum())} of {len(ours[0].counted)}.",
-            cause="Another dataset, split, convention or version of the protocol.",
-            next_step="Score both files with the same options.",
+            expected=f"the same joints counted on both sides; they have {int(theirs[0].counted.sum())} of "
+            f"{len(theirs[0].counted)} people, ours {int(ours[0].counted.sum())} of {len(ours[0].counted)}",
+            cause="another dataset, split, convention or version of the protocol",
+            next_step="score both files with the same options",
         )
     estimates = _resampled(ours, resamples, seed, stream=0) - _resampled(theirs, resamples, seed, stream=1)
     return _values(ours[0], _points(ours) - _points(theirs), estimates, "points")

@@ -49,9 +49,9 @@ def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> Crops:
     if people.head_size is None:
         raise DataError(
             what=f"{people.dataset}/{people.split} has no head sizes.",
-            expected="A head size for every person: radii are given in head sizes.",
-            cause="The dataset has no head boxes.",
-            next_step="Use mannequin or mpii.",
+            expected="a head size for every person: radii are given in head sizes",
+            cause="the dataset has no head boxes",
+            next_step="use mannequin or mpii",
         )
     rows = list(rows)
     centre, height = windows(people)
@@ -166,8 +166,8 @@ def field_values(
     if len(joints) != images.keypoints.shape[1]:
         raise DataError(
             what=f"{len(joints)} joints are named, but the people have {images.keypoints.shape[1]}.",
-            expected="The names of the skeleton's joints, in its order.",
-            next_step="Pass joints=people.skeleton.joints.",
+            expected="the names of the skeleton's joints, in its order",
+            next_step="pass joints=people.skeleton.joints",
         )
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for start in range(0, len(images.images), batch):

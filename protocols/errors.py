@@ -4,8 +4,8 @@
 class DataError(Exception):
     """Input that cannot be read or scored, said in four parts.
 
-    Each part is a sentence or empty: `what` happened and where, what was
-    `expected`, the likely `cause`, the `next_step` for the user.
+    `what` happened and where is a sentence. What was `expected`, the likely `cause` and the `next_step` for the user
+    are printed behind a label each: empty, or words without a capital and a full stop.
     """
 
     def __init__(self, what: str, expected: str = "", cause: str = "", next_step: str = ""):

@@ -80,7 +80,7 @@ def _mean(predictions: Predictions, people: People, torso: str = TORSO) -> float
 def torso_lengths(people: People, torso: str = TORSO) -> np.ndarray:
     """N float64, pixels; NaN for people with an end that is not annotated."""
     if torso not in TORSOS:
-        raise DataError(f"There is no torso {torso!r}.", expected=f"One of: {', '.join(TORSOS)}.")
+        raise DataError(f"There is no torso {torso!r}.", expected=f"one of {', '.join(TORSOS)}")
     keypoints = np.where(people.annotated[..., None], people.keypoints, np.nan)
     lengths = []
     for ends in TORSOS[torso]:
@@ -97,9 +97,9 @@ def lsp_joints(predictions: Predictions, people: People) -> tuple[Predictions, P
     if absent := [joint for joint in LSP.joints if joint not in people.skeleton.joints]:
         raise DataError(
             what=f"{people.dataset}/{people.split} has no {' and no '.join(absent)}.",
-            expected="The 14 joints of LSP.",
-            cause="The dataset's skeleton leaves them out.",
-            next_step="Choose mannequin, mpii, lsp or lspet.",
+            expected="the 14 joints of LSP",
+            cause="the dataset's skeleton leaves them out",
+            next_step="choose mannequin, mpii, lsp or lspet",
         )
     order = [people.skeleton.index(joint) for joint in LSP.joints]
     chosen = replace(people, skeleton=LSP, keypoints=people.keypoints[:, order], visibility=people.visibility[:, order])

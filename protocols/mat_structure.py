@@ -98,8 +98,8 @@ def _inflated(path: Path, packed: memoryview, limit: int) -> memoryview:
     if len(content) > limit:
         raise DataError(
             what=f"{path.name} holds more than {limit / 2**20:,.0f} MiB once inflated.",
-            expected="Coordinates only.",
-            cause="Heatmaps instead of coordinates, or a file made to fill the memory.",
+            expected="coordinates only",
+            cause="heatmaps instead of coordinates, or a file made to fill the memory",
         )
     return memoryview(content)
 
@@ -107,7 +107,7 @@ def _inflated(path: Path, packed: memoryview, limit: int) -> memoryview:
 def _damaged(path: Path, why: str) -> DataError:
     return DataError(
         what=f"{path.name} cannot be read as mat: {why}.",
-        expected="A file as MATLAB and scipy.io.savemat write it.",
-        cause="A damaged or truncated file.",
-        next_step="Write it again.",
+        expected="a file as MATLAB and scipy.io.savemat write it",
+        cause="a damaged or truncated file",
+        next_step="write it again",
     )

@@ -169,8 +169,8 @@ def head_sizes(people: People) -> np.ndarray:
     if people.skeleton.name != MPII.name or people.head_size is None:
         raise DataError(
             what=f"{people.dataset}/{people.split} has no head sizes for MPII joints.",
-            expected="The 16 MPII joints and a head box for every person.",
-            cause="The dataset has none, or the annotation file that was read leaves them out.",
-            next_step="Score it with lsp-pck, which divides by the torso instead.",
+            expected="the 16 MPII joints and a head box for every person",
+            cause="the dataset has none, or the annotation file that was read leaves them out",
+            next_step="score it with lsp-pck, which divides by the torso instead",
         )
     return people.head_size

@@ -47,8 +47,8 @@ def score(
     if len(size) != len(people):
         raise DataError(
             what=f"The occlusion is of {len(size)} people, the dataset has {len(people)}.",
-            expected="What `occlude` returned for these people.",
-            next_step="Cover and score the same people.",
+            expected="what `occlude` returned for these people",
+            next_step="cover and score the same people",
         )
     distance = {"clean": pck.distances(clean, people, size), "occluded": pck.distances(occluded, people, size)}
     apart = _apart(people, size)

@@ -103,8 +103,8 @@ def calves(people: People) -> list[list[int]]:
     except ValueError as error:
         raise DataError(
             what=f"The skeleton {people.skeleton.name} has no calves to cover.",
-            expected="Left and right knees and ankles.",
-            next_step="Score a dataset with legs: mannequin, mpii or lspet.",
+            expected="left and right knees and ankles",
+            next_step="score a dataset with legs: mannequin, mpii or lspet",
         ) from error
 
 
@@ -119,9 +119,9 @@ def head_sizes(people: People) -> tuple[np.ndarray, str]:
     if not set(names) <= set(people.skeleton.joints):
         raise DataError(
             what=f"{people.dataset}/{people.split} has no head sizes.",
-            expected="Head boxes, or the joints upper_neck and head_top.",
-            cause=f"The skeleton {people.skeleton.name} has neither.",
-            next_step="Score a dataset with heads: mannequin, mpii or lspet.",
+            expected="head boxes, or the joints upper_neck and head_top",
+            cause=f"the skeleton {people.skeleton.name} has neither",
+            next_step="score a dataset with heads: mannequin, mpii or lspet",
         )
     neck, top = map(people.skeleton.index, names)
     size = np.linalg.norm(people.keypoints[:, top] - people.keypoints[:, neck], axis=-1)
@@ -152,8 +152,8 @@ def _cell(people: People, row: int) -> int:
     if not np.isfinite(people.scale[row]):
         raise DataError(
             what=f"{people.dataset}/{people.split}: person {row} has no scale.",
-            expected="The scale of the person, by which the grain of the noise is chosen.",
-            next_step="Use an annotation file that has centre and scale.",
+            expected="the scale of the person, by which the grain of the noise is chosen",
+            next_step="use an annotation file that has centre and scale",
         )
     return max(1, round(250 * float(people.scale[row]) / 256))
 

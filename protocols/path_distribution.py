@@ -188,9 +188,9 @@ def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
         if len({flow.jump for flow in arriving}) > 1:
             raise DataError(
                 what=f"The operator {operator} joins tensors whose cells lie {_jumps(arriving)} pixels apart.",
-                expected="Branches of equal resolution.",
-                cause="An input that a stride does not divide, or a branch that is pooled to a point.",
-                next_step="Choose an input size that is a multiple of all strides.",
+                expected="branches of equal resolution",
+                cause="an input that a stride does not divide, or a branch that is pooled to a point",
+                next_step="choose an input size that is a multiple of all strides",
             )
         return _Flow(union([flow.pathways for flow in arriving]), first.jump, all(flow.gate for flow in arriving))
     if operator == "mul" and len(arriving) > 1:
@@ -198,9 +198,9 @@ def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
         if len(values) > 1:
             raise DataError(
                 what="The network multiplies two tensors of which neither left a sigmoid or a softmax.",
-                expected="A gate: something between 0 and 1 that weighs the other factor.",
-                cause="A network whose pathways are not defined by sums of branches.",
-                next_step="Measure its empirical field instead.",
+                expected="a gate: something between 0 and 1 that weighs the other factor",
+                cause="a network whose pathways are not defined by sums of branches",
+                next_step="measure its empirical field instead",
             )
         return (values or arriving)[0]
     if operator in _GATES:
@@ -212,9 +212,9 @@ def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
         return first
     raise DataError(
         what=f"The pathways through the operator {operator} with {len(arriving)} input(s) are not defined.",
-        expected="Convolutions, pools, resizing, sums, concatenations, gates and functions of one tensor.",
-        cause="Attention between positions, or an operator that no network here uses.",
-        next_step="Measure the empirical field instead, or add the operator to protocols/path_distribution.py.",
+        expected="convolutions, pools, resizing, sums, concatenations, gates and functions of one tensor",
+        cause="attention between positions, or an operator that no network here uses",
+        next_step="measure the empirical field instead, or add the operator to protocols/path_distribution.py",
     )
 
 

@@ -71,9 +71,9 @@ def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.
         row = int(np.argmax(size <= 0))
         raise DataError(
             what=f"{people.dataset}/{people.split}: person {row} has a size of {size[row]:g} pixels.",
-            expected="A head size or torso length above 0, because distances are divided by it.",
-            cause="Two corners or joints of the annotation coincide.",
-            next_step="Correct the annotation, or leave this person out.",
+            expected="a head size or torso length above 0, because distances are divided by it",
+            cause="two corners or joints of the annotation coincide",
+            next_step="correct the annotation, or leave this person out",
         )
     gap = predictions.keypoints - people.keypoints
     gap *= gap
@@ -92,9 +92,9 @@ def check(predictions: Predictions, people: People) -> None:
         raise DataError(
             what=f"{where}: the keypoints have the shape {'x'.join(map(str, found))}.",
             expected=f"{'x'.join(map(str, expected))} (people, {people.skeleton.name} joints, x and y) "
-            f"for {people.dataset}/{people.split}.",
-            cause="Predictions for another split or skeleton.",
-            next_step="Choose the dataset and split that the predictions were made for.",
+            f"for {people.dataset}/{people.split}",
+            cause="predictions for another split or skeleton",
+            next_step="choose the dataset and split that the predictions were made for",
         )
     if np.isfinite(predictions.keypoints.sum()):  # then every one is, and the search below is not needed
         return
@@ -104,9 +104,9 @@ def check(predictions: Predictions, people: People) -> None:
         raise DataError(
             what=f"{where}: {int(wrong.sum())} joints have coordinates that are not finite, "
             f"first person {row}, {people.skeleton.joints[joint]}.",
-            expected="A finite position for every annotated joint.",
-            cause="A joint that the file lacks, a division by zero, or a network that diverged.",
-            next_step="Predict every joint; a position far away is a miss, a missing one is an error.",
+            expected="a finite position for every annotated joint",
+            cause="a joint that the file lacks, a division by zero, or a network that diverged",
+            next_step="predict every joint; a position far away is a miss, a missing one is an error",
         )
 
 

@@ -25,11 +25,11 @@ WIDTHS = (2, 3)  # x and y, and perhaps a score
 TRAINING_CODE = 5  # Newell's training code: x and y in the image, x and y in the heatmap, score
 # Row counts that say which people a file is about.
 COUNTS = {
-    2958: "It has as many rows as MPII has validation people.",
-    11731: "It has as many rows as MPII has test people, whose annotation is withheld.",
-    22246: "It has as many rows as HRNet's list of MPII's training people.",
-    2000: "It has as many rows as LSP has images; the test images are its rows 1000 to 1999 (from 0).",
-    10000: "It has as many rows as LSPET has images; the hold-out is its rows 9000 to 9999 (from 0).",
+    2958: "it has as many rows as MPII has validation people",
+    11731: "it has as many rows as MPII has test people, whose annotation is withheld",
+    22246: "it has as many rows as HRNet's list of MPII's training people",
+    2000: "it has as many rows as LSP has images; the test images are its rows 1000 to 1999 (from 0)",
+    10000: "it has as many rows as LSPET has images; the hold-out is its rows 9000 to 9999 (from 0)",
 }
 
 
@@ -73,10 +73,10 @@ def _coordinates(path: Path, arrays: dict[str, np.ndarray], rows: int, people: P
     if len(candidates) != 1:
         raise DataError(
             what=f"{path.name}: {'no array' if not candidates else 'more than one array'} could be the predictions.",
-            expected=f"One array called {', '.join(filter(None, NAMES))}; found {', '.join(arrays) or 'none'}.",
-            cause="An annotation file, several sets of predictions in one file, people whose numbers of joints differ, "
-            "or cells and structures of MATLAB 7.3, which are not read.",
-            next_step="Store them alone: numpy.savez(path, keypoints=array), people x joints x 2.",
+            expected=f"one array called {', '.join(filter(None, NAMES))}; found {', '.join(arrays) or 'none'}",
+            cause="an annotation file, several sets of predictions in one file, people whose numbers of joints differ, "
+            "or cells and structures of MATLAB 7.3, which are not read",
+            next_step="store them alone: numpy.savez(path, keypoints=array), people x joints x 2",
         )
     return candidates[0], arrays[candidates[0]]
 
@@ -125,44 +125,44 @@ def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixe
     if fits:
         raise DataError(
             what=f"{path.name}: {name or 'the array'} has the shape {shape}, which fits in {len(fits)} ways.",
-            expected=f"Axes that only fit {rows} people x {joints} joints x 2 in one order.",
-            cause="As many people as joints or coordinates.",
-            next_step="Store it as numpy.savez(path, keypoints=array): there the order is people, joints, x and y.",
+            expected=f"axes that only fit {rows} people x {joints} joints x 2 in one order",
+            cause="as many people as joints or coordinates",
+            next_step="store it as numpy.savez(path, keypoints=array): there the order is people, joints, x and y",
         )
     raise DataError(
         what=f"{path.name}: {name or 'the array'} has the shape {shape}.",
-        expected=f"{rows}x{joints}x2 (people, joints, x and y), or x3 with a score.",
+        expected=f"{rows}x{joints}x2 (people, joints, x and y), or x3 with a score",
         cause=_why_shape(array.shape, rows, joints, fixed),
-        next_step="Choose the dataset and split the file was made for, or add ids for its rows.",
+        next_step="choose the dataset and split the file was made for, or add ids for its rows",
     )
 
 
 def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> str:
     if len(shape) == 4:
-        return "Heatmaps instead of coordinates."
+        return "heatmaps instead of coordinates"
     if len(shape) != 3:
-        return "Coordinates of a person in one row, or a single person."
+        return "coordinates of a person in one row, or a single person"
     if fixed and sorted(shape) in (sorted((rows, joints, 2)), sorted((rows, joints, 3))):
-        return "Axes in another order than people, joints, x and y."
+        return "axes in another order than people, joints, x and y"
     if 17 in shape and joints != 17:
-        return "COCO's 17 joints; its keypoint results are scored with --protocol coco-ap."
+        return "COCO's 17 joints; its keypoint results are scored with --protocol coco-ap"
     if rows in shape:
-        return f"Another set of joints: the people have {joints}. Joints that the file names are found by name."
-    told = next((COUNTS[side] for side in shape if side in COUNTS), "")
-    return f"Predictions for another split, or a part of it: there are {rows} people. {told}".strip()
+        return f"another set of joints: the people have {joints}; joints that the file names are found by name"
+    told = next((f"; {COUNTS[side]}" for side in shape if side in COUNTS), "")
+    return f"predictions for another split, or a part of it: there are {rows} people{told}"
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.ndarray:
     """Finite float64; integers too short for the images' coordinates are refused, they have wrapped or clipped."""
     if array.dtype.kind not in "fiu":
-        raise DataError(f"{path.name}: {name or 'the array'} holds {array.dtype}.", expected="Real numbers.")
+        raise DataError(f"{path.name}: {name or 'the array'} holds {array.dtype}.", expected="real numbers")
     far = people.keypoints[people.annotated].max(initial=0)
     if array.dtype.kind in "iu" and np.iinfo(array.dtype).max < far:
         raise DataError(
             what=f"{path.name}: {name} is stored as {array.dtype}, which ends at {np.iinfo(array.dtype).max}.",
-            expected=f"Numbers up to {far:.0f}, where the truth lies.",
-            cause="Coordinates that were clipped or wrapped around when they were saved.",
-            next_step="Save them as float32 or float64.",
+            expected=f"numbers up to {far:.0f}, where the truth lies",
+            cause="coordinates that were clipped or wrapped around when they were saved",
+            next_step="save them as float32 or float64",
         )
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
@@ -170,9 +170,9 @@ def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.nda
         raise DataError(
             what=f"{path.name}: {int((~np.isfinite(array)).sum())} numbers are not finite, the first at person {row}, "
             f"joint {joint}, {('x', 'y', 'score')[axis]} (all counted from 0).",
-            expected="A finite position for every joint.",
-            cause="Joints without a detection, or a network that diverged.",
-            next_step="Predict every joint; a position far away counts as a miss.",
+            expected="a finite position for every joint",
+            cause="joints without a detection, or a network that diverged",
+            next_step="predict every joint; a position far away counts as a miss",
         )
     return array
 
@@ -187,9 +187,9 @@ def _columns(path: Path, array: np.ndarray, joints: list[str] | None, people: Pe
         raise DataError(
             what=f"{path.name}: joint names are {'doubled' if doubled else 'missing'}: "
             f"{', '.join(sorted(doubled or absent))}.",
-            expected=f"Each of {', '.join(people.skeleton.joints)} once; found {', '.join(joints)}.",
-            cause="Another skeleton, or names in another spelling.",
-            next_step="Rename the joints in the file.",
+            expected=f"each of {', '.join(people.skeleton.joints)} once; found {', '.join(joints)}",
+            cause="another skeleton, or names in another spelling",
+            next_step="rename the joints in the file",
         )
     columns = np.full((len(array), len(people.skeleton), array.shape[2]), np.nan)
     for column, joint in enumerate(people.skeleton.joints):
@@ -217,9 +217,9 @@ def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People
     if rows is None:
         raise DataError(
             what=f"{path.name}: its {ids.size} ids are not those of the {len(people)} people, each once.",
-            expected="Row numbers from 0, or image names where every image has one person.",
-            cause="Predictions for another split or a part of it, ids from 1, or an id twice.",
-            next_step="Write ids = 0, 1, 2, ... in the order of the annotation.",
+            expected="row numbers from 0, or image names where every image has one person",
+            cause="predictions for another split or a part of it, ids from 1, or an id twice",
+            next_step="write ids = 0, 1, 2, ... in the order of the annotation",
         )
     return array[rows]
 
@@ -248,6 +248,6 @@ def _frame(
     if origin is None:
         return keypoints, {"frame": f"not stated, taken as counted from {people.origin} like the annotation"}
     if np.size(origin) != 1 or np.ravel(origin)[0] not in (0, 1):
-        raise DataError(f"{path.name}: origin is {origin}.", expected="0 or 1: the centre of the first pixel.")
+        raise DataError(f"{path.name}: origin is {origin}.", expected="0 or 1: the centre of the first pixel")
     given = int(np.ravel(origin)[0])
     return keypoints + (people.origin - given), {"frame": f"counted from {given}"}

@@ -136,7 +136,7 @@ def test_other_people_or_joints(tmp_path):
     assert "20x16x2" in error.expected
     assert "20 people" in error.cause
     assert "joints" in refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS[:, :14]), "20x14x2").cause
-    assert "Heatmaps" in refused(npz(tmp_path / "a.npz", keypoints=np.ones((20, 16, 8, 8))), "20x16x8x8").cause
+    assert "heatmaps" in refused(npz(tmp_path / "a.npz", keypoints=np.ones((20, 16, 8, 8))), "20x16x8x8").cause
     refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS.reshape(20, 32)), "20x32")
     assert "another order" in refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS.transpose(1, 0, 2)), "16x20x2").cause
 

@@ -173,8 +173,8 @@ def _fill(start: int) -> int:
             image = people.read_image(row)
         except DataError as error:
             if _leave_out is None:
-                first = error.next_step.rstrip(".") or "Fetch the image again"
-                error.next_step = f"{first}, or train without such people by --drop-invalid."
+                first = error.next_step or "fetch the image again"
+                error.next_step = f"{first}, or train without such people by --drop-invalid"
                 raise
             said.say(f"left out: {error}")
             with _leave_out.open("a") as file:

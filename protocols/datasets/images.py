@@ -74,9 +74,9 @@ def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
         if pixels is None:
             raise DataError(
                 what=f"{path}: the image is {'damaged' if path.is_file() else 'not there'}.",
-                expected=f"An image file for each of the {len(set(names))} names of the annotation.",
-                cause="Only the annotation was copied, or the download is incomplete.",
-                next_step=f"Put the dataset's images into {folder}.",
+                expected=f"an image file for each of the {len(set(names))} names of the annotation",
+                cause="only the annotation was copied, or the download is incomplete",
+                next_step=f"put the dataset's images into {folder}",
             )
         return pixels
 

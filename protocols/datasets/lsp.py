@@ -30,7 +30,7 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
         split, convention = split.removesuffix("-observer-centric"), "observer-centric"
     for word, given, known in (("split", split, SPLITS), ("convention", convention, CONVENTIONS)):
         if given not in known:
-            raise DataError(f"lsp has no {word} {given!r}.", expected=f"One of: {', '.join(known)}.")
+            raise DataError(f"lsp has no {word} {given!r}.", expected=f"one of {', '.join(known)}")
     path = annotation_file(data / "lsp", ("joints_pc_oc.mat", "joints.mat"))
     joints, numbers = split_of(path, CONVENTIONS[convention], SPLITS.index(split), IMAGES, TRAINING)
     names = images.find(data / "lsp/images", [f"im{number:04d}" for number in numbers])
@@ -46,9 +46,9 @@ def annotation_file(folder: Path, names: tuple[str, ...]) -> Path:
             return folder / name
     raise DataError(
         what=f"{folder.name}: the annotation was not found.",
-        expected=f"{' or '.join(names)} in {folder}.",
-        cause="The dataset has to be fetched from its authors: the Leeds Sports Pose pages.",
-        next_step="Put the file there, or name the folder that holds it with --data DIR.",
+        expected=f"{' or '.join(names)} in {folder}",
+        cause="the dataset has to be fetched from its authors: the Leeds Sports Pose pages",
+        next_step="put the file there, or name the folder that holds it with --data DIR",
     )
 
 
@@ -67,9 +67,9 @@ def split_of(path: Path, variable: str, half: int, count: int, training: int) ->
     if not rows:
         raise DataError(
             what=f"{path.name} has nobody in this split: {training} of its {count} images are to train on.",
-            expected="At least one image.",
-            cause="A file of one split, as `bench data mannequin` writes it.",
-            next_step="Choose the other split.",
+            expected="at least one image",
+            cause="a file of one split, as `bench data mannequin` writes it",
+            next_step="choose the other split",
         )
     return joints[rows.start : rows.stop], range(rows.start + 1, rows.stop + 1)
 
@@ -79,18 +79,18 @@ def _joints(path: Path, arrays: dict[str, np.ndarray], variable: str, count: int
     if variable not in arrays:
         raise DataError(
             what=f"{path.name} has no variable {variable}.",
-            expected=f"{variable}, 3 x 14 x {count} numbers; found {', '.join(arrays) or 'none'}.",
-            cause="An annotation file without that convention.",
-            next_step="Use joints_pc_oc.mat, which holds both conventions, or score person-centric.",
+            expected=f"{variable}, 3 x 14 x {count} numbers; found {', '.join(arrays) or 'none'}",
+            cause="an annotation file without that convention",
+            next_step="use joints_pc_oc.mat, which holds both conventions, or score person-centric",
         )
     joints = arrays[variable]
     orders = {(3, 14, count): (2, 1, 0), (14, 3, count): (2, 0, 1)}
     if joints.shape not in orders or joints.dtype.kind not in "fiub":
         raise DataError(
             what=f"{path.name}: {variable} has the shape {'x'.join(map(str, joints.shape))} ({joints.dtype}).",
-            expected=f"3x14x{count} or 14x3x{count} numbers.",
-            cause="Another dataset's file, a part of it, or axes in another order.",
-            next_step="Use the file as the authors publish it.",
+            expected=f"3x14x{count} or 14x3x{count} numbers",
+            cause="another dataset's file, a part of it, or axes in another order",
+            next_step="use the file as the authors publish it",
         )
     joints = joints.transpose(orders[joints.shape]).astype(np.float64)
     if not np.isfinite(joints).all():

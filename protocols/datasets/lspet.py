@@ -20,7 +20,7 @@ def people(split: str, data: Path) -> People:
     never used. Centre and scale as in lsp.people. Raises DataError as lsp.people does.
     """
     if split not in SPLITS:
-        raise DataError(f"lspet has no split {split!r}.", expected=f"One of: {', '.join(SPLITS)}.")
+        raise DataError(f"lspet has no split {split!r}.", expected=f"one of {', '.join(SPLITS)}")
     path = annotation_file(data / "lspet", ("joints.mat",))
     joints, numbers = split_of(path, "joints", SPLITS.index(split), IMAGES, TRAINING)
     names = images.find(data / "lspet/images", [f"im{number:05d}" for number in numbers])

@@ -67,6 +67,6 @@ def fingerprint(split: str, skeleton: str = "mpii", count: int | None = None) ->
 def _check(split: str, skeleton: str, count: int | None) -> None:
     for word, given, known in (("split", split, SPLITS), ("skeleton", skeleton, SKELETONS)):
         if given not in known:
-            raise DataError(f"mannequin has no {word} '{given}'.", expected=f"One of: {', '.join(known)}.")
+            raise DataError(f"mannequin has no {word} '{given}'.", expected=f"one of {', '.join(known)}")
     if count is not None and count < 1:
-        raise DataError(f"mannequin was asked for {count} people.", expected="A count of 1 or more.")
+        raise DataError(f"mannequin was asked for {count} people.", expected="a count of 1 or more")

@@ -36,7 +36,7 @@ def export(out: Path, count: int, split: str = "val") -> tuple[Path, ...]:
     if split not in FILE_NAMES or count < 1:
         raise DataError(
             what=f"mannequin cannot write {count} people of the split '{split}'.",
-            expected=f"A count of 1 or more of one of: {', '.join(FILE_NAMES)}.",
+            expected=f"a count of 1 or more of one of {', '.join(FILE_NAMES)}",
         )
     people = [annotate(SPLITS[split][0], index) for index in range(count)]
     for number, person in enumerate(people, start=1):

@@ -26,7 +26,7 @@ TRAINING = (
     ("mpii_annotations.json", lambda path: json_records(path, validation=False)),
 )
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
-LOOK_UP = "Fetch the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it."
+LOOK_UP = "fetch the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it"
 
 
 def people(split: str, data: Path) -> People:
@@ -39,7 +39,7 @@ def people(split: str, data: Path) -> People:
     files, files of another layout, or files that disagree.
     """
     if split not in ("train", "val"):
-        raise DataError(f"mpii has no split {split!r}.", expected="One of: train, val.")
+        raise DataError(f"mpii has no split {split!r}.", expected="one of train, val")
     folder = data / "mpii"
     found = [read(path) for name, read in (VALIDATION if split == "val" else TRAINING) if (path := _find(folder, name))]
     official = _find(folder, OFFICIAL)
@@ -49,8 +49,8 @@ def people(split: str, data: Path) -> People:
         names = [name for name, _ in (VALIDATION if split == "val" else TRAINING)] + [OFFICIAL]
         raise DataError(
             what=f"mpii/{split}: no annotation was found.",
-            expected=f"One of {', '.join(names)} in {folder} or {folder / 'annot'}.",
-            cause="MPII has to be fetched by every user: its licence must be accepted.",
+            expected=f"one of {', '.join(names)} in {folder} or {folder / 'annot'}",
+            cause="MPII has to be fetched by every user: its licence must be accepted",
             next_step=LOOK_UP,
         )
     if split == "train":
@@ -77,9 +77,9 @@ def _join(found: list[Annotation]) -> Annotation:
         if both is None or np.mean(np.abs(joined.keypoints - other.keypoints)[both].max(axis=-1) <= 2) < 0.99:
             raise DataError(
                 what=f"{joined.file} and {other.file} are not the same people in the same order.",
-                expected="Files of one split; the same joints to within 2 pixels.",
-                cause="One of them is of another split, a part of it, or sorted anew.",
-                next_step="Remove the one that does not belong to the predictions.",
+                expected="files of one split; the same joints to within 2 pixels",
+                cause="one of them is of another split, a part of it, or sorted anew",
+                next_step="remove the one that does not belong to the predictions",
             )
         names = [field.name for field in fields(Annotation)]
         joined = replace(
@@ -95,8 +95,8 @@ def _of_official(release: Annotation, folder: Path, split: str, found: list[Anno
     if listed is None:
         raise DataError(
             what=f"{OFFICIAL} does not say which people are the validation set of Tompson et al.",
-            expected="valid.h5 or annot/valid.json beside it.",
-            next_step="Put one of the two lists there; with it the release is split as the papers did.",
+            expected="valid.h5 or annot/valid.json beside it",
+            next_step="put one of the two lists there; with it the release is split as the papers did",
         )
     places = {key: row for row, key in enumerate(_keys(release))}
     rows = [places.get(key) for key in _keys(listed)]
@@ -120,7 +120,7 @@ def _keys(annotation: Annotation) -> list[tuple[str, int, int]]:
 def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]) -> People:
     count = len(annotation.keypoints)
     if not count:
-        raise DataError(f"{annotation.file} lists nobody of mpii/{split}.", cause="An annotation of another split.")
+        raise DataError(f"{annotation.file} lists nobody of mpii/{split}.", cause="an annotation of another split")
     if not np.isfinite(annotation.keypoints[annotation.annotated]).all():
         raise DataError(f"{annotation.file}: an annotated joint has a coordinate that is not finite.")
     for name in ("centre", "scale", "head_size"):

@@ -63,8 +63,8 @@ def joint_columns(path: Path, names: list[str]) -> list[int]:
     if sorted(known) != sorted(MPII.joints):
         raise DataError(
             what=f"{path.name} names the joints {', '.join(names)}.",
-            expected=f"Each of {', '.join(_NAMES)} once.",
-            cause="Another skeleton, or a name that is missing or doubled.",
+            expected=f"each of {', '.join(_NAMES)} once",
+            cause="another skeleton, or a name that is missing or doubled",
         )
     return [known.index(joint) for joint in MPII.joints]
 
@@ -123,7 +123,7 @@ def json_records(path: Path, validation: bool) -> Annotation:
     with _readable(path, LARGEST):
         records = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
-        raise DataError(f"{path.name} is not a list of people.", expected="HRNet's or pytorch-pose's annotation.")
+        raise DataError(f"{path.name} is not a list of people.", expected="HRNet's or pytorch-pose's annotation")
     if "joint_self" in records[0]:
         records = [record for record in records if bool(record.get("isValidation")) == validation]
         joints = _column(path, records, "joint_self", (16, 3))
@@ -151,8 +151,8 @@ def _column(path: Path, records: list[dict[str, Any]], key: str, shape: tuple[in
         if value.shape != shape:
             raise DataError(
                 what=f"{path.name}: record {row} has no {key} of {' x '.join(map(str, shape)) or 'one'} numbers.",
-                expected="The same keys and lengths in every record.",
-                cause="A test annotation without joints, another skeleton, or a damaged file.",
+                expected="the same keys and lengths in every record",
+                cause="a test annotation without joints, another skeleton, or a damaged file",
             )
         rows.append(value)
     return np.stack(rows) if rows else np.empty((0, *shape))
@@ -215,9 +215,9 @@ def _readable(path: Path, largest: int = LIMIT) -> Iterator[None]:
     except Exception as error:  # json, scipy and their nested objects have some ten kinds
         raise DataError(
             what=f"{path.name} cannot be read: {type(error).__name__}: {str(error)[:200]}",
-            expected="The annotation as its authors publish it.",
-            cause="A damaged or truncated file, or one of another layout under this name.",
-            next_step="Fetch it again.",
+            expected="the annotation as its authors publish it",
+            cause="a damaged or truncated file, or one of another layout under this name",
+            next_step="fetch it again",
         ) from error
 
 
@@ -226,8 +226,8 @@ def _required(path: Path, *names: str) -> list[np.ndarray]:
     if absent := [name for name in names if name not in arrays]:
         raise DataError(
             what=f"{path.name} has no {' and no '.join(absent)}.",
-            expected=f"The variables {', '.join(names)}; found {', '.join(arrays) or 'none'}.",
-            cause="A file of another format under this name.",
+            expected=f"the variables {', '.join(names)}; found {', '.join(arrays) or 'none'}",
+            cause="a file of another format under this name",
         )
     return [arrays[name] for name in names]
 
@@ -236,6 +236,6 @@ def _shape(path: Path, name: str, array: np.ndarray, expected: tuple[int, ...]) 
     if array.shape != expected or array.dtype.kind not in "fiub":
         raise DataError(
             what=f"{path.name}: {name} has the shape {'x'.join(map(str, array.shape))} ({array.dtype}).",
-            expected=f"{'x'.join(map(str, expected))} numbers.",
-            cause="Axes in another order, or arrays of different people.",
+            expected=f"{'x'.join(map(str, expected))} numbers",
+            cause="axes in another order, or arrays of different people",
         )

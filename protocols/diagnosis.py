@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from protocols.crops import to_image, windows
 from protocols.errors import DataError
 from protocols.people import People, Predictions
 from protocols.scores import Scores
@@ -74,8 +75,7 @@ def _frames(keypoints: np.ndarray, people: People) -> Iterator[tuple[str, np.nda
     """The predictions read as cells of a crop, or as fractions of it or of the image, where they could be."""
     side = _side(keypoints)
     if side and np.isfinite(people.scale).all():
-        window = (250 * people.scale)[:, None, None]
-        in_image = (keypoints / side - 0.5) * window + people.centre[:, None]
+        in_image = to_image(keypoints, *windows(people), (side, side)) + people.origin
         yield f"The coordinates look like {'fractions' if side == 1 else f'cells of {side}'} of the crop", in_image
     if side == 1:
         try:

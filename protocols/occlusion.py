@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 
-from protocols.crops import affine, crop, windows
+from protocols.crops import WINDOW, affine, crop, windows
 from protocols.errors import DataError
 from protocols.people import People
 
@@ -155,7 +155,7 @@ def _cell(people: People, row: int) -> int:
             expected="the scale of the person, by which the grain of the noise is chosen",
             next_step="use an annotation file that has centre and scale",
         )
-    return max(1, round(250 * float(people.scale[row]) / 256))
+    return max(1, round(WINDOW * float(people.scale[row]) / 256))
 
 
 def contact_sheet(people: People, seed: int, count: int, *, side: int = 128, columns: int = 4) -> np.ndarray:

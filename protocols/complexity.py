@@ -8,12 +8,11 @@ name of FLOPs; CONVENTIONS holds the rules that they followed.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-import torch
 from fvcore.nn import parameter_count
 from torch import nn
 
 from protocols import Value
-from protocols.counting import Graph, Operation, trace
+from protocols.counting import Graph, Operation, inference
 from protocols.errors import DataError
 
 POOLING = ("max_pool2d_with_indices", "avg_pool2d")
@@ -96,7 +95,7 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
             "a typing error in the row of a paper",
             "correct the name, or leave it out",
         )
-    graph = _trace(network, input_size)
+    graph = inference(network, (3, *input_size))
     counts = parameter_count(network)
     yield _count("parameters", "all", counts[""], "parameters")
     for group in _groups(graph, counts):
@@ -115,16 +114,6 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
     free = ((operation.operator, 1) for operation in graph.operations[1:] if not operation.macs)
     for operator, calls in _sums(free).items():
         yield _count("uncharged_calls", operator, calls, "calls")
-
-
-def _trace(network: nn.Module, input_size: tuple[int, int]) -> Graph:
-    """The graph of inference on one image, by shape alone; the network's mode is put back."""
-    training = [module for module in network.modules() if module.training]
-    try:
-        return trace(network.eval(), torch.empty(1, 3, *input_size, device="meta"))
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _groups(graph: Graph, counts: dict[str, int]) -> list[str]:

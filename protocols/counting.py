@@ -142,6 +142,19 @@ def trace(network: nn.Module, images: torch.Tensor, watch: Watch = _keep_nothing
     )
 
 
+def inference(network: nn.Module, shape: Sequence[int], watch: Watch = _keep_nothing) -> Graph:
+    """The graph of inference on one image of `shape` (channels, height, width), by shape alone.
+
+    The network's mode is put back. `watch` and errors as of `trace`.
+    """
+    training = [module for module in network.modules() if module.training]
+    try:
+        return trace(network.eval(), torch.empty(1, *shape, device="meta"), watch)
+    finally:
+        for module in training:
+            module.training = True
+
+
 class _Tracer(TorchDispatchMode):
     """Sees every operator. Results are known by their storage, so views and in-place writes need no rules."""
 

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import torch
 from torch import nn
 
-from protocols.counting import Graph, trace
+from protocols.counting import Graph, inference
 from protocols.errors import DataError
 
 LIMIT = 20_000  # different fields; fractional pooling in many units could make millions
@@ -125,12 +124,7 @@ def pathways(network: nn.Module, shape: Sequence[int]) -> Pathways:
 
 def traced(network: nn.Module, shape: Sequence[int]) -> Graph:
     """The graph of inference on the meta device; `observed` of an operation is its `_Step`."""
-    training = [module for module in network.modules() if module.training]
-    try:
-        return trace(network.eval(), torch.empty(1, *shape, device="meta"), _observe)
-    finally:
-        for module in training:
-            module.training = True
+    return inference(network, shape, _observe)
 
 
 def first_run(graph: Graph, name: str) -> list[int]:

@@ -11,7 +11,6 @@ from protocols.errors import DataError
 from protocols.keypoints import MPII
 from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
 
-VALIDATION_PEOPLE = 2958
 # In the order of trust: what the first file says holds, the later ones fill its gaps. gt_valid.mat
 # leads because the official numbers include its truncations (spec: 13 joints with a zeroed coordinate).
 VALIDATION = (
@@ -41,20 +40,22 @@ def people(split: str, data: Path) -> People:
     if split not in ("train", "val"):
         raise DataError(f"mpii has no split {split!r}.", expected="one of train, val")
     folder = data / "mpii"
-    found = [read(path) for name, read in (VALIDATION if split == "val" else TRAINING) if (path := _find(folder, name))]
+    lists = VALIDATION if split == "val" else TRAINING
+    present = [(path, read) for name, read in lists if (path := _find(folder, name))]
+    if split == "train":
+        present = present[:1]  # the training lists differ in whom they leave out, so they are not joined
+    found = [read(path) for path, read in present]
     official = _find(folder, OFFICIAL)
     if official and (not found or (split == "val" and _incomplete(found))):
         found.append(_of_official(official_mat(official), folder, split, found))
     if not found:
-        names = [name for name, _ in (VALIDATION if split == "val" else TRAINING)] + [OFFICIAL]
+        names = [name for name, _ in lists] + [OFFICIAL]
         raise DataError(
             what=f"mpii/{split}: no annotation was found.",
             expected=f"one of {', '.join(names)} in {folder} or {folder / 'annot'}",
             cause="MPII has to be fetched by every user: its licence must be accepted",
             next_step=LOOK_UP,
         )
-    if split == "train":
-        found = found[:1]  # the training lists differ in whom they leave out, so they are not joined
     return _assemble(split, folder, _join(found), [annotation.file for annotation in found])
 
 

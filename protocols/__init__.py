@@ -60,7 +60,6 @@ COUNTING_RULES = {
     "opc": "torch-opCounter: 2 x dense MACs + convolved + ReLU + pooling windows + added elements",
     "opc-bn": "torch-opCounter, older: the same + 2 per normalised element",
 }
-POSE_DATASETS = ("mannequin", "mpii", "lsp", "lspet", "coco")
 
 PROTOCOLS = {
     protocol.name: protocol

@@ -23,45 +23,6 @@ class Layer:
     variance: float  # of its response
 
 
-def increment(gain: float) -> float:
-    """Variance that a residual branch adds: its last convolution reads ReLU of batch-normalised responses."""
-    return gain * RELU_SQUARE
-
-
-def accumulated(start: float, step: float, units: int) -> float:
-    """Variance after `units` identity units, each of which adds `step`: it grows by addition."""
-    return start + units * step
-
-
-def reset(branch: float, skip: float) -> float:
-    """Variance behind a unit whose shortcut is BN-ReLU-convolution: the depth before it is forgotten."""
-    return branch + skip
-
-
-def doubling(variance: float, step: float, *, same_input: bool) -> float:
-    """Var(sum) / mean Var of two summed identity units; on one input their identities correlate fully."""
-    return 2 + (2 * variance / (variance + step) if same_input else 0)
-
-
-def branch_product(branches: int, layers: int) -> float:
-    """Growth over linear layers y = W (x_1 + ... + x_C) whose initialization does not know C: C a layer."""
-    return float(branches**layers)
-
-
-def relu_branch_growth(branches: int, *, aware: bool) -> float:
-    """Growth a layer when the summed inputs are ReLU responses, whose means add up although W is fresh.
-
-    `aware`: the weights were drawn for `branches` addends (equation 10), and growth remains all the same.
-    """
-    growth = branches + branches * (branches - 1) / math.pi
-    return growth / branches if aware else growth
-
-
-def pyramid_sum(levels: int, *, shared: bool) -> float:
-    """Var(sum) / mean Var of pyramid levels: with a shared kernel the levels are almost the same response."""
-    return float(levels**2 if shared else levels)
-
-
 def expected(graph: Graph, additions: list[Addition]) -> dict[int, float]:
     """Operation of each addition -> its variance by theory, for a graph observed by `protocols.init_variance`.
 

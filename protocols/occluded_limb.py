@@ -12,12 +12,10 @@ import numpy as np
 from protocols import Value, bootstrap, pck
 from protocols.errors import DataError
 from protocols.keypoints import SKELETONS, Skeleton
-from protocols.occlusion import SIDES, Occlusion, contact_sheet, occlude
+from protocols.occlusion import HEAD_BOXES, SIDES, Occlusion
 from protocols.people import People, Predictions
 from protocols.scores import Scores
 from protocols.tally import Statistic, Tally
-
-__all__ = ["Occlusion", "contact_sheet", "occlude", "paired", "score", "tally"]
 
 NEAR = 0.5  # head sizes
 APART = 1.0  # head sizes between left and right, below which nobody can tell a mix-up
@@ -64,11 +62,6 @@ def score(
     for name in ("clean", "occluded"):
         found += bootstrap.values([_errors(samples, name)], resamples=resamples, seed=seed)
     return Scores(values=tuple(map(_in_points, found)), samples=samples, warnings=_warnings(occlusion))
-
-
-def paired(ours: Scores, theirs: Scores, *, resamples: int = 1000, seed: int = 0) -> tuple[Value, ...]:
-    """Ours minus theirs for every percentage, in points, people drawn together. Raises DataError for other people."""
-    return bootstrap.paired_difference([tally(ours.samples)], [tally(theirs.samples)], resamples=resamples, seed=seed)
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:
@@ -157,7 +150,7 @@ def _in_points(value: Value) -> Value:
 
 def _warnings(occlusion: Occlusion) -> tuple[str, ...]:
     """What a reader must know of the heads."""
-    if occlusion.head_rule.startswith("0.6"):
+    if occlusion.head_rule == HEAD_BOXES:
         return ()
     unknown = int(np.isnan(occlusion.head_size).sum())
     lost = f"; {unknown} people without one are neither covered nor scored" if unknown else ""

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-import cv2
 import numpy as np
 
-from protocols.crops import WINDOW, affine, crop, windows
+from protocols.crops import WINDOW
 from protocols.errors import DataError
 from protocols.people import People
 
 SIDES = ("left", "right")
 SHORTEST = 0.5  # of a head size; shorter calves point at the camera
 RADIUS = 0.4  # of the calf
+HEAD_BOXES, NECK_TO_TOP = "0.6 x diagonal of the head box", "upper neck to head top"  # where head sizes come from
 JITTER = 0.1  # of the calf, total width: the disc then still ends 0.05 calves before both joints
 
 
@@ -36,7 +36,7 @@ class Occlusion:
     other_ankle: np.ndarray  # N bool: or its ankle
     eligible: np.ndarray  # N x 2 bool: calves that could have been chosen
     head_size: np.ndarray  # N float64, pixels
-    head_rule: str  # where head sizes come from
+    head_rule: str  # HEAD_BOXES or NECK_TO_TOP
 
 
 def occlude(people: People, seed: int = 0, *, jitter: bool = False) -> tuple[People, Occlusion]:
@@ -114,7 +114,7 @@ def head_sizes(people: People) -> tuple[np.ndarray, str]:
     Where the dataset has no head boxes: the distance from the upper neck to the top of the head.
     """
     if people.head_size is not None:
-        return people.head_size, "0.6 x diagonal of the head box"
+        return people.head_size, HEAD_BOXES
     names = ("upper_neck", "head_top")
     if not set(names) <= set(people.skeleton.joints):
         raise DataError(
@@ -126,7 +126,7 @@ def head_sizes(people: People) -> tuple[np.ndarray, str]:
     neck, top = map(people.skeleton.index, names)
     size = np.linalg.norm(people.keypoints[:, top] - people.keypoints[:, neck], axis=-1)
     known = people.annotated[:, [neck, top]].all(axis=-1) & (size > 0)
-    return np.where(known, size, np.nan), "upper neck to head top"
+    return np.where(known, size, np.nan), NECK_TO_TOP
 
 
 def _places(images: Sequence[str]) -> list[tuple[int, int]]:
@@ -156,25 +156,3 @@ def _cell(people: People, row: int) -> int:
             next_step="use an annotation file that has centre and scale",
         )
     return max(1, round(WINDOW * float(people.scale[row]) / 256))
-
-
-def contact_sheet(people: People, seed: int, count: int, *, side: int = 128, columns: int = 4) -> np.ndarray:
-    """Pairs of crops, as they are and covered, of the first `count` people with a covered calf: RGB uint8.
-
-    The knee and the ankle of the covered calf are marked. Pairs of `side` x 2 `side` pixels.
-    """
-    covered, occlusion = occlude(people, seed)
-    centre, height = windows(people)
-    tiles = []
-    for row in np.flatnonzero(occlusion.side >= 0)[:count]:
-        matrix = affine(centre[row], height[row], (side, side))
-        joints = people.keypoints[row, calves(people)[occlusion.side[row]]] - people.origin
-        marks = np.rint(joints @ matrix[:, :2].T + matrix[:, 2]).astype(int)
-        pair = [crop(version.read_image(row), centre[row], height[row], (side, side)) for version in (people, covered)]
-        for tile in pair:
-            for x, y in marks.tolist():
-                cv2.circle(tile, (x, y), 2, (255, 255, 255), -1, cv2.LINE_AA)
-        tiles.append(np.hstack(pair))
-    blank = np.full((side, 2 * side, 3), 255, np.uint8)
-    tiles += [blank] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)] or [blank])

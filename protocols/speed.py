@@ -4,8 +4,6 @@ Times depend on the machine, its load and its clocks: they are reported, never a
 """
 
 import copy
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -54,19 +52,6 @@ def measure(
     yield Value("threads", "all", float(torch.get_num_threads()), "threads", 1)
     for part, clock in _clocks(device).items():
         yield Value("clock", part, clock, "MHz", 1)
-
-
-def machine(device: str = "cpu") -> dict[str, str]:
-    """What the times were taken on, in words, for the provenance of a run."""
-    found = {
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
-        "cores": str(os.cpu_count()),
-        "threads": str(torch.get_num_threads()),
-        "torch": torch.__version__,
-    }
-    if torch.device(device).type == "cuda":
-        found |= {"gpu": torch.cuda.get_device_name(device), "cuda": str(torch.version.cuda)}
-    return found
 
 
 def _runner(

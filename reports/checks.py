@@ -75,9 +75,18 @@ def gains(
 
 
 def best(
-    known: Known, where: Place, row: str, columns: Iterable[str] = (), rivals: Iterable[str] = (), lower: bool = False
+    known: Known,
+    where: Place,
+    row: str,
+    columns: Iterable[str] = (),
+    rivals: Iterable[str] = (),
+    lower: bool = False,
+    among: str = "",
 ) -> Finding:
-    """A row beats its rivals (every other row) in each of the columns (all), as far as they are printed."""
+    """A row beats its rivals (every other row) in each of the columns (all), as far as they are printed.
+
+    `among` says what the rivals are, where the table has others too.
+    """
     columns, rivals = list(columns) or known.columns(*where), list(rivals)
     lost = []
     for column in columns:
@@ -88,12 +97,12 @@ def best(
         if ahead <= 1e-9:
             relation = "equals" if abs(ahead) < 1e-9 else "is behind"
             lost.append(f"{column}, where {row} ({say(values[row])}) {relation} {rival.row} ({say(rival)})")
-    evidence = Evidence("table", *where)
+    evidence, among = Evidence("table", *where), f" {among}" if among else ""
     if not lost:
         said = columns[0] if len(columns) == 1 else f"all {len(columns)} columns"
-        return finding(True, f"{where[1]}: {row} is best in {said}.", evidence)
+        return finding(True, f"{where[1]}: {row} is best in {said}{among}.", evidence)
     won = f"{len(columns) - len(lost)} of {len(columns)} columns"
-    words = f"{where[1]}: {row} is best in {won}, not in {'; '.join(lost)}."
+    words = f"{where[1]}: {row} is best in {won}{among}, not in {'; '.join(lost)}."
     return Finding("no" if len(lost) == len(columns) else "undecided", words, (evidence,))
 
 
@@ -163,7 +172,9 @@ def same(known: Known, one: tuple[str, str, str, str], two: tuple[str, str, str,
     """Two printed numbers, each given by (paper, table, row, column), are equal."""
     left, right = known.printed(*one), known.printed(*two)
     equal = abs(left.value - right.value) < 1e-9
-    names = [f"{item.table}, {item.row}, {item.column}: {say(item)}" for item in (left, right)]
+    papers = {item.paper: f" of {known.papers[item.paper].short}" for item in (left, right)}
+    whose = papers if len(papers) > 1 else dict.fromkeys(papers, "")
+    names = [f"{item.table}{whose[item.paper]}, {item.row}, {item.column}: {say(item)}" for item in (left, right)]
     return finding(equal, f"{names[0]}; {names[1]}.", table(left), table(right))
 
 

@@ -202,8 +202,15 @@ def reproduces(known: Known, value: Value, network: str = "") -> Finding:
     ours, name = row["value"] / value.scale, row["architecture"]
     right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
     numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
-    words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
+    words = f"{name} counts {numbers} {rule(known, row['unit']) if value.scale == 1 else value.unit}."
     return finding(right, words, table(value), cell(row))
+
+
+def rule(known: Known, unit: str) -> str:
+    """A unit with what its counting rule counts: "G (flops)" becomes "G (flops: 2 x MACs)"."""
+    giga, _, name = unit.rstrip(")").partition(" (")
+    meaning = known.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
+    return f"{giga} ({name}: {meaning})" if meaning else unit
 
 
 def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,31 @@ def test_rows_stand_in_the_text_of_the_paper(real_data, key, file):
         for row in table.rows:
             wanted = "".join(f"{number:.{table.decimals}f}" for number in row.values if not math.isnan(number))
             assert wanted.replace(".", "") in digits, (table.name, row.name)
+
+
+TEXTS = {
+    "chu2017": "chu2017_multi_context_attention.txt",
+    "li2019": "li2019_mspn.txt",
+    "liu2018": "liu2018_inception_of_inception.txt",
+    "nie2019": "nie2019_convolution_machine.txt",
+    "yang2017": "yang2017_feature_pyramids.txt",
+}
+
+
+def letters(text: str) -> str:
+    """What survives hyphens at line ends, ligatures, lost spaces and citations: letters and digits alone."""
+    plain = unicodedata.normalize("NFKC", re.sub(r"\s\[\d+\]", "", text)).lower().replace("×", "x")
+    return re.sub(r"[^a-z0-9]", "", plain)
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_quotations_stand_in_the_text_of_the_paper(real_data, key):
+    """Word by word between the dots; formulas, which the texts have lost, are quoted from equations alone."""
+    path: Path = real_data.parent / "papers" / TEXTS[key]
+    if not path.is_file():
+        pytest.skip(f"the text {path.name} is not beside the real data")
+    text = letters(path.read_text("utf-8"))
+    for item in PAPERS[key].statements:
+        formula = item.place.startswith("equation") and "=" in item.quote
+        for part in item.quote.split(" ... "):
+            assert formula or letters(part) in text, (item.claim, item.place, part)

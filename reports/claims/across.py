@@ -7,7 +7,7 @@ from reports.checks import best, exceeds, gains, means, numbers, say, table
 from reports.claim import Claim, Evidence, Finding, Verdict, conclude, finding
 from reports.known import Known
 from reports.published import Value
-from reports.reruns import MPII, Test, better, cell, less, missing
+from reports.reruns import MPII, Test, better, cell, less, missing, rule
 
 PAPER = "several"
 MPII_TABLES = (("chu2017", "Table 1"), ("yang2017", "Table 1"), ("liu2018", "Table 7"))
@@ -101,7 +101,7 @@ def x06(known: Known) -> Verdict:
     rows = [known.row(name, "complexity", "giga_published") for name in ("mspn-2", "prm-baseline-8")]
     if lacking := [name for name, row in zip(("mspn-2", "prm-baseline-8"), rows, strict=True) if row is None]:
         return conclude(missing(known, lacking, Test("complexity", "", "", "giga_published")))
-    units = [row["unit"] for row in rows]
+    units = [rule(known, row["unit"]) for row in rows]
     words = f"The rule that comes closest is {units[0]} for Li 2019, {units[1]} for Yang 2017."
     return conclude(finding(units[0] == units[1], words, *map(cell, rows)))
 
@@ -117,9 +117,10 @@ def x07(known: Known) -> Verdict:
 
 def x08(known: Known) -> Verdict:
     others = [row for row, value in known.column("chu2017", "Table 1", "Mean").items() if value.source == "quoted"]
+    quoted = "of the methods that Chu 2017 quotes"
     return conclude(
         exceeds(known, ("li2019", "Table 2", "Res-152", "AP"), ("li2019", "Table 3", "Hourglass, 8", "AP")),
-        best(known, ("chu2017", "Table 1"), "Newell et al. [29]", ["Mean"], rivals=others),
+        best(known, ("chu2017", "Table 1"), "Newell et al. [29]", ["Mean"], rivals=others, among=quoted),
     )
 
 
@@ -142,7 +143,7 @@ def x10(known: Known) -> Verdict:
 
 # fmt: off
 CLAIMS = (
-    Claim("X01", PAPER, "Liu 2018 is the state of the art, also against Yang 2017 of five months before.",
+    Claim("X01", PAPER, "Liu 2018 is the state of the art, also beside Yang 2017, which it does not list.",
           "Liu 2018, Tables 6 and 7", "ranking", x01),
     Claim("X02", PAPER, "The rows that Chu 2017, Yang 2017 and Liu 2018 quote agree.", "their comparison tables",
           "consistency", x02),

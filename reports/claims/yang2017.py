@@ -18,7 +18,7 @@ BASE, CONTROLLED, FULL = (
     "Baseline (two-stack hourglass)", "With variance control", "With variance control and PRM",
 )  # fmt: skip
 UNIT = Evidence("text", PAPER, "section 3.3")
-THEORY = Evidence("text", PAPER, "section 4")
+THEORY = Evidence("text", PAPER, "section 4.1")
 ALIKE = 1.05  # sizes within 5 % are similar
 MERGE = re.compile(r"hourglass( #\d+)?$")  # how a merge is called among the probes
 TWICE = (1.5, 2.5)  # approximately doubled

@@ -108,7 +108,7 @@ def cost(known: Known, plan: Plan) -> list[Figure]:
 
 def curves(known: Known, plan: Plan) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
-    unit = "head sizes" if plan.test == MPII else ""
+    unit = figures.THRESHOLDS.get(plan.test.protocol, "")
     return [
         figures.curves(f"{plan.title}, {where}", unit, frames, plan.parts)
         for where, frames in _kept(known, plan, "curve.csv")

@@ -48,6 +48,9 @@ class Figure:
     rows: list[tuple]
 
 
+THRESHOLDS = {"mpii-pckh": "head sizes", "lsp-pck": "torso lengths", "lsp-pckh": "head lengths"}  # protocol -> unit
+
+
 def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequence[str]) -> Figure:
     """Score against threshold, a panel a part, a line a network.
 
@@ -73,7 +76,7 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
             panel.set(title=part, xlabel="", ylabel="", ylim=(0, 100), xlim=(0, None))
         for panel in panels.flat[len(shown) :]:
             panel.set_visible(False)
-        canvas.supxlabel("threshold (head sizes)" if "head" in unit else "threshold", fontsize=9)
+        canvas.supxlabel(f"threshold ({unit})" if unit else "threshold", fontsize=9)
         canvas.supylabel("joints found (%)", fontsize=9, x=0.06 / wide)
         _shared_legend(canvas, panels.flat[0], "upper left")
 

@@ -39,7 +39,7 @@ def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
     for board in boards:
         lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
         if lines:
-            unit = "head sizes" if "pckh" in board.protocol["name"] else ""
+            unit = figures.THRESHOLDS.get(board.protocol["name"], "")
             drawn.append(figures.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
     return drawn
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from snapshots import HOSTILE
 
+from protocols import PROTOCOLS
 from reports import figures
 
 THRESHOLDS = np.arange(51) / 100
@@ -75,6 +76,14 @@ def test_curve_table_holds_the_values_at_every_threshold():
     assert figure.columns == ("part", "threshold", "a")
     assert len(figure.rows) == 3 * 51
     assert ("wrist", "0.25", "25.0") in figure.rows
+
+
+@pytest.mark.parametrize("protocol", ["mpii-pckh", "lsp-pck", "lsp-pckh"])
+def test_a_threshold_has_the_unit_of_its_protocol(protocol):
+    """As the formulas of the protocols have it: t times a head size, or times a torso length."""
+    unit = figures.THRESHOLDS[protocol]
+    assert f"≤ t · {unit.removesuffix('s')}" in PROTOCOLS[protocol].formula
+    assert f"threshold ({unit})" in figures.curves("Curves", unit, {"a": curve(100)}, PARTS).svg
 
 
 def test_only_so_many_lines_as_can_be_told_apart():

@@ -81,11 +81,23 @@ def conclude(*findings: Findings) -> Verdict:
         verdict = "contradicted"
     else:
         verdict = "partly" if states - {"open", "missing"} else "not tested"
-    said = dict.fromkeys(item.words for item in flat if item.words and item.holds != "missing")
+    said = _joined(dict.fromkeys(item.words for item in flat if item.words and item.holds != "missing"))
     lacking = dict.fromkeys(item.words for item in flat if item.holds == "missing")
     sentence = " ".join([*said, f"Missing: {'; '.join(lacking)}."] if lacking else said)
     evidence = tuple(dict.fromkeys(entry for item in flat for entry in item.evidence))
     return Verdict(verdict, sentence, evidence)
+
+
+def _joined(sentences: Iterable[str]) -> list[str]:
+    """Measurements of one place behind each other become one sentence, which names the place once."""
+    found: list[str] = []
+    for sentence in sentences:
+        place, _, rest = sentence.partition(": ")
+        if found and place.startswith("Measured ") and found[-1].startswith(f"{place}: "):
+            found[-1] = f"{found[-1].removesuffix('.')}; {rest}"
+        else:
+            found.append(sentence)
+    return found
 
 
 def _flat(findings: Findings) -> Iterator[Finding]:

@@ -91,6 +91,15 @@ def test_findings_become_a_verdict(found, verdict):
     assert conclude([F[name] for name in found]).verdict == verdict
 
 
+def test_measurements_of_one_place_are_said_in_one_sentence():
+    """The place alone, with matrix, budget and seeds, is half a line; P12 would say it five times."""
+    words = ("Table 1: x.", "Measured on A, PCK: a − b = +1.00.", "Measured on A, PCK: c − b = +2.00.",
+             "Measured on B, PCK: a − b = +3.00.")  # fmt: skip
+    assert conclude([Finding("yes", sentence) for sentence in words]).sentence == (
+        "Table 1: x. Measured on A, PCK: a − b = +1.00; c − b = +2.00. Measured on B, PCK: a − b = +3.00."
+    )
+
+
 # ------------------------------------------------------------------------------ arithmetic of papers
 
 

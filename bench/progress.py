@@ -10,7 +10,7 @@ from contextlib import contextmanager
 LINE_EVERY = 10.0  # seconds between plain lines of one step
 TAIL = 20  # lines that a cell keeps
 
-Step = Callable[..., None]  # (done, total, text="")
+Step = Callable[..., None]  # (done, total, text=""): what `step` yields and long work calls
 
 
 _lines_only = False

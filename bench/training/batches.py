@@ -1,7 +1,7 @@
 """Training batches: augmentation of pre-cropped people, on the device, a whole batch at a time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from protocols.keypoints import Skeleton
 
 LEGS, HIPS = ("knee", "ankle"), ("pelvis", "hip")
 WHOLE = slice(None)
+Uniform = Callable[[float, float], torch.Tensor]  # low, high -> a draw for each person of the batch
 FEW = 2  # people warped at a time on a processor: their pixels stay in its cache
 
 
@@ -102,7 +103,7 @@ def _transforms(
 
 
 def _windows(
-    crops: Crops, rows: np.ndarray, size: tuple[int, int], rules: Augmentation, skeleton: Skeleton, uniform
+    crops: Crops, rows: np.ndarray, size: tuple[int, int], rules: Augmentation, skeleton: Skeleton, uniform: Uniform
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Centres (B x 2) and heights (B) of the windows before scaling, in pixels of the cached crops."""
     cached = crops.pixels.shape[1:3]
@@ -121,14 +122,14 @@ def _windows(
     return centre, height
 
 
-def _fitted(sides: torch.Tensor, growth: Sequence[float], aspect: float, uniform) -> torch.Tensor:
+def _fitted(sides: torch.Tensor, growth: Sequence[float], aspect: float, uniform: Uniform) -> torch.Tensor:
     """Heights (B) of windows of the input's shape around boxes (B x 2: width, height) that grow at random."""
     width = sides[:, 0] * (1 + uniform(0, growth[0]))
     return torch.maximum(sides[:, 1] * (1 + uniform(0, growth[1])), width * aspect)
 
 
 def _half_bodies(
-    crops: Crops, rows: np.ndarray, rules: Augmentation, skeleton: Skeleton, uniform
+    crops: Crops, rows: np.ndarray, rules: Augmentation, skeleton: Skeleton, uniform: Uniform
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The corners (B x 2 each) around the joints of the upper or the lower body, and for whom (B bool) they count.
 

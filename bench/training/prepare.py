@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from bench import progress as said
+from bench import progress
 from bench.processes import deaf_children, end_with_parent
+from bench.progress import Step
 from bench.store import PREPARED, Store, content_key
 from bench.training.sources import Source, parts_of, source_of
 from protocols.crops import crop, to_crop, windows
@@ -52,17 +53,17 @@ class Crops:
         return (self.keypoints / np.array([width, height]) - 0.5) * MARGIN + 0.5
 
 
-def prepare(store: Store, source: Source, size: tuple[int, int], progress: Callable[[int, int], None]) -> Crops:
+def prepare(store: Store, source: Source, size: tuple[int, int], update: Step) -> Crops:
     """The cache for networks with an input of `size`, built now if it is not there.
 
-    `progress(done, total)` is called after every chunk. An image that cannot be read is a DataError, or leaves
+    `update(done, total)` is called after every chunk. An image that cannot be read is a DataError, or leaves
     its people out if the source says so.
     """
     people = source.open()
     side = tuple(round(length * MARGIN) for length in size)
     inputs = {"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN}
     key = content_key(inputs | ({"broken images": "dropped"} if source.drop_invalid else {}))
-    folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, progress))
+    folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, update))
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     return _crops(people, pixels, _kept(len(people), folder))
 
@@ -89,9 +90,7 @@ def _kept(count: int, folder: Path) -> np.ndarray:
     return np.setdiff1d(np.arange(count), dropped)
 
 
-def _build(
-    store: Store, key: str, source: Source, people: People, side: tuple[int, int], progress: Callable[[int, int], None]
-) -> None:
+def _build(store: Store, key: str, source: Source, people: People, side: tuple[int, int], update: Step) -> None:
     """Fill the chunks that an earlier try did not finish, then publish."""
     work = store.work(PREPARED, key)
     path, finished, dropped = work / "pixels.npy", work / "finished", work / "dropped"
@@ -103,9 +102,7 @@ def _build(
     done = {int(line) for line in finished.read_text().split()}
     chunks = [start for start in range(0, len(people), CHUNK) if start not in done]
     if chunks:
-        _fill_all(
-            chunks, source, path, finished, lambda left: progress(max(0, len(people) - left * CHUNK), len(people))
-        )
+        _fill_all(chunks, source, path, finished, lambda left: update(max(0, len(people) - left * CHUNK), len(people)))
     if dropped.exists():
         finished.unlink()  # from here on, a try that dies is made anew
         _close_up(path, _kept(len(people), work))
@@ -134,8 +131,8 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, progress: Callable[[int], None]) -> None:
-    """Fill chunks with one worker a core; `finished` gets a line for each, `progress` how many are left."""
+def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, tell: Callable[[int], None]) -> None:
+    """Fill chunks with one worker a core; `finished` gets a line for each, `tell` how many are left."""
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     workers = min(len(os.sched_getaffinity(0)), len(chunks))
     pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
@@ -145,7 +142,7 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, pro
         for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
             with finished.open("a") as file:
                 file.write(f"{future.result()}\n")
-            progress(left)
+            tell(left)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -176,7 +173,7 @@ def _fill(start: int) -> int:
                 first = error.next_step or "fetch the image again"
                 error.next_step = f"{first}, or train without such people by --drop-invalid"
                 raise
-            said.say(f"left out: {error}")
+            progress.say(f"left out: {error}")
             with _leave_out.open("a") as file:
                 file.write(f"{row}\n")
             continue
@@ -189,6 +186,6 @@ def prepare_named(store: Store, dataset: str, data: Path, size: int, drop_invali
     """Build the cache of "name", "name/split" or a mix (default: what networks train on) for square inputs."""
     skeleton = DATASETS[parts_of(dataset)[0][0]].skeletons[0]
     source = source_of(dataset, data, skeleton, drop_invalid=drop_invalid)
-    with said.step(f"{source.label}: crops") as update:
+    with progress.step(f"{source.label}: crops") as update:
         crops = prepare(store, source, (size, size), update)
     return f"{len(crops)} people of {source.label} are ready, {crops.pixels.nbytes / 1e6:.0f} MB."

@@ -1,7 +1,6 @@
 """Does training wait for its data? The step rate from the prepared cache beside that of a batch kept in memory."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 import architectures
+from bench.progress import Step
 from bench.store import Store
 from bench.training import recipe as recipes
 from bench.training.examples import Examples, Training, of_people
@@ -33,7 +33,7 @@ def throughput(
     device: str,
     name: str,
     overrides: dict[str, Any],
-    progress: Callable[[int, int, str], None],
+    update: Step,
 ) -> dict[str, Any]:
     """Images a second from the cache and from memory, by the median step, and the first in per cent of the second."""
     row = architectures.describe(name, **overrides)
@@ -46,7 +46,7 @@ def throughput(
     starts: list[float] = []
     examples = _in_turn(of_people(crops, network, task), starts, device)
     with TemporaryDirectory() as work:
-        fit(network, examples, task, Path(work), progress)
+        fit(network, examples, task, Path(work), update)
     rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
     share = 100 * rates["cache"] / rates["memory"]
     return {

@@ -6,7 +6,7 @@ gives the same weights as one that was not.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from architectures import weights as weight_files
-from bench import progress as said
+from bench import progress
 from bench.errors import CELL_FAILED, Problem
+from bench.progress import Step
 from bench.training import checkpoint, distributed
 from bench.training.batches import rows_of_step
 from bench.training.checkpoint import BEST, DIVERGED, LAST, History, State
@@ -55,13 +56,13 @@ def fit(
     examples: Examples,
     task: Training,
     work: Path,
-    progress: Callable[[int, int, str], None],
+    update: Step,
     draw: Draw = nowhere,
 ) -> State:
     """Train `network` in place; returns where it stands in the end: history and notes.
 
     `work` keeps the last and the best checkpoint; what it holds of an earlier try is continued.
-    `progress(step, total, text)` is called every few steps, and so is `draw(step, values by name)`. Raises Problem
+    `update(step, total, text)` is called every few steps, and so is `draw(step, values by name)`. Raises Problem
     when the loss is not finite.
     """
     plan, total = task.plan, task.plan.total_steps(examples.count)
@@ -90,7 +91,7 @@ def fit(
                 metric = _validate(learner, examples, state, work) if due else None
                 state.history.append((state.step, round(state.seconds, 2), loss, metric))
                 losses.clear()
-                progress(state.step, total, _line(loss, metric))
+                update(state.step, total, _line(loss, metric))
                 rate = learning_rate(plan, state.step - 1, total)
                 draw(state.step, {"loss": loss, "learning rate": rate} | ({"held-out": metric} if due else {}))
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
@@ -149,7 +150,7 @@ def _step_or_half(
         state.notes.append(
             f"out of memory at step {state.step + 1}: micro-batches of {state.micro_batch} from there on"
         )
-        said.say(state.notes[-1])
+        progress.say(state.notes[-1])
         torch.cuda.empty_cache()
 
 
@@ -197,18 +198,17 @@ def _check(
     losses: list[torch.Tensor], learner: Learner, examples: Examples, task: Training, state: State, work: Path
 ) -> None:
     """Stop if one of the last losses is no finite number: with the step, its people, and all that there is."""
-    bad = (
-        [index for index, finite in enumerate(torch.stack(losses).isfinite().tolist()) if not finite] if losses else []
-    )
-    if not bad:
+    finite = torch.stack(losses).isfinite().tolist() if losses else []
+    if all(finite):
         return
-    step = state.step - len(losses) + bad[0]  # counted from 0
+    bad = finite.index(False)
+    step = state.step - len(losses) + bad  # counted from 0
     rows, share = _rows(examples, task, step)
     path = work / DIVERGED
     checkpoint.save(path, learner.network, learner.optimizer, learner.average, state)
     names = ", ".join(examples.name(int(row)) for row in rows[share])
     raise Problem(
-        f"The loss became {losses[bad[0]].item()} at step {step + 1}, on {names}.",
+        f"The loss became {losses[bad].item()} at step {step + 1}, on {names}.",
         cause="the learning rate is too high for this network and batch, or one of these images is not like the others",
         next_step=f"lower learning_rate or raise warmup in the recipe; the state after step {state.step} is in {path}",
         code=CELL_FAILED,

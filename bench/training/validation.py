@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bench.errors import CELL_FAILED, Problem
+from bench.progress import Step
 from bench.store import Store
 from bench.training import distributed
 from bench.training.batches import augmented
@@ -36,12 +37,12 @@ class HeldOut:
     reach: np.ndarray  # N, pixels of the input within which a joint is found
 
 
-def hold_out(store: Store, dataset: str, data: Path, task: Training, progress) -> HeldOut:
+def hold_out(store: Store, dataset: str, data: Path, task: Training, update: Step) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
     limit = min(PEOPLE[task.budget], task.plan.people or PEOPLE[task.budget])  # no more than it is trained on
     source = Source(dataset, DATASETS[dataset].test, data, task.skeleton.name, limit)
     people = source.open()
-    crops = prepare(store, source, task.size, progress)
+    crops = prepare(store, source, task.size, update)
     return HeldOut(crops, _reach(people) * task.size[0] / windows(people)[1])
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from protocols.crops import crop, to_crop, windows
+from protocols.errors import DataError
 from protocols.keypoints import Skeleton
 from protocols.people import People, Predictions
 
@@ -32,7 +33,7 @@ def pictures(people: People, predictions: Predictions) -> dict[str, bytes]:
         if rows is not None:
             files["extremes.webp"] = _grid(people, predictions, rows.ravel(), truth=True)
             files["extremes.csv"] = _named(people, found, rows)
-    except Exception:  # scoring needs no images: without them there is nothing to show
+    except (DataError, OSError, cv2.error):  # scoring needs no images: without them there is nothing to show
         return {}
     return files
 

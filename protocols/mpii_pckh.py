@@ -52,7 +52,7 @@ def tally(samples: dict[str, np.ndarray]) -> Tally:
 
 
 def variants(predictions: Predictions, people: People) -> list[Variant]:
-    """What other code would print for these predictions, next to our value; see the spec of each source.
+    """What other code would print for these predictions, next to our value; `source` says whose code.
 
     Raises DataError as score does.
     """
@@ -123,18 +123,17 @@ def _heads(distance: np.ndarray) -> list[Variant]:
 def _strict(distance: np.ndarray) -> list[Variant]:
     """`<` instead of `<=`, float32, and the neighbour of the threshold 0.1."""
     counted = ~np.isnan(distance)
-    at_half, at_tenth = (
-        _pooled(distance <= RULE.thresholds[50], counted),
-        _pooled(distance <= RULE.thresholds[10], counted),
+    half, tenth, eleven = (RULE.thresholds[step] for step in (50, 10, 11))
+    single = distance.astype(np.float32) < np.float32(0.5)
+    rows = (
+        ("PCKh@0.5", "distance < threshold", "eval_PCKh", distance < half, distance <= half),
+        ("PCKh@0.5", "distance < threshold, in float32", "mmpose", single, distance <= half),
+        ("PCKh@0.1", "threshold 0.11", "HRNet and MSPN, Mean@0.1", distance <= eleven, distance <= tenth),
+        ("PCKh@0.1", "distance < threshold", "mmpose", distance < tenth, distance <= tenth),
     )
-    single = _pooled(distance.astype(np.float32) < np.float32(0.5), counted)
-    strict = _pooled(distance < RULE.thresholds[50], counted), _pooled(distance < RULE.thresholds[10], counted)
-    eleven = _pooled(distance <= RULE.thresholds[11], counted)
     return [
-        Variant("PCKh@0.5", "mean", "distance < threshold", "eval_PCKh", strict[0], at_half),
-        Variant("PCKh@0.5", "mean", "distance < threshold, in float32", "mmpose", single, at_half),
-        Variant("PCKh@0.1", "mean", "threshold 0.11", "HRNet and MSPN, Mean@0.1", eleven, at_tenth),
-        Variant("PCKh@0.1", "mean", "distance < threshold", "mmpose", strict[1], at_tenth),
+        Variant(metric, "mean", convention, source, _pooled(hits, counted), _pooled(ours, counted))
+        for metric, convention, source, hits, ours in rows
     ]
 
 

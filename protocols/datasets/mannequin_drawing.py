@@ -170,7 +170,15 @@ def draw_capsule(canvas: Canvas, capsule: list[float], flatness: float, surface:
     np.copyto(front, depth, where=cover > 0.5)
 
 
-def _texture(surface: Surface, along, nx, ny, length: float, radius: float, axis: tuple[float, float]):
+def _texture(
+    surface: Surface,
+    along: np.ndarray,
+    nx: np.ndarray,
+    ny: np.ndarray,
+    length: float,
+    radius: float,
+    axis: tuple[float, float],
+) -> np.ndarray | float:
     """Brightness of the cloth's pattern, around 1: an array like `along`, or a number."""
     texture = 1.0
     if surface.band <= 1.0:

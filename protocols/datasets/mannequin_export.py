@@ -13,18 +13,15 @@ import h5py
 import numpy as np
 import scipy.io
 
+from protocols.crops import CENTRE_DOWN
 from protocols.datasets.mannequin import SPLITS, Mannequin, annotate, render
 from protocols.datasets.mannequin_scene import FRAME, silhouette
+from protocols.datasets.mpii_files import COLUMNS
 from protocols.errors import DataError
 from protocols.keypoints import COCO
 from protocols.people import ABSENT, VISIBLE
 
 FILE_NAMES = {"train": ("train", "train2017"), "val": ("valid", "val2017")}  # split -> MPII's and COCO's word for it
-MPII_COLUMNS = [
-    "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head",
-    "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
-]  # fmt: skip
-CHEST_ABOVE = 15.0  # MPII's objpos sits on the chest; readers move it down by this many pixels a unit of scale
 
 
 def export(out: Path, count: int, split: str = "val") -> tuple[Path, ...]:
@@ -69,7 +66,7 @@ def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:
     annotated = visibility > ABSENT
     joints = np.where(annotated[..., None], np.stack([person.keypoints for person in people]) + 1, 0.0)  # N x 16 x 2
     scale = np.array([person.scale for person in people])
-    down = np.stack([np.zeros(len(people)), CHEST_ABOVE * scale], axis=1)
+    down = np.stack([np.zeros(len(people)), CENTRE_DOWN["mpii"] * scale], axis=1)  # objpos sits on the chest
     centre = np.rint(np.stack([person.centre for person in people]) + 1 - down)  # whole pixels, as in the release
     boxes = np.stack([person.head_box for person in people]).reshape(-1, 2, 2) + 1  # N x corner x xy
     h5 = {
@@ -84,7 +81,7 @@ def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:
         "imgname": np.array(images, "S13"),
     }
     mat = {
-        "dataset_joints": np.array(MPII_COLUMNS, object)[None],
+        "dataset_joints": np.array(COLUMNS, object)[None],
         "jnt_missing": (~annotated.T).astype(np.uint8),  # 16 x N
         "pos_gt_src": joints.transpose(1, 2, 0),  # 16 x 2 x N
         "headboxes_src": boxes.transpose(1, 2, 0),  # 2 x 2 x N

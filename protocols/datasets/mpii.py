@@ -12,7 +12,7 @@ from protocols.keypoints import MPII
 from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
 
 # In the order of trust: what the first file says holds, the later ones fill its gaps. gt_valid.mat
-# leads because the official numbers include its truncations (spec: 13 joints with a zeroed coordinate).
+# leads because the official numbers include its truncations (13 joints with a zeroed coordinate).
 VALIDATION = (
     ("gt_valid.mat", ground_truth_mat),
     ("valid.h5", newell_h5),

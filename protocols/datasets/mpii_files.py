@@ -18,12 +18,12 @@ from protocols.keypoints import MPII
 LARGEST = 64 * 2**20  # bytes of a JSON annotation; pytorch-pose's has 17 MiB
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
 
-# Names in files -> ours. Newell spells thorax `thrx`.
-_NAMES = (
+# Names of joints in files, in the release's order.
+COLUMNS = (
     "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor",
     "neck", "head", "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
 )  # fmt: skip
-SHORT_NAMES = dict(zip(_NAMES, MPII.joints, strict=True)) | {"thrx": "thorax"}
+SHORT_NAMES = dict(zip(COLUMNS, MPII.joints, strict=True)) | {"thrx": "thorax"}  # -> ours; Newell spells thorax so
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def joint_columns(path: Path, names: list[str]) -> list[int]:
     if sorted(known) != sorted(MPII.joints):
         raise DataError(
             what=f"{path.name} names the joints {', '.join(names)}.",
-            expected=f"each of {', '.join(_NAMES)} once",
+            expected=f"each of {', '.join(COLUMNS)} once",
             cause="another skeleton, or a name that is missing or doubled",
         )
     return [known.index(joint) for joint in MPII.joints]

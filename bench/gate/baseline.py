@@ -60,7 +60,7 @@ def read(path: Path) -> dict[Key, Measured]:
         try:
             row = ABSENT | msgspec.json.decode(line, type=dict[str, Any])
             key = tuple(row[name] for name in CELL)
-            row_name(row), row["value"], row["unit"], row["n"], row["version"], rule_of(row)
+            row_name(row), row["value"], row["unit"], row["n"], row["version"], rule_of(row)  # KeyError without one
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
             raise Problem(
                 f"{path}:{number}: this line is no row of a baseline: {error}.",

@@ -173,13 +173,8 @@ def _changes(then: Measured, now: Measured) -> tuple[dict[tuple, Any], str]:
     rules = PROTOCOLS[then.rows[0]["protocol"]]
     try:
         found = difference(rules, [Scores((), samples=now.samples)], [Scores((), samples=then.samples)])
-    except (
-        DataError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:  # other people, or samples of another version
+    except (DataError, AttributeError, KeyError, TypeError, ValueError) as error:
+        # Other people, or samples of another version of the protocol, which may be of any names and shapes.
         return {}, f"not paired: {str(error).splitlines()[0]}"
     return {(value.metric, value.part): value for value in found}, ""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.gate import baseline
-from bench.gate.compare import MISSING, MOVED, REGRESSED, Comparison, Measured, compare
+from bench.gate.compare import MISSING, MOVED, REGRESSED, Comparison, Measured, compare, worst_first
 
 KEY = ("mpii-pckh", "net", "mannequin", "val", "", 0)
 
@@ -103,6 +103,8 @@ def one_row(protocol: str, value: float, metric: str = "x", part: str = "max", *
         ("init-variance", 1.0005, MOVED),
         ("init-variance", 1.002, REGRESSED),
         ("init-variance", 0.998, REGRESSED),
+        ("receptive-field", 1.0005, MOVED),
+        ("receptive-field", 1.002, REGRESSED),
         ("complexity", 1 + 1e-9, REGRESSED),
     ],
 )
@@ -110,6 +112,45 @@ def test_kinds(protocol, factor, state):
     part = "all" if protocol == "complexity" else "max"
     (found,) = compare(one_row(protocol, 3.0, part=part), one_row(protocol, 3.0 * factor, part=part))
     assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("protocol", "metric", "then", "loss"),  # the largest loss that is none, in the unit of the metric
+    [
+        ("mpii-pckh", "PCKh@0.5", 80.0, -2.0), ("lsp-pck", "PCK@0.2", 80.0, -2.0), ("lsp-pcp", "PCP", 80.0, -2.0),
+        ("lsp-pckh", "PCKh-like@0.5", 80.0, -2.0), ("occluded-limb", "PCKh@0.5", 80.0, -2.0),
+        ("cifar10-error", "error", 5.0, 0.5), ("coco-ap", "AP", 0.7, -0.02),
+    ],
+)  # fmt: skip
+def test_a_certain_loss_is_a_regression_beyond_the_tolerance(protocol, metric, then, loss):
+    """Intervals of no width: only the tolerance decides."""
+    for share, state in ((0.9, MOVED), (1.1, REGRESSED)):
+        now = then + share * loss
+        cells = [one_row(protocol, value, metric, "mean", low=value, high=value) for value in (then, now)]
+        assert [entry.state for entry in compare(*cells)] == [state]
+
+
+def test_a_row_that_counts_a_quarter_may_lose_twice_as_much():
+    """The spread of a share falls with the root of what it counts: 4 points where the tolerance is 2."""
+
+    def cell(wrist: float) -> Measured:
+        values = (("mean", 80.0, 100), ("wrist", wrist, 25))
+        rows = [one_row("mpii-pckh", v, "PCKh@0.5", part, low=v, high=v, n=n).rows[0] for part, v, n in values]
+        return Measured(KEY, rows)
+
+    for lost, state in ((3.9, MOVED), (4.1, REGRESSED)):
+        _, wrist = compare(cell(70.0), cell(70.0 - lost))
+        assert (wrist.row["part"], wrist.state) == ("wrist", state)
+
+
+def test_worst_first_is_by_the_relative_change():
+    """10 of 100 lost, 2 of 10 lost, 5 of 100 won: all of them must be identical; a missing row leads."""
+    numbers = {"a": (100.0, 90.0), "b": (10.0, 8.0), "c": (100.0, 105.0), "d": (1.0, None)}
+    then, now = ([one_row("complexity", pair[i], part, "all").rows[0] for part, pair in numbers.items()
+                  if pair[i] is not None] for i in (0, 1))  # fmt: skip
+    found = compare(Measured(KEY, then), Measured(KEY, now))
+    assert [entry.row["metric"] for entry in worst_first(found)] == ["d", "b", "a", "c"]
+    assert [entry.row["metric"] for entry in worst_first(found, allow_missing=True)] == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize(("now", "state"), [(9.0, REGRESSED), (1.0, MOVED)])

@@ -68,15 +68,17 @@ def test_of_equal_maxima_the_first_counts():
 
 
 def test_quarter_offset_knows_borders_ties_and_empty_maps():
-    maps = torch.zeros(1, 4, 8, 8)
+    maps = torch.zeros(1, 5, 8, 8)
     maps[0, 0, 4, 1] = 1.0  # index 1: no offset, in either direction
     maps[0, 0, 3, 1] = 0.5
     maps[0, 1, 4, 4] = 1.0  # no larger neighbour
     maps[0, 2] = -1.0  # nothing positive
     maps[0, 3, 6, 6], maps[0, 3, 5, 6], maps[0, 3, 6, 7] = 1.0, 0.5, 0.2  # the last inner cell
+    maps[0, 4] = -1.0
+    maps[0, 4, 5, 3] = 0.0  # nor is 0 positive
     points, maxima = quarter_offset(maps)
-    assert points[0].tolist() == [[1, 4], [4, 4], [0, 0], [6.25, 5.75]]
-    assert maxima[0].tolist() == [1, 1, -1, 1]
+    assert points[0].tolist() == [[1, 4], [4, 4], [0, 0], [6.25, 5.75], [0, 0]]
+    assert maxima[0].tolist() == [1, 1, -1, 1, 0]
 
 
 @pytest.mark.parametrize("kernel", [5, 9])
@@ -100,6 +102,16 @@ def test_second_peak_moves_a_quarter_along_the_diagonal():
     assert points[0, 0] == pytest.approx([4 + 0.25 / 2**0.5] * 2)
 
 
+def test_second_peak_beyond_the_border_moves_nothing_off_the_map():
+    """Where the map is negative, the zeros around it are larger, and the step leads out of it: it is taken back."""
+    maps = np.full((1, 2, 9, 12), -50, np.float32)
+    maps[0, 0, 4, 11] = maps[0, 1, 8, 5] = 255  # last column, last row
+    points, scores = second_peak(maps, 5)
+    for joint, place in enumerate(([11, 4], [5, 8])):
+        assert mspn(maps[0, joint], 5) == pytest.approx((*place, 1.5))
+        assert points[0, joint] == pytest.approx(place) and scores[0, joint] == pytest.approx(1.5)
+
+
 def test_flip_average_of_a_perfect_network_changes_nothing():
     """A network that is right on both images: cell i of the mirrored crop shows pixel W - 1 - 4 i."""
     rng = np.random.default_rng(0)
@@ -121,3 +133,13 @@ def test_flip_average_without_shift_and_with_a_background():
         for column in range(4):
             expected = (maps[0, channel, :, column] + mirrored[0, twin, :, 3 - column]) / 2
             assert torch.allclose(averaged[0, channel, :, column], expected)
+
+
+def test_flip_average_with_a_shift():
+    """Column i of the flipped-back maps is added to column i + 1; the first one has no left neighbour and stays."""
+    maps, mirrored = torch.rand(1, 2, 2, 4), torch.rand(1, 2, 2, 4)
+    averaged = flip_average(maps, mirrored, (1, 0), shift=True)
+    for channel, twin in ((0, 1), (1, 0)):
+        for column in range(4):
+            back = mirrored[0, twin, :, 3 - max(column - 1, 0)]
+            assert torch.allclose(averaged[0, channel, :, column], (maps[0, channel, :, column] + back) / 2)

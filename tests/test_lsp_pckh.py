@@ -5,7 +5,7 @@ import pytest
 import scipy.io
 from small_people import near, people, table
 
-from protocols import lsp_pckh
+from protocols import bootstrap, lsp_pckh
 from protocols.datasets import lsp, mpii
 from protocols.keypoints import LSP
 from protocols.people import ABSENT, Predictions
@@ -42,13 +42,23 @@ def test_half_a_head_counts_and_more_does_not():
     assert ours["PCKh-like@0.5", "mean"] == pytest.approx(100 * 27 / 28)
 
 
-def test_a_person_without_a_head_is_left_out_with_a_word():
-    truth = people(3, "lsp")
-    truth.visibility[1, LSP.index("head_top")] = ABSENT
+def test_people_without_a_head_are_left_out_with_a_word():
+    truth = people(4, "lsp")
+    assert lsp_pckh.score(near(truth), truth, resamples=0).warnings == ()
+    truth.visibility[1, LSP.index("head_top")] = truth.visibility[3, LSP.index("upper_neck")] = ABSENT
     scores = lsp_pckh.score(near(truth), truth, resamples=0)
-    assert scores.warnings == ("1 of 3 people are not counted: their neck or head top is not annotated.",)
-    assert np.isnan(scores.samples["distance"][1]).all()
+    assert scores.warnings == ("2 of 4 people are not counted: their neck or head top is not annotated.",)
+    assert np.isnan(scores.samples["distance"][[1, 3]]).all()
     assert not np.isnan(scores.samples["distance"][[0, 2]]).any()
+
+
+def test_the_difference_of_two_files_has_every_value_of_a_file():
+    truth = people(20, "lsp")
+    one, two = (lsp_pckh.score(near(truth, spread), truth, resamples=0) for spread in (6, 10))
+    found = bootstrap.paired_difference([lsp_pckh.tally(one.samples)], [lsp_pckh.tally(two.samples)], resamples=0)
+    expected = {key: table(one)[key] - table(two)[key] for key in table(one)}
+    assert {(value.metric, value.part): value.value for value in found} == pytest.approx(expected)
+    assert {"PCKh-like@0.5", "PCKh-like@0.1", "AUC"} == {value.metric for value in found}
 
 
 def test_head_boxes_are_not_looked_at():

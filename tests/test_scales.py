@@ -44,6 +44,14 @@ def test_the_mean_is_over_all_windows():
     assert maxima.item() == pytest.approx(0.5)
 
 
+def test_a_crop_says_nothing_of_what_it_does_not_reach():
+    """Sure of every cell of its own, it must not win outside: 1 / 2 there, the other window's 0.6 / 2 beyond."""
+    narrow, wide = torch.ones(1, 1, 16, 12), torch.zeros(1, 1, 16, 12)
+    wide[0, 0, 8, 0] = 0.6  # 24 pixels left of the crop at scale 1
+    found, maxima = best_pixels([narrow, wide], (1.0, 2.0), SIZE)
+    assert maxima.item() == pytest.approx(0.5) and found[0, 0, 0] >= 0
+
+
 def test_many_people_are_the_same_as_one_by_one():
     points = torch.rand(19, 3, 2) * 40
     maps = [maps_of(points, scale, 0.0) for scale in (0.9, 1.1)]

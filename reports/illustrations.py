@@ -74,12 +74,18 @@ def title(board: Leaderboard) -> str:
 
 
 def labels(cells: list[dict[str, Any]]) -> list[str]:
-    """Names for the lines of a figure: with seed and budget where a network occurs more than once."""
-    names = Counter(cell["architecture"] for cell in cells)
-    return [
-        cell["architecture"] + (f", seed {cell['seed']}, {cell['budget']}" if names[cell["architecture"]] > 1 else "")
-        for cell in cells
-    ]
+    """Names for the lines of a figure, each another one: where a network occurs more than once, with seed and budget.
+
+    What still has the name of another cell (two recipes, say) has the beginning of its key behind it.
+    """
+    networks = Counter(cell["architecture"] for cell in cells)
+    found: dict[str, None] = {}
+    for cell in cells:
+        name = cell["architecture"]
+        if networks[name] > 1:
+            name += f", seed {cell['seed']}, {cell['budget']}{', fast' if cell.get('fast') else ''}"
+        found[f"{name}, {cell['cell'][:6]}" if name in found else name] = None
+    return list(found)
 
 
 def _lead(board: Leaderboard, name: str) -> dict[str, Path]:

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from bench import cli
+from bench import cli, reporting
+from bench.store import Store
 
 
 @pytest.fixture
@@ -44,3 +45,21 @@ def test_a_site_is_up_to_date_until_something_changes(report, tmp_path):
     code, text = report("--check", "--json")
     assert code == 1 and json.loads(text) == {"different": changed}
     assert (tmp_path / "site" / "runs.html").read_text() == "edited by hand", "nothing was written"
+
+
+def test_a_cell_of_fast_says_so(tmp_path):
+    """Two cells that differ in --fast alone have equal numbers, and looked like one twice."""
+    store = Store(tmp_path)
+    for key, more in (("a" * 20, ()), ("b" * 20, ("fast",))):
+        document = {
+            "cell": key, "identity": ["net", "mpii-pckh", "{}", 0, "mannequin", "val", 0, "newell2016", "full", *more],
+            "architecture": "net", "protocol": "mpii-pckh", "dataset": "mannequin", "split": "val", "seed": 0,
+            "budget": "full", "recipe": "newell2016", "source": "measured", "inputs": {"version": 1}, "label": "net",
+            "limit": 0, "conventions": {}, "settings": {}, "warnings": [],
+            "provenance": {"date": "2026-01-02T03:04:05Z"},
+        }  # fmt: skip
+        with store.publish("cells", key) as folder:
+            (folder / "cell.json").write_text(json.dumps(document))
+            (folder / "measurements.jsonl").write_text("")
+    found = {cell["cell"][0]: cell.get("fast", False) for cell in reporting.snapshot([], store).cells}
+    assert found == {"a": False, "b": True}

@@ -178,6 +178,8 @@ def test_collateral_is_flagged():
     _, occlusion = occlude(people)
     assert (occlusion.other_ankle == (occlusion.side == 0)).all()
     assert not occlusion.other_knee.any()
+    people.visibility[:, MPII.index("right_ankle")] = 0  # the label says nothing of it
+    assert not occlude(people)[1].other_ankle.any()
 
 
 def test_what_the_edge_of_the_disc_touches_is_covered():
@@ -323,6 +325,25 @@ def test_confusion_at_its_edges():
     rate, share = (values[metric, "ankle covered"] for metric in ("left-right confusion", "confusion of errors"))
     assert (rate.value, rate.n) == (pytest.approx(200 / 3), 3)
     assert (share.value, share.n) == (100, 2)
+
+
+def test_only_the_covered_side_of_people_whose_other_side_is_known_is_confused(crowd):
+    """All are mirrored: each covered ankle is an error and a mix-up, and the other ankles count for nothing."""
+    people, _ = crowd
+    people.visibility[:10, MPII.index("right_ankle")] = 0  # these are covered on the left
+    _, occlusion = occlude(people)
+    assert 0 < (occlusion.side[10:] == 0).sum() < 30
+    found = score(Predictions(people.keypoints), Predictions(people.keypoints[:, MPII.mirror]), people, occlusion)
+    values = {(v.metric, v.part): v for v in found.values}
+    for metric in ("left-right confusion", "confusion of errors"):
+        assert (values[metric, "ankle covered"].value, values[metric, "ankle covered"].n) == (100, 30)
+
+
+def test_the_mean_is_over_joints(crowd):
+    """30 of 40 people have no left wrist; the 10 that there are, and nothing else, are missed."""
+    crowd[0].visibility[10:, MPII.index("left_wrist")] = 0
+    _, values = scored(*crowd, occluded=np.where(np.arange(16) == MPII.index("left_wrist"), 0.6, 0.0))
+    assert values["PCKh@0.5", "mean"].value == pytest.approx(100 * (1 - 10 / (14 * 40 - 30)))
 
 
 def test_without_collateral_leaves_people_out():

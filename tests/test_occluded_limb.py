@@ -340,8 +340,7 @@ def test_only_the_covered_side_of_people_whose_other_side_is_known_is_confused(c
 
 
 def test_the_mean_is_over_joints(crowd):
-    """30 of 40 people have no left wrist; the 10 that there are, and nothing else, are missed."""
-    crowd[0].visibility[10:, MPII.index("left_wrist")] = 0
+    crowd[0].visibility[10:, MPII.index("left_wrist")] = 0  # the 10 that are left, and nothing else, are missed
     _, values = scored(*crowd, occluded=np.where(np.arange(16) == MPII.index("left_wrist"), 0.6, 0.0))
     assert values["PCKh@0.5", "mean"].value == pytest.approx(100 * (1 - 10 / (14 * 40 - 30)))
 

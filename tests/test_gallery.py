@@ -72,6 +72,14 @@ def test_without_images_there_is_nothing_to_show(people):
     assert gallery.pictures(replace(people, read_image=missing), Predictions(people.keypoints)) == {}
 
 
+def test_a_defect_is_not_taken_for_a_missing_image(people):
+    def broken(row):
+        raise TypeError(row)
+
+    with pytest.raises(TypeError):
+        gallery.pictures(replace(people, read_image=broken), Predictions(people.keypoints))
+
+
 def test_joints_nobody_placed_are_not_drawn(people):
     image = np.zeros((40, 40, 3), np.uint8)
     joints = np.full((16, 2), np.nan)

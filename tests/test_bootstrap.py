@@ -63,6 +63,20 @@ def test_seeds_widen_the_interval():
     assert (same.low, same.high) == (alone.low, alone.high)
 
 
+def test_as_many_seeds_are_drawn_as_there_are():
+    """Three of six seeds hit everybody, three nobody: of six draws one hits or fewer in 7 / 64, none in 1 / 64."""
+    seeds = [coin(np.full(50, hit)) for hit in (1, 1, 1, 0, 0, 0)]
+    (value,) = bootstrap.values(seeds, resamples=4000)
+    assert (value.value, value.low, value.high) == pytest.approx((50, 100 / 6, 500 / 6))
+
+
+def test_the_seeds_of_two_sides_are_drawn_apart():
+    """Each side is 0 or 100 in a quarter of the draws: the difference is 100 in a sixteenth of them, and -100."""
+    seeds = [coin(np.ones(50)), coin(np.zeros(50))]
+    (difference,) = bootstrap.paired_difference(seeds, seeds, resamples=4000)
+    assert (difference.value, difference.low, difference.high) == (0, -100, 100)
+
+
 def test_difference_is_paired():
     """Ours hits exactly one more person in a hundred than theirs: the spread between people cancels."""
     theirs, ours = np.arange(1000) < 500, np.arange(1000) < 510

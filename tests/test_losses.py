@@ -128,6 +128,17 @@ def test_mspn_as_released():
     assert found == pytest.approx(2 * (coarse / 4 + fine), rel=1e-4)
 
 
+def test_coarse_heads_learn_empty_maps_of_what_is_hidden_fine_heads_its_place():
+    """Both heads are right but for ones in the map of the absent joint, which only the coarse head is told of."""
+    seen = torch.tensor([[VISIBLE, ABSENT, OCCLUDED]], dtype=torch.uint8)
+    targets = Targets(kind="blurred", kernel=1, absent="zero", occluded="zero")
+    coarse, fine = empty(3), empty(3)
+    coarse[0, 1] = fine[0, 1] = 1
+    coarse[0, 0, 2, 1] = fine[0, 0, 2, 1] = fine[0, 2, 7, 7] = 1
+    given = Supervision(heads=2)
+    assert loss_of((coarse, fine), seen, targets=targets, loss=Loss(hardest=2), given=given) == pytest.approx(1 / 3)
+
+
 @pytest.mark.parametrize(
     ("name", "kernels", "heads"),
     [("mspn-2", (15, 11, 9, 7, 11, 9, 7, 5), 4), ("mspn-hourglass-2", (7, 7), 1), ("mspn-1", (11, 9, 7, 5), 4)],

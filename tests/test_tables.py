@@ -30,8 +30,53 @@ def test_bold_only_beyond_the_interval():
     assert [entry.scores[0].best for entry in found.entries] == [True, False]
     [found] = board(clear, pckh(clear[0], 90, 0.6) + pckh(clear[1], 89, 0.6))
     assert not any(entry.scores[0].best for entry in found.entries)
+    [found] = board(clear, pckh(clear[0], 90, 0.5) + pckh(clear[1], 89, 0.5))  # both reach 89.5
+    assert not any(entry.scores[0].best for entry in found.entries)
     parts = [column[:2] for column in found.columns].index(("PCKh@0.5", "head"))
     assert not found.entries[0].scores[parts].best, "a score without interval proves nothing"
+
+
+def test_a_score_without_interval_is_beaten_by_nobody_and_ranks_by_its_value():
+    cells = [cell(name, "mpii-pckh", "mpii", "val") for name in ("a", "b", "c")]
+    sure, bare = pckh(cells[0], 90, 0.5), [row(made, "PCKh@0.5", "mean", 80.0 - i) for i, made in enumerate(cells[1:])]
+    [found] = board(cells, sure + bare)
+    assert [entry.rank for entry in found.entries] == [(1, 1), (2, 2), (3, 3)]
+    assert not any(entry.scores[0].best for entry in found.entries)
+
+
+def test_what_a_page_cannot_hold_is_counted(monkeypatch):
+    cells = [cell(name, "mpii-pckh", "mpii", "val") for name in "abcde"]
+    rows = [line for i, made in enumerate(cells) for line in pckh(made, 50 + i)]
+    monkeypatch.setattr(tables, "LONGEST", 3)
+    monkeypatch.setattr(tables, "LARGEST", 2 * (1 + 1 / 8 + 1))  # two lines of one column and one cell
+    [found] = board(cells, rows)
+    assert [entry.cell["architecture"] for entry in found.entries] == ["e", "d", "c"] and found.left_out == 2
+    matrix = tables.matrix(Snapshot(rows, cells, [], [PCKH]))
+    assert (len(matrix.lines), matrix.left_out) == (2, 3)
+
+
+def test_columns_of_numbers_fit_beside_those_of_other_protocols(monkeypatch):
+    made = cell("a", "mpii-pckh", "mpii", "val")
+    monkeypatch.setattr(tables, "NUMBERS", 9)
+    [found] = board([made], pckh(made, 50))
+    assert [column.name for column in found.beside] == ["parameters", "MACs", "latency"]
+    assert found.main == 9 - 3 and len(found.columns) == 10
+
+
+def test_a_column_is_called_by_what_it_does_not_share_with_the_headline():
+    made = cell("a", "mpii-pckh", "mpii", "val")
+    [found] = board([made], pckh(made, 50))
+    assert found.heading("PCKh@0.5", "ankle") == "ankle" and found.heading("AUC", "mean") == "AUC"
+    assert found.heading("AUC", "ankle") == "AUC, ankle"
+
+
+def test_a_unit_that_varies_is_not_told_for_the_column():
+    cells = [cell(name, "mpii-pckh", "mpii", "val") for name in ("a", "b")]
+    odd = [row(made, "spread", "mean", 1.0, unit=unit) for made, unit in zip(cells, ("%", "points"), strict=True)]
+    [found] = board(cells, pckh(cells[0], 50) + pckh(cells[1], 50) + odd)
+    assert {metric: unit for metric, _, unit in found.columns} == {
+        "PCKh@0.5": "%", "PCKh@0.1": "%", "AUC": "%", "spread": "",
+    }  # fmt: skip
 
 
 def test_datasets_never_share_a_ranking(tmp_path):
@@ -63,12 +108,13 @@ def test_main_columns_are_those_of_the_papers_tables():
     assert named.main == 2 and named.columns[1][:2] == ("AUC", "mean"), "a column that nobody has is left out"
 
 
-def test_a_small_drop_is_the_good_one():
+@pytest.mark.parametrize("metric", ["drop", "left-right confusion", "confusion of errors"])
+def test_a_small_drop_is_the_good_one(metric):
     cells = [cell(name, "mpii-pckh", "mpii", "val") for name in ("a", "b")]
     rows = [line for made, drop in zip(cells, (9.0, 2.0), strict=True) for line in
-            (*pckh(made, 50), row(made, "drop", "mean", drop, drop - 1, drop + 1, unit="points"))]  # fmt: skip
+            (*pckh(made, 50), row(made, metric, "mean", drop, drop - 1, drop + 1, unit="points"))]  # fmt: skip
     [found] = board(cells, rows)
-    place = [column[0] for column in found.columns].index("drop")
+    place = [column[0] for column in found.columns].index(metric)
     assert {entry.cell["architecture"]: entry.scores[place].best for entry in found.entries} == {"a": False, "b": True}
 
 

@@ -194,23 +194,25 @@ def counted(known: Known, network: str, protocol: str, metric: str, part: str = 
     return row or missing(known, [network], Test(protocol, "", "", metric))
 
 
-def reproduces(known: Known, value: Value, network: str = "") -> Finding:
-    """Our count of a network is the one that was printed, to the last printed digit."""
+def reproduces(known: Known, value: Value, network: str = "") -> list[Finding]:
+    """Our count of a network is the one that was printed, to the last printed digit; and what its rule counts."""
     row = counted(known, network or value.architecture, value.protocol, value.metric, value.part)
     if isinstance(row, Finding):
-        return row
+        return [row]
     ours, name = row["value"] / value.scale, row["architecture"]
     right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
     numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
-    words = f"{name} counts {numbers} {rule(known, row['unit']) if value.scale == 1 else value.unit}."
-    return finding(right, words, table(value), cell(row))
+    words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
+    meaning = rule(known, row["unit"])
+    note = [Finding("note", f"{meaning}.")] if meaning != row["unit"] else []
+    return [finding(right, words, table(value), cell(row)), *note]
 
 
 def rule(known: Known, unit: str) -> str:
-    """A unit with what its counting rule counts: "G (flops)" becomes "G (flops: 2 x MACs)"."""
-    giga, _, name = unit.rstrip(")").partition(" (")
+    """What the counting rule in a unit counts: "G (flops)" becomes "flops: 2 x MACs"; the unit if that is not known."""
+    name = unit.rstrip(")").partition(" (")[2]
     meaning = known.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
-    return f"{giga} ({name}: {meaning})" if meaning else unit
+    return f"{name}: {meaning}" if meaning else unit
 
 
 def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:

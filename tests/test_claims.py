@@ -22,7 +22,8 @@ CLAIM = {claim.id: claim for claim in CLAIMS}
 
 def check(claim, rows=(), cells=(), **snapshot):
     """The verdict of a claim where these rows were measured."""
-    known = Known(PAPERS, Snapshot(list(rows), list(cells), snapshot.pop("architectures", []), [], **snapshot))
+    catalogue, protocols = snapshot.pop("architectures", []), snapshot.pop("protocols", [])
+    known = Known(PAPERS, Snapshot(list(rows), list(cells), catalogue, protocols, **snapshot))
     return CLAIM[claim].check(known)
 
 
@@ -344,6 +345,9 @@ def test_printed_costs_are_counted_again():
     giga = {1: 3.938, 2: 6.164, 4: 10.615, 8: 19.518}  # the spec sheet's counts
     rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G") for n, value in giga.items()]
     assert check("M27", **plant(*rows)).verdict == "supported"
+    rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G (opc)") for n, value in giga.items()]
+    told = check("M27", **plant(*rows), protocols=[{"name": "complexity", "variants": {"opc": "ops of a counter"}}])
+    assert told.verdict == "supported" and told.sentence.count("opc: ops of a counter.") == 1
     rows[0] = counted("mspn-hourglass-1", "giga_published", 4.35, unit="G")
     assert check("M27", **plant(*rows)).verdict == "partly"
 

@@ -102,7 +102,7 @@ def x06(known: Known) -> Verdict:
     if lacking := [name for name, row in zip(("mspn-2", "prm-baseline-8"), rows, strict=True) if row is None]:
         return conclude(missing(known, lacking, Test("complexity", "", "", "giga_published")))
     units = [rule(known, row["unit"]) for row in rows]
-    words = f"The rule that comes closest is {units[0]} for Li 2019, {units[1]} for Yang 2017."
+    words = f"The rule that comes closest for Li 2019 is {units[0]}; for Yang 2017, {units[1]}."
     return conclude(finding(units[0] == units[1], words, *map(cell, rows)))
 
 

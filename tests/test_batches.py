@@ -114,7 +114,7 @@ def test_colour_changes_channels_apart_and_stays_in_range():
     middle = images[:, :, 24:40, 16:32]
     gain = middle[..., 0, 0] / (200 / 255)
     assert torch.allclose(middle, middle[..., :1, :1].expand_as(middle), atol=1e-5)
-    assert gain.min() >= 0.6 - 1e-5 and middle.max() <= 1
+    assert 0.6 - 1e-5 <= gain.min() < 0.7 and middle.max() <= 1  # of 48 gains the least is above 0.7 once in 600 times
     assert len(gain.unique()) > JOINTS
 
 
@@ -201,6 +201,40 @@ def test_half_bodies_need_enough_joints():
     assert torch.allclose(batch(crops, rules)[1], halves(half_body_upper=0.0), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("up", "down", "wanted", "taken"),
+    [
+        (4, 7, 1.0, "upper"), (3, 7, 1.0, "lower"), (9, 4, 0.0, "lower"), (9, 3, 0.0, "upper"),
+        (3, 3, 1.0, "upper"), (3, 3, 0.0, "upper"), (2, 3, 1.0, "none"), (2, 4, 1.0, "lower"),
+    ],
+)  # fmt: skip
+def test_which_half_is_taken_where_few_joints_are_annotated(up, down, wanted, taken):
+    """More than three of the wanted half, else more than three of the lower one, else at least three of the upper."""
+    crops = dotted()
+    crops.visibility[:, UPPER[up:] + LOWER[down:]] = False
+    rules = Augmentation(half_body=1.0, half_body_box=(0.0, 0.0), half_body_joints=4, half_body_upper=wanted)
+    found, plain = batch(crops, rules)[1], batch(crops, Augmentation())[1]
+    members = {"upper": UPPER[:up], "lower": LOWER[:down], "none": []}[taken]
+    if not members:
+        assert torch.equal(found, plain)
+    else:
+        middle = (found[:, members].amin(1) + found[:, members].amax(1)) / 2
+        assert torch.allclose(middle, torch.tensor([24.0, 32.0]).expand(JOINTS, 2), atol=1e-3)
+
+
+def test_joints_in_one_place_fill_a_window_of_one_pixel():
+    crops = dotted()
+    crops.keypoints[:, UPPER] = torch.tensor([30.0, 40.0])
+    rules = Augmentation(half_body=1.0, half_body_box=(0.0, 0.0), half_body_upper=1.0)
+    points = batch(crops, rules)[1]
+    assert torch.allclose(points[:, UPPER], torch.tensor([24.0, 32.0]), atol=1e-3)
+    before, after = (
+        crops.keypoints[0, LOWER[0]] - crops.keypoints[0, UPPER[0]],
+        points[0, LOWER[0]] - points[0, UPPER[0]],
+    )
+    assert after.tolist() == pytest.approx((SIZE[0] * before).tolist(), rel=1e-3)
+
+
 def test_half_bodies_happen_as_often_as_asked():
     whole = batch(dotted(), Augmentation())[1]
     changed = [(batch(dotted(), Augmentation(half_body=0.3), seed)[1] != whole).any(-1).any(-1) for seed in range(40)]
@@ -217,6 +251,9 @@ def test_windows_around_boxes():
     grown = batch(crops, Augmentation(box=(0.6, 0.8)))[1]
     spread = (points.amax(1) - points.amin(1))[:, 1] / (grown.amax(1) - grown.amin(1))[:, 1] * 1.25
     assert spread.min() >= 1 - 1e-4 and 1.3 < spread.max() <= 1.8
+    wider = batch(crops, Augmentation(box=(1.0, 1e-9)))[1]  # 30 to 60 wide: 40 to 80 high
+    spread = (points.amax(1) - points.amin(1))[:, 1] / (wider.amax(1) - wider.amin(1))[:, 1] * 1.25
+    assert spread.min() >= 1 - 1e-4 and 1.5 < spread.max() <= 2
 
 
 def test_parts_of_a_batch_are_what_they_are_in_the_whole():

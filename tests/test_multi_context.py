@@ -82,6 +82,14 @@ def test_hru_sees_ten_by_ten_pixels(every_pixel, row, column):
     assert window(HourglassResidual(2).residual, 2, row, column) == (row - 1, row + 1, column - 1, column + 1)
 
 
+def test_hru_adds_three_branches():
+    """Identity, bottleneck and context, each once (figure 5)."""
+    unit = HourglassResidual(4).eval()
+    x = torch.randn(1, 4, 8, 8)
+    bottleneck = unit.residual.expand(unit.residual.convolve(unit.residual.reduce(unit.residual.preactivation(x))))
+    torch.testing.assert_close(unit(x), x + bottleneck + unit.context(x))
+
+
 def test_side_branches_see_20_12_3_and_3_pixels(every_pixel):
     sides = multi_context(stacks=1, layout="released", width=1 / 32).stacks[0].hourglass.side
     seen = [window(side, 8, 16, 16, side=48) for side in sides]
@@ -106,6 +114,58 @@ def test_random_field_by_its_equation():
 def test_softmax_sums_to_one():
     weights = Attention(3, "softmax")(torch.randn(2, 3, 8, 12))
     torch.testing.assert_close(weights.sum((1, 2, 3)), torch.ones(2))
+
+
+def mapped(attention: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """A map of a random field that differs from 1 / 2 and from pixel to pixel, whatever was drawn."""
+    with torch.no_grad():
+        attention.unary.weight.mul_(10)
+    return attention(x)
+
+
+@pytest.fixture
+def two_stacks():
+    """Two narrow stacks, refined map in the first and parts in the second, and the input of one."""
+    torch.manual_seed(0)
+    network = multi_context(stacks=2, width=1 / 32, joints=3, part_stacks=1).eval()
+    return network.stacks, torch.randn(1, 8, 64, 64)
+
+
+def test_one_stack_by_its_equations(two_stacks):
+    """Section 3: h1 = f x sum of the maps of four resolutions, h2 = h1 x a map from h1; the next stack reads f too.
+
+    What goes back are the heatmaps and the first of the two linear layers, which no map has weighed (released code).
+    """
+    (stack, _), x = two_stacks
+    _, merges = stack.hourglass(x)
+    assert [merge.shape[-1] for merge in merges] == [64, 32, 16, 8] and len(stack.resolutions) == 4
+    total = torch.zeros(1, 1, 64, 64)
+    for attention, merge, times in zip(stack.resolutions, merges, (1, 2, 4, 8), strict=True):
+        total = total + mapped(attention, merge).repeat_interleave(times, -1).repeat_interleave(times, -2)
+    first = stack.first(merges[0])
+    h1 = stack.second(first) * total
+    (refining,) = stack.holistic
+    heatmaps = stack.score(h1 * mapped(refining, h1))
+    found, following = stack(x)
+    torch.testing.assert_close(found, heatmaps)
+    torch.testing.assert_close(following, x + stack.features_back(first) + stack.heatmaps_back(heatmaps))
+
+
+def test_parts_replace_the_refined_map(two_stacks):
+    """Equations 11 to 13: each joint has a map from h1 and a 1x1 convolution of what it leaves."""
+    (_, stack), x = two_stacks
+    assert isinstance(stack.score, PartAttention) and not len(stack.holistic)
+    h1 = torch.randn(1, 8, 16, 16)
+    parts = zip(stack.score.attentions, stack.score.scores, strict=True)
+    maps = [score(h1 * mapped(attention, h1)) for attention, score in parts]
+    torch.testing.assert_close(stack.score(h1), torch.cat(maps, 1))
+    assert stack(x)[1] is None
+
+
+def test_which_stacks_have_parts():
+    with torch.device("meta"):
+        stacks = multi_context(width=1 / 32).stacks
+    assert [isinstance(stack.score, PartAttention) for stack in stacks] == [False] * 4 + [True] * 4
 
 
 def test_part_maps_are_independent():

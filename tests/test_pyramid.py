@@ -112,6 +112,23 @@ def test_windows_are_drawn_in_training_only():
     assert torch.equal(module([x])[0], module([x])[0])
 
 
+def test_corners_and_middles_of_a_level_stay_where_they_are():
+    """7 rows pooled to 3 and brought back with aligned corners: rows 0, 3 and 6 are the convolved rows themselves."""
+    module = Levels(2, 4).double().eval()
+    x = torch.randn(1, 2, 7, 7, dtype=torch.float64)
+    small = module.convolutions[3](fractional_max_pool(x, 0.5, random=False))
+    torch.testing.assert_close(module([x])[3][..., ::3, ::3], small)
+
+
+def test_every_level_of_variant_a_reads_its_own_reduction():
+    module = Levels(2, 4).eval()
+    reduced = [torch.randn(1, 2, 8, 8) for _ in range(4)]
+    before = module(reduced)
+    reduced[2] = torch.randn(1, 2, 8, 8)
+    changed = [not torch.equal(*pair) for pair in zip(before, module(reduced), strict=True)]
+    assert changed == [False, False, True, False]
+
+
 def seen(module, level, side=64, draws=64):
     """Rows that each interior output row of a level depends on, over many inputs: max-pooling shows one at a time."""
     x = torch.randn(draws, 1, side, side, dtype=torch.float64, requires_grad=True)

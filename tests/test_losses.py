@@ -84,6 +84,18 @@ def test_the_background_is_one_minus_the_joints():
     assert loss_of((empty(4),)) == pytest.approx((3 + 61) / (4 * 64))
 
 
+def test_the_background_has_the_peak_of_the_joints():
+    assert loss_of((empty(4),), targets=Targets(kind="blurred", kernel=1, peak=2.0)) == pytest.approx(4 * 64 / (4 * 64))
+
+
+def test_cell_0_lies_where_the_recipe_says():
+    """With cell 0 at pixel 3.5, cell (1, 2) is at pixel (7.5, 11.5)."""
+    points = torch.tensor([[[7.5, 11.5], [3.5, 3.5], [31.5, 31.5]]])
+    right = empty(3)
+    right[0, 0, 2, 1] = right[0, 1, 0, 0] = right[0, 2, 7, 7] = 1
+    assert loss_of((right,), points=points, targets=Targets(kind="blurred", kernel=1, centre=3.5)) == 0
+
+
 def test_outputs_with_some_joints():
     given = Supervision(joints=((2,), (0, -1)))
     right = [empty(1), empty(2)]

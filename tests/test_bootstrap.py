@@ -112,6 +112,10 @@ def test_difference_of_sticks():
 def test_other_people_are_not_compared():
     with pytest.raises(DataError, match="not scored on the same people"):
         bootstrap.paired_difference([coin(np.ones(5))], [coin(np.ones(6))])
+    share = (Statistic("share", "all", "hit", (0,), True),)
+    one, other = (np.array([[first], [not first]]) for first in (True, False))  # as many, but not the same
+    with pytest.raises(DataError, match="not scored on the same people"):
+        bootstrap.paired_difference(*([Tally({"hit": counted * 1}, counted, share)] for counted in (one, other)))
 
 
 def test_one_person_has_no_interval():

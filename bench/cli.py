@@ -140,7 +140,7 @@ def run(
         done, failed = [task for task in tasks if task.state == FRESH], []
     else:  # the imports take seconds: not for nothing
         from bench.executors import execute
-        from bench.steps import Bench
+        from bench.workbench import Bench
 
         device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
         here = Bench(Store(store), data, device, debug, processes, tensorboard)
@@ -168,8 +168,9 @@ def train(
 
     On several GPUs: torchrun --standalone --nproc-per-node N -m bench train ...
     """
-    from bench.steps import Bench, train_only
+    from bench.steps import train_only
     from bench.store import Store
+    from bench.workbench import Bench
 
     here = Bench(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
     document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)

@@ -20,7 +20,7 @@ from bench.errors import Problem
 from bench.plan import BLOCKED, FRESH, Task
 from bench.processes import deaf_children, end_with_parent
 from bench.run import run
-from bench.steps import Bench
+from bench.workbench import Bench
 
 
 def execute(

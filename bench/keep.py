@@ -124,10 +124,8 @@ def _short(value: Any) -> Any:
 
 def _tally(store: "Store", line: Line) -> "Tally":
     """What a cell credits every person with."""
-    import numpy as np
-
     from bench.store import CELLS
     from protocols import PROTOCOLS
 
-    with np.load(store.folder(CELLS, line["cell"]) / "samples.npz", allow_pickle=False) as arrays:
-        return importlib.import_module(PROTOCOLS[line["protocol"]].module).tally(dict(arrays))
+    samples = store.read_arrays(CELLS, line["cell"], "samples.npz")
+    return importlib.import_module(PROTOCOLS[line["protocol"]].module).tally(samples)

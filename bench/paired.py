@@ -7,8 +7,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from bench.errors import NOTHING, Problem
 from bench.store import CELLS, Store
 from protocols import PROTOCOLS, Protocol, Value
@@ -100,8 +98,5 @@ def _told(document: dict[str, Any]) -> str:
 
 
 def _samples(store: Store, key: str) -> Scores | None:
-    path = store.folder(CELLS, key) / "samples.npz"
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return Scores(values=(), samples=dict(arrays))
+    samples = store.read_arrays(CELLS, key, "samples.npz")
+    return Scores(values=(), samples=samples) if samples else None

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from bench.errors import CELL_FAILED, Problem
-from bench.store import write_whole
+from bench.progress import Step
+from bench.store import archive, write_whole
 from bench.training.batches import normalised
 from bench.training.recipe import Recipe
 from protocols.crops import crop, to_image, windows
@@ -36,7 +37,7 @@ def predict(
     size: tuple[int, int],
     work: Path,
     device: str,
-    progress: Callable[[int, int, str], None],
+    update: Step,
     fast: bool = False,
 ) -> Predictions:
     """Keypoints of all people, in the frame of their annotation (float64, pixels), and the heatmap maxima.
@@ -52,10 +53,11 @@ def predict(
         if not path.exists():
             # TF32 would change scores with the device; benchmark: every batch has the same size.
             with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-                _write_shard(path, *_predict_rows(forward, people, rows, recipe, size, device))
+                keypoints, scores = _predict_rows(forward, people, rows, recipe, size, device)
+            write_whole(path, archive(keypoints=keypoints, scores=scores))
         with np.load(path, allow_pickle=False) as shard:
             shards.append((shard["keypoints"], shard["scores"]))
-        progress(rows.stop, len(people), "")
+        update(rows.stop, len(people), "")
     keypoints, scores = (np.concatenate(parts) for parts in zip(*shards, strict=True))
     return Predictions(keypoints, scores)
 
@@ -161,16 +163,3 @@ def _batches(
             if start + BATCH < rows.stop:
                 pending.append(ahead.submit(load, start + BATCH))
             yield pending.pop(0).result()
-
-
-def _write_shard(path: Path, keypoints: np.ndarray, scores: np.ndarray) -> None:
-    write_whole(path, archive(keypoints=keypoints, scores=scores))
-
-
-def archive(**arrays: np.ndarray) -> bytes:
-    """Arrays as the bytes of an .npz file."""
-    from io import BytesIO
-
-    buffer = BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()

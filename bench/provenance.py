@@ -33,6 +33,11 @@ def command() -> str:
     return shlex.join(["bench", *sys.argv[1:]])
 
 
+def work_for(command: str) -> None:
+    """Say from now on that this process works for another one, which was started by `command`."""
+    sys.argv[1:] = shlex.split(command)[1:]
+
+
 @cache
 def commit() -> str:
     """The commit of the repository, with "+" if files differ from it; empty outside one.

@@ -7,8 +7,7 @@ from typing import Any
 from bench import progress, provenance, score
 from bench.cell import CLEAN, COVERED, Cell, weights_in
 from bench.plan import Task
-from bench.predict import archive
-from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive, content_key
 from bench.training import recipe as recipes
 from protocols.scores import Scores
 
@@ -25,9 +24,8 @@ def publish_cell(
     source: str = "measured",
 ) -> None:
     """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
-    cell = task.cell
-    name = cell.row.name if source == "measured" else cell.architecture
-    rows = score.rows(scores.values, cell.rules, name, cell.dataset, cell.split, cell.seed, task.key, source)
+    cell, measured = task.cell, source == "measured"
+    rows = score.rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
         lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
@@ -39,11 +37,11 @@ def publish_cell(
             (folder / "samples.npz").write_bytes(archive(**scores.samples))
         for file, content in (files or {}).items():
             (folder / file).write_bytes(content)
-        if CLEAN in task.inputs and source == "measured":
+        if measured and CLEAN in task.inputs:
             predicted = store.folder(PREDICTIONS, content_key(task.inputs.get(COVERED, task.inputs[CLEAN])))
             if (predicted / ATTENTION).is_file():
                 shutil.copyfile(predicted / ATTENTION, folder / ATTENTION)
-        if source == "measured" and cell.dataset and not cell.weights:
+        if measured and cell.dataset and not cell.weights:
             trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
             notes = store.read(WEIGHTS, trained.name, "training.json")["notes"]

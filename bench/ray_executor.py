@@ -19,8 +19,8 @@ from bench.errors import CELL_FAILED, EXPECTED, Problem, explain
 from bench.plan import BLOCKED, FRESH, Task
 from bench.ray_node import Order, Step, finish_order, outside_files, pack, shared_steps, unpack
 from bench.run import note_failure, run
-from bench.steps import Bench
 from bench.store import CELLS
+from bench.workbench import Bench
 
 PACKAGES = ("architectures", "bench", "protocols", "reports")
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,17 +5,17 @@ interrupted work is found again by the next order for the same cell from the sam
 """
 
 import os
-import shlex
-import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import provenance
 from bench.cell import CLEAN, COVERED, Cell, differences, weights_in
 from bench.errors import DATA, Problem
 from bench.plan import BLOCKED, Task, plan
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.workbench import Bench
 
 Step = tuple[str, str]  # kind and key of a finished folder
 Folders = dict[Step, dict[str, bytes]]  # with the content of their files
@@ -42,11 +42,10 @@ def finish_order(order: Order) -> tuple[str, Folders]:
     Raises Problem when this node has other data or code than home, or lacks data.
     """
     from bench.run import run
-    from bench.steps import Bench
 
     scratch = _scratch(order.code)
     store = Store(scratch / "runs")
-    sys.argv[1:] = shlex.split(order.command)[1:]  # for the provenance
+    provenance.work_for(order.command)
     with tempfile.TemporaryDirectory(dir=scratch) as folder, ExitStack() as uses:
         for name, content in order.files.items():
             path = Path(folder, name)

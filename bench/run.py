@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from bench import progress, provenance
 from bench.errors import CELL_FAILED, EXPECTED, exit_code, explain
 from bench.plan import BLOCKED, FRESH, Task
-from bench.steps import Bench, finish
+from bench.steps import finish
 from bench.store import CELLS
+from bench.workbench import Bench
 
 
 def run(tasks: Iterable[Task], bench: Bench, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from architectures import initialization
 from bench.cell import Cell
-from protocols import PROTOCOLS, Protocol, Value
+from protocols import PROTOCOLS, Value
 from protocols.folding import folded
 from protocols.people import People, Predictions
 from protocols.scores import Scores
@@ -59,17 +59,18 @@ def _variances(module: ModuleType, network: nn.Module, size: tuple[int, int], **
             yield replace(value, metric=f"{value.metric} {name}")
 
 
-def rows(
-    values: Iterable[Value], rules: Protocol, name: str, dataset: str, split: str, seed: int, key: str, source: str
-) -> list[dict[str, Any]]:
-    """Measurement rows, with the columns of design.md section 4."""
+def rows(values: Iterable[Value], cell: Cell, name: str, key: str, source: str) -> list[dict[str, Any]]:
+    """Measurement rows, one a value: what bench prints with --json and the store keeps.
+
+    `name`: of what was scored, a network's or a file's; `source`: "measured" or "predictions".
+    """
     return [
         {
             "architecture": name,
-            "protocol": rules.name,
-            "protocol_version": rules.version,
-            "dataset": dataset,
-            "split": split,
+            "protocol": cell.protocol,
+            "protocol_version": cell.rules.version,
+            "dataset": cell.dataset,
+            "split": cell.split,
             "metric": value.metric,
             "part": value.part,
             "value": None if math.isnan(value.value) else value.value,  # not defined; JSON has no NaN
@@ -77,7 +78,7 @@ def rows(
             "low": value.low,
             "high": value.high,
             "n": value.n,
-            "seed": seed,
+            "seed": cell.seed,
             "cell": key,
             "source": source,
         }

@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import uuid
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -20,10 +18,10 @@ from bench.cell import CLEAN, COVERED, Cell, box_options, weights_in, weights_in
 from bench.errors import DATA, Problem
 from bench.gallery import pictures
 from bench.plan import Task
-from bench.predict import archive, predict
+from bench.predict import predict
 from bench.progress import timed
 from bench.publish import ATTENTION, publish_cell
-from bench.store import PREDICTIONS, WEIGHTS, Store, content_key
+from bench.store import PREDICTIONS, WEIGHTS, archive, content_key
 from bench.together import TOGETHER, train_together
 from bench.training import distributed
 from bench.training import recipe as recipes
@@ -33,25 +31,13 @@ from bench.training.learn import learn
 from bench.training.pictures import classify
 from bench.training.sources import fingerprint_of, parts_of
 from bench.training.train import history_csv
+from bench.workbench import Bench
 from protocols import cifar10_error, effective_field, occluded_limb, receptive_field
 from protocols.datasets import DATASETS, cifar10, open_people
 from protocols.datasets.cifar10 import Pictures
 from protocols.occlusion import occlude
 from protocols.people import People, Predictions
 from protocols.scores import Scores
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where a run takes place."""
-
-    store: Store
-    data: Path
-    device: str
-    debug: bool = False  # let unexpected errors through, with their traceback
-    processes: int = 1  # that train a network together, one an accelerator
-    tensorboard: Path | None = None  # where the curves of trainings go, beside the store's own
-    run: str = field(default_factory=lambda: uuid.uuid4().hex)  # the same in all processes of one run
 
 
 def finish(task: Task, bench: Bench) -> None:
@@ -149,10 +135,10 @@ def train_cell(cell: Cell, bench: Bench) -> str:
     distributed.wait()
     if distributed.rank() == 0:
         _network(cell, inputs, bench, {})
-    elif not finished:  # help the first process, which publishes
+    elif not finished:  # help the first process, which publishes and draws curves
         torch.manual_seed(cell.seed)
         network = architectures.create(cell.row)
-        learn(cell, network, bench.store, bench.data, bench.device, bench.store.work(WEIGHTS, key), {})
+        learn(cell, network, replace(bench, tensorboard=None), bench.store.work(WEIGHTS, key), {})
     distributed.stop()
     return key
 
@@ -182,7 +168,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, bench: Bench,
     """Train and publish the weights."""
     store, key = bench.store, content_key(inputs)
     work = store.work(WEIGHTS, key)
-    state = learn(cell, network, store, bench.data, bench.device, work, seconds, bench.tensorboard)
+    state = learn(cell, network, bench, work, seconds)
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
         if (work / BEST).exists():
@@ -197,12 +183,12 @@ def _predictions(
 ) -> Predictions:
     """Predictions from the store, or made now."""
     key = content_key(inputs)
-    folder = bench.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, bench, seconds))
+    bench.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, bench, seconds))
     earlier = bench.store.read(PREDICTIONS, key, "prediction.json")["seconds"]
     for name, value in earlier.items():
         seconds.setdefault(name, value)
-    with np.load(folder / "predictions.npz", allow_pickle=False) as file:
-        return Predictions(file["keypoints"], file["scores"], source=cell.row.name)
+    arrays = bench.store.read_arrays(PREDICTIONS, key, "predictions.npz")
+    return Predictions(arrays["keypoints"], arrays["scores"], source=cell.row.name)
 
 
 def _predict(

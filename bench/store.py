@@ -21,10 +21,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
 _DECODER = msgspec.json.Decoder()
@@ -56,6 +58,13 @@ def write_whole(path: Path, content: bytes | str, temporary: Path | None = None)
         temporary.unlink(missing_ok=True)
 
 
+def archive(**arrays: np.ndarray) -> bytes:
+    """Arrays as the bytes of an .npz file."""
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of finished steps."""
@@ -80,6 +89,14 @@ class Store:
     def read_lines(self, kind: str, key: str, name: str) -> list[Any]:
         """A file of a finished step with one JSON document a line."""
         return _DECODER.decode_lines((self.folder(kind, key) / name).read_bytes())
+
+    def read_arrays(self, kind: str, key: str, name: str) -> dict[str, np.ndarray]:
+        """The arrays of an .npz file of a finished step; none where it keeps no such file."""
+        path = self.folder(kind, key) / name
+        if not path.is_file():
+            return {}
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def work(self, kind: str, key: str) -> Path:
         """The folder in which a step keeps its finished part; what an earlier try left is still there."""

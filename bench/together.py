@@ -1,11 +1,9 @@
 """A training that several processes share inside a run: torchrun gets the cell, and its processes train it together."""
 
-import shlex
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,15 +12,13 @@ from bench.cell import Cell
 from bench.errors import CELL_FAILED, EXPECTED, Problem, exit_code, explain
 from bench.processes import started
 from bench.store import Store
-
-if TYPE_CHECKING:
-    from bench.steps import Bench
+from bench.workbench import Bench
 
 TOGETHER = "together"  # kind of the lock under which one process starts the others
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1")  # any free port of this machine
 
 
-def train_together(cell: Cell, bench: "Bench") -> None:
+def train_together(cell: Cell, bench: Bench) -> None:
     """Train the network of a cell with `bench.processes` processes, one an accelerator; the store has it then.
 
     Raises Problem where they end otherwise; why, they have said on stderr.
@@ -44,10 +40,10 @@ def train_together(cell: Cell, bench: "Bench") -> None:
 
 def main() -> int:
     """One of the processes."""
-    from bench.steps import Bench, train_cell
+    from bench.steps import train_cell
 
     order, store, data, device, command = sys.argv[1:]
-    sys.argv[1:] = shlex.split(command)[1:]  # for the provenance
+    provenance.work_for(command)
     try:
         cell = Cell(**msgspec.json.decode(Path(order).read_bytes()))
         train_cell(cell, Bench(Store(Path(store)), Path(data), device))

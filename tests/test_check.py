@@ -18,8 +18,8 @@ from bench.gate.check import FAILED, FINISHED, Outcome, Result, accept, check
 from bench.gate.compare import NEW, REGRESSED, SAME, Measured, compare
 from bench.gate.junit import junit
 from bench.plan import BLOCKED
-from bench.steps import Bench
 from bench.store import Store
+from bench.workbench import Bench
 
 NETWORK = """
 from torch import nn

@@ -8,9 +8,9 @@ import small_bench
 
 from bench.errors import USAGE, Problem
 from bench.executors import execute
-from bench.steps import Bench
 from bench.store import Store
 from bench.training import curves as drawing
+from bench.workbench import Bench
 
 
 def test_an_absent_package_is_said_before_the_training(tmp_path, monkeypatch):

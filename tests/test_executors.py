@@ -10,8 +10,8 @@ from bench.errors import Problem
 from bench.executors import devices, execute, local
 from bench.matrix import load
 from bench.plan import FRESH, plan
-from bench.steps import Bench
 from bench.store import CELLS, Store
+from bench.workbench import Bench
 
 NETWORK = """
 import os

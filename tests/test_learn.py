@@ -11,9 +11,9 @@ from bench.cell import Cell, cell_inputs
 from bench.plan import plan
 from bench.publish import describe
 from bench.run import run
-from bench.steps import Bench
 from bench.store import CELLS, WEIGHTS, Store, content_key
 from bench.training import validation
+from bench.workbench import Bench
 from protocols.errors import DataError
 
 NOWHERE = Path("nowhere")

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from bench.paired import paired
-from bench.predict import archive
-from bench.store import CELLS, Store
+from bench.store import CELLS, Store, archive
 
 
 def keep(store, key, distances):

@@ -12,12 +12,12 @@ from torch import nn
 from bench.matrix import places
 from bench.plan import plan
 from bench.run import run
-from bench.steps import Bench
 from bench.store import CELLS, Store
 from bench.training import recipe
 from bench.training.examples import Training
 from bench.training.pictures import classify, of_pictures, shifted
 from bench.training.recipe import Augmentation, Plan, Recipe, Targets, Testing
+from bench.workbench import Bench
 from protocols.datasets.cifar10 import Pictures, load
 
 RECIPE = """

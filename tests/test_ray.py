@@ -19,8 +19,8 @@ from bench.errors import Problem
 from bench.matrix import load
 from bench.plan import FRESH, Task, plan
 from bench.ray_node import Order, finish_order, outside_files, pack, shared_steps
-from bench.steps import Bench
 from bench.store import CELLS, PREDICTIONS, WEIGHTS, Store
+from bench.workbench import Bench
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster

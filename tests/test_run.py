@@ -16,9 +16,9 @@ from bench import predict, run, steps
 from bench.cell import Cell
 from bench.errors import EXPECTED
 from bench.plan import FRESH, plan
-from bench.steps import Bench
 from bench.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
 from bench.training import prepare, train
+from bench.workbench import Bench
 
 NOWHERE = Path("nowhere")
 KINDS = (PREPARED, WEIGHTS, PREDICTIONS, CELLS)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench import matrix, progress
 from bench.cell import Cell
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
@@ -21,8 +19,8 @@ from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison,
 from bench.listing import place
 from bench.plan import BLOCKED, Task, plan
 from bench.reporting import measurements
-from bench.steps import Bench
 from bench.store import CELLS, Store
+from bench.workbench import Bench
 
 FINISHED, FAILED = "finished", "failed"  # beside BLOCKED, and GONE for a cell that only the baseline has
 GONE = "gone"
@@ -184,11 +182,7 @@ def _score_fixed(fixed: matrix.Fixed, protocol: str, here: Bench) -> Result:
 
 
 def _measured(key: Key, store: Store, content: str) -> Measured:
-    path = store.folder(CELLS, content) / "samples.npz"
-    samples: dict[str, Any] = {}
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            samples = {name: file[name] for name in file.files}
+    samples = store.read_arrays(CELLS, content, "samples.npz")
     return baseline.measured(key, measurements(store, content), samples)
 
 

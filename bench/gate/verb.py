@@ -15,8 +15,8 @@ from bench.gate.check import Outcome, accept, as_document, check
 from bench.gate.junit import junit
 from bench.plan import Task
 from bench.reporting import write_site
-from bench.steps import Bench
 from bench.store import Store
+from bench.workbench import Bench
 
 SHOWN = 20  # failing rows on the terminal
 

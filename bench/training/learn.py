@@ -10,7 +10,6 @@ from torch import nn
 from bench import progress
 from bench.cell import Cell
 from bench.progress import timed
-from bench.store import Store
 from bench.training import distributed
 from bench.training import recipe as recipes
 from bench.training.checkpoint import State
@@ -21,6 +20,7 @@ from bench.training.prepare import Crops, prepare
 from bench.training.sources import source_of
 from bench.training.train import fit
 from bench.training.validation import hold_out, validate
+from bench.workbench import Bench
 from protocols.datasets import DATASETS, cifar10
 from protocols.errors import DataError
 from protocols.keypoints import SKELETONS
@@ -28,31 +28,21 @@ from protocols.keypoints import SKELETONS
 HELD_OUT_PICTURES = 1000
 
 
-def learn(
-    cell: Cell,
-    network: nn.Module,
-    store: Store,
-    data: Path,
-    device: str,
-    work: Path,
-    seconds: dict[str, float],
-    tensorboard: Path | None = None,
-) -> State:
-    """Train `network` in place as the cell says; `seconds` gets the times of the steps, `tensorboard` the curves."""
-    task = Training(
-        recipes.load(cell.recipe_name), cell.budget, cell.row.input, SKELETONS.get(cell.skeleton), cell.seed, device
-    )
+def learn(cell: Cell, network: nn.Module, bench: Bench, work: Path, seconds: dict[str, float]) -> State:
+    """Train `network` in place as the cell says, with checkpoints in `work`; `seconds` gets the times of the steps."""
+    recipe, skeleton = recipes.load(cell.recipe_name), SKELETONS.get(cell.skeleton)
+    task = Training(recipe, cell.budget, cell.row.input, skeleton, cell.seed, bench.device)
     people = task.skeleton is not None
     with timed(seconds, "prepare"):
-        crops = _crops(cell, store, data, task) if people else None
+        crops = _crops(cell, bench, task) if people else None
         baseline = hasattr(network, "fit")  # one without gradients
-        examples = None if baseline else _examples(cell, crops, network, store, data, task)
+        examples = None if baseline else _examples(cell, crops, network, bench, task)
     with timed(seconds, "train"):
         if baseline:
             network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
             return State()
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
-        drawn = curves(tensorboard, f"{label} {work.name}") if tensorboard else nullcontext(nowhere)
+        drawn = curves(bench.tensorboard, f"{label} {work.name}") if bench.tensorboard else nullcontext(nowhere)
         with progress.step(label) as update, drawn as draw:
             state = fit(network, examples, task, work, update, draw)
     if distributed.size() > 1:
@@ -61,22 +51,21 @@ def learn(
     return state
 
 
-def _crops(cell: Cell, store: Store, data: Path, task: Training) -> Crops:
-    source = source_of(cell.training_data, data, cell.skeleton, task.plan.people, cell.drop_invalid)
+def _crops(cell: Cell, bench: Bench, task: Training) -> Crops:
+    source = source_of(cell.training_data, bench.data, cell.skeleton, task.plan.people, cell.drop_invalid)
     with progress.step(f"{source.label}: crops") as update:
-        return prepare(store, source, task.size, update)
+        return prepare(bench.store, source, task.size, update)
 
 
-def _examples(
-    cell: Cell, crops: Crops | None, network: nn.Module, store: Store, data: Path, task: Training
-) -> Examples:
+def _examples(cell: Cell, crops: Crops | None, network: nn.Module, bench: Bench, task: Training) -> Examples:
     """People or pictures, with a held-out score where the test split can be read."""
     if crops is None:
-        pictures = cifar10.load(DATASETS[cell.dataset].train, data).first(task.plan.people)
-        return of_pictures(pictures, cifar10.load(DATASETS[cell.dataset].test, data).first(HELD_OUT_PICTURES), task)
+        pictures = cifar10.load(DATASETS[cell.dataset].train, bench.data).first(task.plan.people)
+        held_out = cifar10.load(DATASETS[cell.dataset].test, bench.data).first(HELD_OUT_PICTURES)
+        return of_pictures(pictures, held_out, task)
     try:
         with progress.step(f"{cell.dataset}: people to validate on") as update:
-            held_out = hold_out(store, cell.dataset, data, task, update)
+            held_out = hold_out(bench.store, cell.dataset, bench.data, task, update)
     except DataError as error:
         progress.say(f"no validation during this training: {error}")
         return of_people(crops, network, task)

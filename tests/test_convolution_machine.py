@@ -150,6 +150,31 @@ def test_a_gate_and_an_average_commute():
     torch.testing.assert_close(gate(functional.avg_pool2d(x, 8)), functional.avg_pool2d(gate(x), 8))
 
 
+def test_a_gate_is_a_weight_between_0_and_1_a_channel():
+    """Squeeze and excitation (Hu 2018): sigmoid(B relu(A m + a) + b) of the channels' means m."""
+    gate, x = Gate(32).double(), torch.rand(2, 32, 6, 5, dtype=torch.float64)
+    first, _, second, _ = gate.weigh
+    hidden = (x.mean((2, 3)) @ first.weight.T + first.bias).clamp(min=0)
+    weights = 1 / (1 + (-hidden @ second.weight.T - second.bias).exp())
+    torch.testing.assert_close(gate(x), x * weights[:, :, None, None])
+
+
+def test_the_stages_by_figure_1():
+    """Each reads F_h beside the maps of the stage before it, and the gated F_l, averaged to an eighth."""
+    torch.manual_seed(0)
+    network = convolution_machine(stages=3, width=1 / 16).eval()
+    images = torch.randn(1, 3, 64, 64)
+    low = network.conv1(images)
+    high, gated = network.pyramid(low), functional.avg_pool2d(network.big_gate(low), 8)
+    first, second, third = network.stages
+    expected = [first(high, gated)]
+    expected.append(second(torch.cat([high, expected[0]], 1), gated))
+    expected.append(third(torch.cat([high, expected[1]], 1), gated))
+    for found, maps in zip(network(images), expected, strict=True):
+        torch.testing.assert_close(found, maps)
+    assert not torch.allclose(expected[1], expected[2])
+
+
 def test_receptive_field_of_one_stage():
     """241 pixels around pixel 8 i of cell i, gates apart, which see the whole image.
 

@@ -46,6 +46,17 @@ def test_closed_form():
     assert norms(found) == 0 and norms(network) == 1
 
 
+def test_a_network_in_training_stays_as_it_is_and_its_copy_evaluates():
+    network = worn(nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)))).train()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    found, images = folded(network), torch.randn(2, 3, 8, 8)
+    assert network.training and not found.training
+    assert before.keys() == network.state_dict().keys()
+    assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+    assert norms(network) == 1 and norms(found) == 0
+    assert torch.allclose(found(images), worn(network)(images), atol=1e-5)
+
+
 # A pre-activation keeps the normalisation behind an addition; those of MSPN and Inception all follow a convolution.
 @pytest.mark.parametrize(
     ("name", "options", "left"),

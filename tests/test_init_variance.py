@@ -212,6 +212,8 @@ def test_addends_are_seen_before_an_addition_in_place():
     assert found["addend_variance", "top level / 1"] == pytest.approx(1, rel=0.05)
     assert found["addend_variance", "top level / 2"] == pytest.approx(9, rel=0.05)
     assert found["rho", "top level"] == pytest.approx(16 / 10, rel=1e-5)
+    two = next(v for v in measure(InPlace(), (64, 64), initialize=unit, seeds=(0, 1)) if v.metric == "variance")
+    assert two.low < two.high  # the weights are the same: each seed has images of its own, too
 
 
 def test_seeds_give_student_intervals():

@@ -114,7 +114,7 @@ def test_colour_changes_channels_apart_and_stays_in_range():
     middle = images[:, :, 24:40, 16:32]
     gain = middle[..., 0, 0] / (200 / 255)
     assert torch.allclose(middle, middle[..., :1, :1].expand_as(middle), atol=1e-5)
-    assert 0.6 - 1e-5 <= gain.min() < 0.7 and middle.max() <= 1  # of 48 gains the least is above 0.7 once in 600 times
+    assert 0.6 - 1e-5 <= gain.min() < 0.7 and gain.max() > 1.2 and middle.max() <= 1  # of 48, from 0.6 to 1.4
     assert len(gain.unique()) > JOINTS
 
 

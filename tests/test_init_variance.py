@@ -162,6 +162,21 @@ def test_a_network_without_additions_is_probed_behind_each_convolution():
 
 
 @pytest.mark.filterwarnings("ignore:The network adds no two")
+def test_biases_add_their_variance():
+    """Behind a convolution of 1x1 on N(0, 1): 2 of the weights, 9 of the biases; half the square behind the ReLU."""
+    network = nn.Sequential(nn.Conv2d(3, 512, 1), nn.ReLU(), nn.Conv2d(512, 512, 1))
+
+    def biased(network, seed):
+        draw(network, seed)
+        nn.init.normal_(network[0].bias, std=3.0)
+
+    found = {(v.metric, v.part): v.value for v in measure(network, (32, 32), initialize=biased, seeds=range(4))}
+    for part, closed in {"0": 11, "2": 2 * 11 / 2}.items():
+        assert found["variance_theory", part] == pytest.approx(closed, rel=0.1)
+        assert found["variance", part] == pytest.approx(closed, rel=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:The network adds no two")
 def test_theory_starts_anew_behind_a_pool():
     """A maximum of four is larger than each: what the last layer reads is measured, not half of the variance."""
     found = values(Plain(pooled=True), seeds=range(4), batch=8)

@@ -100,10 +100,22 @@ def check_options(rules: Protocol, options: dict[str, Any]) -> None:
         if name not in rules.options:
             known = ", ".join(f"{option}={default}" for option, default in rules.options.items())
             raise Problem(f"{rules.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
-        default = rules.options[name]
-        fits = isinstance(value, int | float if isinstance(default, float) else type(default))
-        if not fits or isinstance(value, bool):
-            raise Problem(f"{rules.name}: {name}={value!r} does not work.", expected=f"something like {default!r}")
+        default, words = rules.options[name], rules.choices.get(name, ())
+        may_be_none = name == "resamples" or not default  # without resamples there are no intervals
+        if not _fits(value, default, words) or (value == 0 and not may_be_none):
+            expected = f"{'words' if isinstance(default, list) else 'one'} of {', '.join(words)}" if words else ""
+            raise Problem(
+                f"{rules.name}: {name}={value!r} does not work.", expected=expected or f"something like {default!r}"
+            )
+
+
+def _fits(value: Any, default: Any, words: tuple[str, ...]) -> bool:
+    """Whether a value is of the kind of a default, no number below 0, and no other word than `words`, if there are."""
+    if isinstance(default, list):
+        return isinstance(value, list) and bool(value) and all(_fits(one, default[0], words) for one in value)
+    if isinstance(value, bool) or not isinstance(value, int | float if isinstance(default, float) else type(default)):
+        return False
+    return value >= 0 if isinstance(value, int | float) else not words or value in words
 
 
 def box_options(cell: Cell) -> dict[str, Any]:

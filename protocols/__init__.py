@@ -25,6 +25,7 @@ class Protocol:
     skeletons: tuple[str, ...] = ()  # whose joints it looks at
     variants: dict[str, str] = field(default_factory=dict)  # other rules for the same thing, and what they count
     options: dict[str, Any] = field(default_factory=dict)  # what may be chosen, with its default
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the words that such an option may be
     files: bool = False  # whether prediction files can be scored
     columns: tuple[tuple[str, str], ...] = ()  # beside the headline, where a leaderboard should not choose by itself
 
@@ -94,6 +95,14 @@ PROTOCOLS = {
             headline=("PCK@0.2", "mean"),
             higher_is_better=True,
             options={"torso": "left_shoulder-right_hip", "resamples": 1000, "seed": 0},
+            choices={
+                "torso": (
+                    "left_shoulder-right_hip",
+                    "right_shoulder-left_hip",
+                    "mean of diagonals",
+                    "mid_shoulder-mid_hip",
+                )
+            },
             files=True,
             summary="share of joints within a fifth of the torso length of the truth",
             conventions={
@@ -158,6 +167,7 @@ PROTOCOLS = {
             headline=("AP", "all"),
             higher_is_better=True,
             options={"detections": "", "preset": "hrnet", "backend": "own", "resamples": 1000, "seed": 0},
+            choices={"backend": ("own", "pycocotools", "faster")},
             files=True,
             summary="average precision and recall of whole people by object keypoint similarity",
             conventions={
@@ -237,6 +247,7 @@ PROTOCOLS = {
                 "rounds": 5,
                 "seconds": 0.5,
             },
+            choices={"precisions": ("float32", "bfloat16"), "modes": ("eager", "compiled")},
             summary="latency, throughput at the best batch and peak memory, on the machine at hand",
             conventions={
                 "latency": "one image, median call of a round",

@@ -7,7 +7,7 @@ import pytest
 
 from bench.cell import check_options
 from bench.errors import Problem
-from protocols import PROTOCOLS, effective_field
+from protocols import PROTOCOLS, coco_official, effective_field, lsp_pck
 from protocols.keypoints import SKELETONS
 from protocols.origins import CHANGES, CONSTANTS
 from protocols.top_down import HRNET
@@ -52,7 +52,48 @@ def test_option_that_no_protocol_has_is_refused_with_those_there_are():
     assert "torso" in caught.value.expected
 
 
-@pytest.mark.parametrize("value", ["many", 1.5, True])
+@pytest.mark.parametrize("value", ["many", 1.5, True, -1])
 def test_value_of_another_kind_is_refused(value):
     with pytest.raises(Problem, match="resamples"):
         check_options(PROTOCOLS["mpii-pckh"], {"resamples": value})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "option", "value"),
+    [
+        ("lsp-pck", "torso", "nose"),
+        ("coco-ap", "backend", "matlab"),
+        ("speed", "precisions", ["float8"]),
+        ("speed", "modes", []),
+        ("speed", "rounds", 0),
+        ("speed", "seconds", 0.0),
+        ("init-variance", "batch", 0),
+        ("init-variance", "seeds", [0, -1]),
+        ("init-variance", "seeds", ["a"]),
+        ("receptive-field", "people", 0),
+        ("occluded-limb", "cover", -1),
+    ],
+)
+def test_value_that_cannot_be_is_refused_before_anything_runs(protocol, option, value):
+    with pytest.raises(Problem, match="does not work"):
+        check_options(PROTOCOLS[protocol], {option: value})
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_defaults_fit_and_so_does_every_choice(name):
+    rules = PROTOCOLS[name]
+    check_options(rules, rules.options)
+    for option, words in rules.choices.items():
+        check_options(rules, {option: list(words)} if isinstance(rules.options[option], list) else {})
+        for word in words:
+            check_options(rules, {option: [word] if isinstance(rules.options[option], list) else word})
+
+
+def test_choices_are_those_of_the_modules():
+    assert PROTOCOLS["lsp-pck"].choices["torso"] == tuple(lsp_pck.TORSOS)
+    assert PROTOCOLS["coco-ap"].choices["backend"] == ("own", *coco_official.TOOLS)
+
+
+def test_no_resamples_and_whole_numbers_for_others_are_values():
+    check_options(PROTOCOLS["mpii-pckh"], {"resamples": 0, "seed": 0})
+    check_options(PROTOCOLS["speed"], {"seconds": 1})

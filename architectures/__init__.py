@@ -86,7 +86,7 @@ def describe(name: str, **overrides: Any) -> Architecture:
         return row
     options = dict(overrides)
     size = options.pop("input", row.input)
-    size = (size, size) if isinstance(size, int) else tuple(size)
+    size = tuple(size) if isinstance(size, list | tuple) else (size, size)
     _check_size(row, size)
     if takes := signature(row.builder):
         _check_options(row, takes, {key: value for key, value in options.items() if key != "initialization"})

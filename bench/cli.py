@@ -125,6 +125,8 @@ def run(
             options=pairs(option),
         )
         cells = matrices.unique(matrices.expand(block))
+        if not cells:
+            raise matrices.nothing(block)
     else:
         given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid, fast)
         if any(given) or budget != "full":

@@ -10,10 +10,11 @@ import msgspec
 
 import architectures
 from bench.cell import Cell, check_options
-from bench.errors import Problem
+from bench.errors import NOTHING, Problem
 from bench.listing import place
 from bench.training.recipe import Count
 from protocols import PROTOCOLS
+from protocols.datasets import DATASETS
 
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +132,31 @@ def places(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
     if rules.needs == "network":
         return chosen if datasets and chosen else [("", "")]
     return chosen or ([place(rules.datasets[0])] if len(rules.datasets) == 1 else [])  # one: nothing to choose
+
+
+def nothing(block: Block) -> Problem:
+    """Why a block has no cell though its names are known: its protocols have no use for its networks or datasets."""
+    protocols = [name for pattern in block.protocols for name in match(pattern, PROTOCOLS, "protocol")]
+    asked, known = (
+        " and ".join(block.protocols),
+        {name for protocol in protocols for name in PROTOCOLS[protocol].datasets},
+    )
+    names = [
+        name for pattern in block.architectures for name in match(pattern, architectures.catalogue(), "architecture")
+    ]
+    if not any(applies(protocol, name) for protocol in protocols for name in names):
+        return Problem(
+            f"Nothing to run: {asked} has nothing to say of {' and '.join(block.architectures)}.",
+            expected="classifiers of pictures under cifar10-error, networks of poses under the other protocols",
+            next_step="bench list",
+            code=NOTHING,
+        )
+    return Problem(
+        f"Nothing to run: {asked} is not measured on {' and '.join(block.datasets)}.",
+        expected=f"one of {', '.join(name for name in DATASETS if name in known)}",
+        next_step="name another dataset, or another protocol: bench list",
+        code=NOTHING,
+    )
 
 
 def unique(cells: Iterable[Cell]) -> list[Cell]:

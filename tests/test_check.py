@@ -296,6 +296,15 @@ def test_a_broken_baseline_is_told_with_its_line(place, line):
     assert caught.value.code == USAGE
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive"])
+def test_damaged_samples_of_a_baseline_are_told_with_their_file(place, content):
+    accepted()
+    Path("baseline.npz").write_bytes(content)
+    with pytest.raises(Problem, match=r"baseline\.npz: the samples") as caught:
+        gate_code()
+    assert caught.value.code == USAGE
+
+
 def counted(value: float) -> Measured:
     """A cell with one row of complexity."""
     row = {"protocol": "complexity", "protocol_version": 1, "metric": "x", "part": "all", "value": value, "unit": ""}

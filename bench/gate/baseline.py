@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -114,7 +115,7 @@ def _read_samples(path: Path) -> dict[str, dict[str, np.ndarray]]:
             for name in file.files:
                 cell, _, array = name.partition("/")
                 found.setdefault(cell, {})[array] = file[name]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise Problem(
             f"{path}: the samples of the baseline cannot be read: {error}.",
             next_step="restore the file from git, or delete it: then only intervals are compared",

@@ -288,3 +288,10 @@ def test_the_loss_written_out(extra):
     tensors = tuple(torch.from_numpy(maps).float() for maps in outputs)
     loss = heatmap_loss(tensors, torch.from_numpy(points).float(), torch.from_numpy(mask), (32, 32), Targets())
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_shown_keeps_the_last_held_out_score():
+    history = [(10, 0.1, 0.5, None)]
+    assert training._line(history) == "loss 0.50000"
+    history += [(20, 0.2, 0.25, 12.34), (30, 0.3, 0.125, None)]
+    assert training._line(history) == "loss 0.12500, held-out 12.3 %"

@@ -91,7 +91,7 @@ def fit(
                 metric = _validate(learner, examples, state, work) if due else None
                 state.history.append((state.step, round(state.seconds, 2), loss, metric))
                 losses.clear()
-                update(state.step, total, _line(loss, metric))
+                update(state.step, total, _line(state.history))
                 rate = learning_rate(plan, state.step - 1, total)
                 draw(state.step, {"loss": loss, "learning rate": rate} | ({"held-out": metric} if due else {}))
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
@@ -190,8 +190,10 @@ def _validate(learner: Learner, examples: Examples, state: State, work: Path) ->
     return metric
 
 
-def _line(loss: float, metric: float | None) -> str:
-    return f"loss {loss:.5f}" + ("" if metric is None else f", held-out {metric:.1f} %")
+def _line(history: History) -> str:
+    """The last loss, and the last held-out score: few steps are validated, and few lines are shown."""
+    metric = next((metric for *_, metric in reversed(history) if metric is not None), None)
+    return f"loss {history[-1][2]:.5f}" + ("" if metric is None else f", held-out {metric:.1f} %")
 
 
 def _check(

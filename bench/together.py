@@ -9,12 +9,12 @@ import msgspec
 
 from bench import provenance
 from bench.cell import Cell
-from bench.errors import CELL_FAILED, EXPECTED, Problem, exit_code, explain
+from bench.errors import CELL_FAILED, Problem
 from bench.processes import started
-from bench.store import Store
 from bench.workbench import Bench
 
 TOGETHER = "together"  # kind of the lock under which one process starts the others
+PROCESS = "bench.together_process"  # the module that each of them runs
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1")  # any free port of this machine
 
 
@@ -27,7 +27,7 @@ def train_together(cell: Cell, bench: Bench) -> None:
         order = Path(folder, "cell.json")
         order.write_bytes(msgspec.json.encode(asdict(cell)))
         words = [order, bench.store.root, bench.data, bench.device, provenance.command()]
-        command = [sys.executable, *LAUNCHER, "--nproc-per-node", bench.processes, "-m", "bench.together", *words]
+        command = [sys.executable, *LAUNCHER, "--nproc-per-node", bench.processes, "-m", PROCESS, *words]
         code = started([str(word) for word in command])
     if code:
         raise Problem(
@@ -36,22 +36,3 @@ def train_together(cell: Cell, bench: Bench) -> None:
             next_step="read what it said above, or train with --processes 1",
             code=CELL_FAILED,
         )
-
-
-def main() -> int:
-    """One of the processes."""
-    from bench.steps import train_cell
-
-    order, store, data, device, command = sys.argv[1:]
-    provenance.work_for(command)
-    try:
-        cell = Cell(**msgspec.json.decode(Path(order).read_bytes()))
-        train_cell(cell, Bench(Store(Path(store)), Path(data), device))
-    except EXPECTED as error:
-        print(explain(error), file=sys.stderr)
-        return exit_code(error)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -107,6 +107,8 @@ def create(row: Architecture | str, **overrides: Any) -> "nn.Module":
     drawn = options.pop("initialization", "")
     _check_options(row, inspect.signature(build), options)
     network = build(**options)
+    if not hasattr(network, "register_forward_pre_hook"):
+        raise ArchitectureError(f"{row.builder} returned {type(network).__name__}; a builder returns an nn.Module.")
     if drawn:
         import torch
 
@@ -175,7 +177,7 @@ def _function(place: str) -> Callable[..., Any]:
             raise ArchitectureError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     else:
         module = importlib.import_module(f"architectures.{path}")
-    if not hasattr(module, function):
+    if not callable(getattr(module, function, None)):
         own = [name for name, value in vars(module).items() if inspect.isfunction(value) and not name.startswith("_")]
         raise ArchitectureError(f"{path} has no function {function!r}; it has {', '.join(own) or 'none'}.")
     return getattr(module, function)

@@ -62,6 +62,7 @@ def _explain_os(error: OSError) -> str:
         30: "the disk is read-only; give another place with --store DIR",
         13: "this user may not write there; give another place with --store DIR",
     }
+    remedies |= dict.fromkeys((2, 20, 21), "check the path")  # not there, no folder, a folder
     what = f"{error.filename or 'a file'}: {error.strerror or error}"
     remedy = remedies.get(error.errno or 0)
     return f"{what}\n  do        {remedy}, then repeat the command: finished work is kept" if remedy else what

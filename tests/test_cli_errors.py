@@ -41,6 +41,13 @@ def test_an_error_is_a_document_too(here, words, code, said):  # noqa: F811
     assert plain.code == code and plain.out == "" and outcome.json["error"].splitlines()[0] in plain.err
 
 
+@pytest.mark.parametrize(("builder", "said"), [("number", "returned int"), ("torch", "has no function 'torch'")])
+def test_what_is_no_builder_of_a_network_is_told(here, builder, said):  # noqa: F811
+    (here / "net.py").write_text("import torch\ndef number():\n    return 3\n")
+    outcome = bench("run", f"net.py:{builder}", "complexity", "--jobs", "1")
+    assert outcome.code == 2 and said in outcome.err
+
+
 def test_a_defect_is_a_document_too(here, monkeypatch):  # noqa: F811
     monkeypatch.setattr("bench.listing.listing", lambda data: 1 / 0)
     outcome = bench("list", "--json")

@@ -53,3 +53,10 @@ def test_the_parts_as_lines_and_as_a_document(error):
     ]  # fmt: skip
     fields = {"expected": "one of a, b", "cause": "a typing error", "next_step": "name another"}
     assert as_document(raised, 5) == {"error": "No such thing.", **fields, "exit_code": 5}
+
+
+@pytest.mark.parametrize("kind", (FileNotFoundError, NotADirectoryError, IsADirectoryError))
+def test_a_path_that_leads_nowhere_says_to_check_it(kind):
+    number = {FileNotFoundError: 2, NotADirectoryError: 20, IsADirectoryError: 21}[kind]
+    first, do = explain(kind(number, "what the system says", "net.pth")).splitlines()
+    assert first == "net.pth: what the system says" and do.split(maxsplit=1)[1].startswith("check the path")

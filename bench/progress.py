@@ -37,7 +37,8 @@ def say(text: str) -> None:
     """One line for the user; of the processes of torchrun, the first one speaks."""
     _last.append(text)
     if _speaks():
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")  # at once: of several processes, each has lines of its own
+        sys.stderr.flush()
 
 
 def _speaks() -> bool:

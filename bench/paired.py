@@ -57,14 +57,16 @@ def finished(
 ) -> tuple[list[dict[str, Any]], list[Scores]]:
     """The cells of a network (a name, a glob, or the start of a key) that differ in nothing but their seed.
 
-    Documents and samples. Raises Problem where there are none, or cells of more than one kind.
+    Documents and samples; of cells that differ in a version or the text of a recipe alone, the newest counts, as on
+    the pages. Raises Problem where there are none, or cells of more than one kind.
     """
     documents = [store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))]
     here = [d for d in documents if d["protocol"] == rules.name and (d["dataset"], d["split"]) == where]
     here = [
         d for d in here if d["inputs"]["version"] == rules.version and options.items() <= d["inputs"]["options"].items()
     ]
-    found = [d for d in here if _called(d, name)]
+    called = sorted((d for d in here if _called(d, name)), key=lambda document: document["provenance"]["date"])
+    found = list({tuple(d["identity"]) or d["cell"]: d for d in called}.values())
     kinds = {_kind(document): document for document in found}
     if len(kinds) != 1:
         place = f"{rules.name} on {'/'.join(where)}"

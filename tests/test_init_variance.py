@@ -231,6 +231,32 @@ def test_addends_are_seen_before_an_addition_in_place():
     assert two.low < two.high  # the weights are the same: each seed has images of its own, too
 
 
+def test_the_largest_variance_and_the_mean_of_rho_are_over_all_additions():
+    """On x ~ N(0, 1): x + 3x = 4x, x + x = 2x, x - x / 2; Var 16, 4, 1/4 of addends 10, 2, 5/4."""
+
+    class Last(nn.Module):
+        def forward(self, x):
+            return x + x * -0.5
+
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.last = nn.Conv2d(3, 3, 1, bias=False), Last()
+
+        def forward(self, images):
+            x = self.scale(images)
+            return (x + x * 3) * 0.25, x * 1.0 + x, self.last(x)
+
+    def unit(network, seed):
+        with torch.no_grad():
+            network.scale.weight.copy_(torch.eye(3)[..., None, None])
+
+    found = {(v.metric, v.part): v.value for v in measure(Sums(), (64, 64), initialize=unit, seeds=(0,))}
+    variances = {part: value for (metric, part), value in found.items() if metric == "variance"}
+    assert variances == pytest.approx({"top level #1": 16, "top level #2": 4, "last": 0.25, "max": 16}, rel=0.05)
+    assert found["rho", "mean"] == pytest.approx((16 / 10 + 4 / 2 + 0.25 / 1.25) / 3, rel=1e-3)
+
+
 def test_seeds_give_student_intervals():
     network = create("hourglass-1", width=0.125)
     one = [values(network, seeds=(seed,), size=(64, 64)) for seed in (3, 4, 5)]

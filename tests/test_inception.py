@@ -150,6 +150,28 @@ def test_gate_weighs_scales(kind):
         torch.testing.assert_close(together.sum(1), torch.ones(2, 12, 12, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("inputs", [8, 6])  # with an identity beside the block, or a projection
+@pytest.mark.parametrize("block", [Residual, InceptionResidual, InceptionOfInception])
+def test_blocks_end_in_a_relu_behind_the_sum_with_the_shortcut(block, inputs):
+    """ReLU(F(x) + x), as in Inception-ResNet-v1 and the released graph."""
+    torch.manual_seed(0)
+    unit, x = block(inputs, 8, 4).double().eval(), torch.randn(1, inputs, 8, 8, dtype=torch.float64)
+    last, seen = unit.residual if block is Residual else unit.fuse, []
+    last.register_forward_hook(lambda *arguments: seen.append(arguments[2]))
+    found = unit(x)
+    assert isinstance(unit.shortcut, nn.Identity) == (inputs == 8)
+    torch.testing.assert_close(found, (seen[0] + unit.shortcut(x)).clamp(min=0))
+    assert seen[0].min() < 0 and found.min() == 0
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "text"])
+def test_training_starts_with_every_gate_half_open(kind):
+    torch.manual_seed(0)
+    gate = make_gate(kind, 16, 8).train()
+    for weights in gate(torch.randn(2, 3 * 16, 12, 12)):
+        assert (weights - 0.5).abs().max() < 0.02
+
+
 def test_zero_gate_halves_the_sum_of_the_scales():
     torch.manual_seed(0)
     gated = InceptionOfInception(16, 16, 8, gate=make_gate("sigmoid", 16, 8)).double().eval()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from architectures import ArchitectureError, catalogue, create, describe
-from architectures.inception import InceptionOfInception, InceptionResidual, Residual, inception, make_gate
+from architectures.inception import InceptionOfInception, InceptionResidual, Residual, _resize, inception, make_gate
 from architectures.joint_network import GROUPS, joint_network
 
 COUNTS = {  # parameters; GMACs as the sheet prints them, or all digits where it does
@@ -162,6 +162,11 @@ def test_blocks_end_in_a_relu_behind_the_sum_with_the_shortcut(block, inputs):
     assert isinstance(unit.shortcut, nn.Identity) == (inputs == 8)
     torch.testing.assert_close(found, (seen[0] + unit.shortcut(x)).clamp(min=0))
     assert seen[0].min() < 0 and found.min() == 0
+
+
+def test_gates_come_back_with_aligned_corners():
+    """PSPNet's Interp layer, as in the released graph: 2 cells become 3, the new one between them."""
+    assert _resize(torch.tensor([[[[0.0, 2.0]]]]), torch.empty(1, 1, 1, 3)).flatten().tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "text"])

@@ -257,6 +257,20 @@ def test_the_largest_variance_and_the_mean_of_rho_are_over_all_additions():
     assert found["rho", "mean"] == pytest.approx((16 / 10 + 4 / 2 + 0.25 / 1.25) / 3, rel=1e-3)
 
 
+def test_addends_behind_a_relu_have_the_variance_of_half_a_gaussian():
+    """Var[relu(z)] = 1/2 - 1/(2 pi), and theory takes the two for strangers."""
+
+    class Sum(nn.Sequential):
+        def forward(self, images):
+            return self[0](images).relu() + self[1](images).relu()
+
+    found = values(Sum(nn.Conv2d(3, 512, 1), nn.Conv2d(3, 512, 1)), "msr")
+    for number in (1, 2):  # a gain of 2
+        addend = found["addend_variance", f"top level / {number}"].value
+        assert addend == pytest.approx(2 * (1 / 2 - 1 / (2 * math.pi)), rel=0.15)
+    assert found["variance_theory", "top level"].value == pytest.approx(2 * (1 - 1 / math.pi), rel=0.1)
+
+
 def test_seeds_give_student_intervals():
     network = create("hourglass-1", width=0.125)
     one = [values(network, seeds=(seed,), size=(64, 64)) for seed in (3, 4, 5)]

@@ -210,9 +210,10 @@ def test_function_of_the_release():
     torch.manual_seed(0)
     network = mspn(stages=2, width=1 / 16, joints=3, stride_on="3x3").double().eval()
     with torch.no_grad():
-        for tensor in network.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.rand_like(tensor) * 0.2 + 0.1)
+        for name, tensor in network.state_dict().items():
+            if tensor.is_floating_point():  # of both signs, so that every ReLU cuts something off
+                drawn = torch.randn_like(tensor) / tensor[0].numel() ** 0.5
+                tensor.copy_(drawn.abs() + 0.5 if name.endswith("running_var") else drawn)
     weights = network.state_dict()
     f = torch.nn.functional
 

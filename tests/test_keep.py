@@ -1,12 +1,15 @@
 """`bench keep`: finished cells become lines that hold what the cells hold, and differences that scoring gives."""
 
+import json
+
+import numpy as np
 import pytest
 import small_bench
 from small_bench import bench
 
 from bench.errors import NOTHING, USAGE
-from bench.keep import kept
-from bench.store import Store
+from bench.keep import CELL, kept
+from bench.store import CELLS, Store, archive
 from reports import ablations
 
 MATRIX = """
@@ -71,6 +74,41 @@ def test_the_verb_writes_a_file_that_can_be_read(finished):
     assert outcome.code == 0, outcome.err
     assert (outcome.json["cells"], outcome.json["of"]) == (4, 4)
     assert len(ablations.collections(out.parent)[0].cells) == 4
+    more = finished / "more.toml"
+    more.write_text((finished / "matrix.toml").read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
+    outcome = bench("keep", "--matrix", more, "--store", finished / "runs", "--out", finished / "more.jsonl", "--json")
+    assert (outcome.json["cells"], outcome.json["of"]) == (4, 6)
+
+
+def add(store: Store, number: int, name: str, hits: int, **changes) -> str:
+    """A finished cell of ten people, so many of whom are hit at every joint; its key."""
+    key = f"{number:02d}" * 16
+    cell = dict.fromkeys(CELL, "") | {"cell": key, "architecture": name, "protocol": "mpii-pckh", "split": "val"}
+    document = cell | {"inputs": {"version": 1}, "provenance": {"date": "", "command": "bench run"}} | changes
+    with store.publish(CELLS, key) as folder:
+        (folder / "cell.json").write_text(json.dumps(document))
+        (folder / "measurements.jsonl").write_text("")
+        distance = np.repeat(np.where(np.arange(10) < hits, 0.1, 2.0)[:, None], 16, axis=1)
+        (folder / "samples.npz").write_bytes(archive(distance=distance))
+    return key
+
+
+def test_means_are_over_all_seeds_of_a_split_and_differences_told_with_the_fewer(tmp_path, monkeypatch):
+    """Ours hits 9 and 6 of 10 people, theirs 3; on another split ours hits 1."""
+    ablation = ablations.Ablation("x", "newell2016", "", "", (), (ablations.Comparison("a", "b", "?"),))
+    monkeypatch.setattr(ablations, "ablations", lambda: (ablation,))
+    store = Store(tmp_path)
+    made = [add(store, 1, "a", 9), add(store, 2, "a", 6, seed=1), add(store, 3, "b", 3)]
+    made.append(add(store, 4, "a", 1, split="test"))
+    lines = [line for line in kept(store, made) if line["kind"] != "cell"]
+    found = {
+        (line["kind"], line.get("architecture"), line["split"]): (line["seeds"], value)
+        for line in lines for metric, part, value, *_ in line["values"] if (metric, part) == ("PCKh@0.5", "mean")
+    }  # fmt: skip
+    assert found == {
+        ("mean", "a", "val"): (2, 75), ("mean", "b", "val"): (1, 30), ("mean", "a", "test"): (1, 10),
+        ("difference", None, "val"): (1, 45),
+    }  # fmt: skip
 
 
 def test_nothing_finished_is_an_error_with_the_next_step(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from bench.errors import NOTHING, Problem
 from bench.paired import difference, finished, paired
 from bench.store import CELLS, Store, archive
-from protocols import PROTOCOLS
+from protocols import PROTOCOLS, coco_ap
 from protocols.errors import DataError
 from protocols.scores import Scores
 
@@ -105,8 +105,10 @@ def test_cells_of_other_options_are_not_read(store):
     assert read(store, options={"kind": "a"}) == [(0, 11)]
 
 
-def test_a_protocol_without_a_tally_compares_one_seed_with_one():
-    one = Scores((), samples={})
+def test_a_protocol_without_a_tally_compares_one_seed_with_one(monkeypatch):
+    one, other = Scores((), samples={}), Scores((), samples={"other": np.zeros(1)})
+    monkeypatch.setattr(coco_ap, "difference", lambda ours, theirs: (ours, theirs))
+    assert difference(PROTOCOLS["coco-ap"], [one], [other]) == (one, other)
     for sides in (([one, one], [one]), ([one], [one, one])):
         with pytest.raises(DataError, match="one seed with one"):
             difference(PROTOCOLS["coco-ap"], *sides)

@@ -271,6 +271,26 @@ def test_resizing_last_is_the_same_function_in_evaluation():
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
+def test_the_hourglass_by_its_equations():
+    """Coarse heads read what leaves a level, the next stage adds to its levels what entered and left them here."""
+    torch.manual_seed(0)
+    network = mspn_hourglass(stages=2, width=1 / 16, joints=3, coarse_to_fine=True, aggregation=True).eval()
+    images = torch.randn(1, 3, 64, 64)
+    x, carried, expected = network.stem(images), [], []
+    for stage in network.stages:
+        entries, merges = stage.hourglass(x, carried)
+        features = stage.head(merges[0])
+        maps = [stage.score(features), *(head(merge) for head, merge in zip(stage.coarse, merges[1:], strict=True))]
+        resized = [torch.nn.functional.interpolate(m, (16, 16), mode="bilinear", align_corners=True) for m in maps]
+        expected += resized[::-1]  # 1/32 first
+        if stage is network.stages[0]:
+            levels = zip(stage.skip_down, stage.skip_up, entries, merges, strict=True)
+            carried = [down(entry) + up(merge) for down, up, entry, merge in levels]
+            x = x + stage.features_back(features) + stage.heatmaps_back(maps[0])
+    for found, maps in zip(network(images), expected, strict=True):
+        torch.testing.assert_close(found, maps)
+
+
 def test_depth_in_the_name_of_a_resnet():
     """A ResNet's depth counts its stem, the convolutions of its blocks, and the classifier left out here."""
     for name, backbone in BACKBONES.items():

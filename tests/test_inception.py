@@ -164,6 +164,23 @@ def test_blocks_end_in_a_relu_behind_the_sum_with_the_shortcut(block, inputs):
     assert seen[0].min() < 0 and found.min() == 0
 
 
+def test_gates_by_their_equations():
+    """A strided path brought back to size, added to a direct one; a ReLU; the weights of each scale."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 3 * 16, 8, 8)
+    released, text = (make_gate(kind, 16, 8).eval() for kind in ("sigmoid", "text"))
+    joined = (_resize(released.down(x), x) + released.skip(x)).clamp(min=0)
+    torch.testing.assert_close(torch.cat(released(x), 1), released.last(released.join(joined)).sigmoid())
+    first = text.first(x)
+    joined = (_resize(text.down(first), first) + text.skip(first)).clamp(min=0)
+    torch.testing.assert_close(torch.cat(text(x), 1), text.last(joined).sigmoid(), rtol=0, atol=1e-9)
+
+
+def test_the_background_is_the_last_map():
+    network = inception(width=0.25, background=True)
+    assert network.output_joints == 2 * ((*range(14), -1),) and network.background
+
+
 def test_gates_come_back_with_aligned_corners():
     """PSPNet's Interp layer, as in the released graph: 2 cells become 3, the new one between them."""
     assert _resize(torch.tensor([[[[0.0, 2.0]]]]), torch.empty(1, 1, 1, 3)).flatten().tolist() == [0, 1, 2]

@@ -145,6 +145,8 @@ def _check_options(row: Architecture, takes: inspect.Signature, options: dict[st
             raise ArchitectureError(
                 f"{name}: {key}={value!r} does not work; it is {_KINDS[type(default)]}, for instance {default}."
             )
+        if key == "joints" and not value > 0:
+            raise ArchitectureError(f"{name}: joints={value} does not work; a network finds one joint or more.")
 
 
 def _check_size(row: Architecture, size: tuple[int, ...]) -> None:

@@ -58,9 +58,9 @@ def as_document(error: BaseException, code: int) -> dict[str, Any]:
 def _explain_os(error: OSError) -> str:
     """What the operating system refused, with the file and the likely remedy."""
     remedies = {
-        28: "free some space, or give another place with --store DIR",
-        30: "the disk is read-only; give another place with --store DIR",
-        13: "this user may not write there; give another place with --store DIR",
+        28: "free some space, or give another place with --store or --out",
+        30: "the disk is read-only; give another place with --store or --out",
+        13: "this user may not write there; give another place with --store or --out",
     }
     remedies |= dict.fromkeys((2, 20, 21), "check the path")  # not there, no folder, a folder
     what = f"{error.filename or 'a file'}: {error.strerror or error}"

@@ -121,7 +121,7 @@ def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixe
     if len(fits) == 1:
         array = array.transpose(fits.pop())
         return array[..., [0, 1, 4]] if array.shape[2] == TRAINING_CODE else array
-    shape = "x".join(map(str, array.shape))
+    shape = "x".join(map(str, array.shape)) or "of a single number"
     if fits:
         raise DataError(
             what=f"{path.name}: {name or 'the array'} has the shape {shape}, which fits in {len(fits)} ways.",

@@ -175,6 +175,8 @@ def test_wrong_options_are_known_before_anything_is_built():
         describe("hourglass-1", stack=2)
     with pytest.raises(ArchitectureError, match="stacks='two' does not work; it is a whole number"):
         describe("hourglass-1", stacks="two")
+    with pytest.raises(ArchitectureError, match="joints=0 does not work; a network finds one joint or more"):
+        describe("hourglass-1", joints=0)
     assert describe("hourglass-1", stacks=2, input=64, initialization="msr").options["stacks"] == 2
 
 

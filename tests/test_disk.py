@@ -53,4 +53,4 @@ def test_a_read_only_store(here):
     done = mounted(here, "size=9m", COMMAND, "mount -o remount,ro disk", COMMAND, other)
     assert done.returncode == 3
     assert done.stdout.count("PCKh@0.5") == 2  # what is finished can be read
-    assert "read-only" in done.stderr and "--store DIR" in done.stderr and "Traceback" not in done.stderr
+    assert "read-only" in done.stderr and "--store or --out" in done.stderr and "Traceback" not in done.stderr

@@ -138,6 +138,7 @@ def test_other_people_or_joints(tmp_path):
     assert "joints" in refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS[:, :14]), "20x14x2").cause
     assert "heatmaps" in refused(npz(tmp_path / "a.npz", keypoints=np.ones((20, 16, 8, 8))), "20x16x8x8").cause
     refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS.reshape(20, 32)), "20x32")
+    refused(npz(tmp_path / "a.npz", keypoints=np.float64(7)), "of a single number")
     assert "another order" in refused(npz(tmp_path / "a.npz", keypoints=KEYPOINTS.transpose(1, 0, 2)), "16x20x2").cause
 
 

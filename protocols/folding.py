@@ -13,7 +13,6 @@ def folded(network: nn.Module) -> nn.Module:
     A network that torch.fx cannot trace, or that normalises before it convolves everywhere, gives its own operations.
     """
     plain = copy.deepcopy(network).eval()
-    plain._forward_pre_hooks.clear()  # the check of the image size: it cannot be traced
     try:
         return fuse(plain, inplace=True)
     except (TraceError, TypeError, RuntimeError):  # its forward asks for values or lengths that only images have

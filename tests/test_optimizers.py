@@ -46,10 +46,12 @@ def test_decay_of_adam_is_part_of_the_gradient():
     assert moved([5.0], optimizer="adam") == pytest.approx([1])
 
 
-def test_factors_belong_to_the_beginning_of_names():
-    network = nn.ModuleDict({"head": nn.Linear(1, 1), "body": nn.ModuleDict({"head": nn.Linear(1, 1)})})
+def test_factors_belong_to_the_parameters_below_a_module():
+    parts = {"head": nn.Linear(1, 1), "header": nn.Linear(1, 1), "body": nn.ModuleDict({"head": nn.Linear(1, 1)})}
+    network = nn.ModuleDict(parts)
     optimizer = optimizer_of(network, Plan(optimizer="sgd", batch=1, steps=1, learning_rate=RATE, rates={"head": 8.0}))
     factors = {id(p): group["factor"] for group in optimizer.param_groups for p in group["params"]}
     assert {name: factors[id(p)] for name, p in network.named_parameters()} == {
-        "head.weight": 8, "head.bias": 8, "body.head.weight": 1, "body.head.bias": 1,
+        "head.weight": 8, "head.bias": 8, "header.weight": 1, "header.bias": 1,
+        "body.head.weight": 1, "body.head.bias": 1,
     }  # fmt: skip

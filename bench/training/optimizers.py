@@ -11,7 +11,7 @@ def optimizer_of(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     groups: dict[tuple[float, float], dict] = {}
     for name, parameter in network.named_parameters():
         bias = name.endswith("bias")
-        factor = next((rate for start, rate in plan.rates.items() if name.startswith(start)), 1.0)
+        factor = next((rate for part, rate in plan.rates.items() if name.startswith(f"{part}.")), 1.0)
         factor *= plan.bias_rate if bias else 1.0
         decay = 0.0 if bias and not plan.bias_decay else plan.weight_decay
         group = groups.setdefault((factor, decay), {"params": [], "factor": factor, "weight_decay": decay})

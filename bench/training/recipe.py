@@ -39,7 +39,7 @@ class Plan(_Table):
     weight_decay: NotNegative = 0.0
     momentum: NotNegative = 0.0
     nesterov: bool = False
-    rates: dict[str, Positive] = {}  # factors on the rate of parameters by the beginning of their names
+    rates: dict[str, Positive] = {}  # factors on the rate of the parameters below a module, by its name
     bias_rate: Positive = 1.0  # factor on the rate of biases
     bias_decay: bool = True  # whether biases decay with the weights
     ema: Share = 0.0  # what a step keeps of the average of weights that is used in the end; 0: no average

@@ -69,9 +69,8 @@ def kept(store: "Store", keys: Sequence[str]) -> Iterator[Line]:
     for place, networks in places.items():
         for seeds in networks.values():
             _check_alike(seeds)
-        tallies = {name: [_tally(store, line) for line in seeds] for name, seeds in networks.items()}
         where = dict(zip(("protocol", "dataset", "split"), place, strict=True))
-        for line in _compared(tallies):
+        for line in _compared(store, networks):
             yield {**line, **where}
 
 
@@ -97,17 +96,20 @@ def _check_alike(seeds: Sequence[Line]) -> None:
                 )
 
 
-def _compared(tallies: dict[str, list["Tally"]]) -> Iterator[Line]:
-    """Every network over its seeds, and the asked-for differences of two."""
+def _compared(store: "Store", networks: dict[str, list[Line]]) -> Iterator[Line]:
+    """Every network over its seeds, and the asked-for differences of two that were trained the same way."""
     from protocols import bootstrap
-    from reports.ablations import ablations, network
+    from reports.ablations import ablations, comparable, network
 
+    tallies = {name: [_tally(store, line) for line in seeds] for name, seeds in networks.items()}
     for name, seeds in tallies.items():
         found = _values(map(asdict, bootstrap.values(seeds)))
         yield {"kind": "mean", "architecture": name, "seeds": len(seeds), "values": found}
     full = {network(name): name for name in tallies}
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations() for item in ablation.comparisons})
     for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
+        if not comparable(networks[ours][0], networks[theirs][0]):
+            continue
         found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
         seeds = min(len(tallies[ours]), len(tallies[theirs]))
         yield {"kind": "difference", "ours": ours, "theirs": theirs, "seeds": seeds, "values": found}

@@ -51,6 +51,12 @@ class Trial:
         places = tables.ranks([(row["low"], row["high"]) for row in rows], higher_is_better=True)
         return dict(zip(self.networks, places, strict=True))
 
+    @cached_property
+    def ways(self) -> dict[str, str]:
+        """network -> how it was trained, if that is not the same for all of them."""
+        found = {name: self.collection.ways.get((name, self.dataset), "") for name in self.networks if name != FLOOR}
+        return found if len(set(found.values())) > 1 else {}
+
     @property
     def networks(self) -> list[str]:
         """The floor and the networks that were measured, in the order of the ablation."""
@@ -135,25 +141,29 @@ def trial_name(collection: str, ablation: str, dataset: str) -> str:
 
 
 def trials(collection: Collection) -> Iterator[Trial]:
-    """All networks of a matrix, ranked on each dataset; then the ablations of which a question has an answer."""
+    """The rankings of a matrix on each dataset; then the ablations of which a question has an answer."""
     datasets = list(dict.fromkeys(line["dataset"] for line in collection.means))
-    rankings = (Trial(everything(collection, dataset), collection, dataset) for dataset in datasets)
-    yield from (trial for trial in rankings if trial.ablation.networks)
+    for dataset in datasets:
+        yield from (Trial(ranking, collection, dataset) for ranking in rankings(collection, dataset))
     asked = (Trial(ablation, collection, dataset) for ablation in ablations() for dataset in datasets)
     yield from (trial for trial in asked if any(trial.answers()))
 
 
-def everything(collection: Collection, dataset: str) -> Ablation:
-    """The networks of a matrix that have a value on a dataset, by the first column of COLUMNS; it asks nothing."""
+def rankings(collection: Collection, dataset: str) -> Iterator[Ablation]:
+    """For every way of training, the networks with a value in the first column of COLUMNS; they ask nothing."""
     protocol, metric, part, _ = COLUMNS[0]
     found = {
         place[0]: row["value"]
         for place, row in collection.mean.items()
         if place[1:] == (dataset, protocol, metric, part) and place[0] != FLOOR
     }
-    return Ablation(
-        "all", "", "", "All networks, ranked", tuple(sorted(found, key=found.__getitem__, reverse=True)), ()
-    )
+    ways = list(dict.fromkeys(collection.ways[name, dataset] for name in found))
+    for way in ways:
+        names = sorted((n for n in found if collection.ways[n, dataset] == way), key=found.__getitem__, reverse=True)
+        if len(ways) == 1:
+            yield Ablation("all", "", "", "All networks, ranked", tuple(names), ())
+        elif len(names) > 1:
+            yield Ablation(f"all {way}", "", "", f"All networks of {way}, ranked", tuple(names), ())
 
 
 def facts(collection: Collection) -> dict[str, str]:
@@ -169,7 +179,7 @@ def facts(collection: Collection) -> dict[str, str]:
     return {
         "Matrix": f"matrix.{collection.name}.toml",
         "Networks": ", ".join(shared),
-        "Recipe": "; ".join(sorted({f"{cell['recipe']}, {cell['budget']} budget" for cell in trained})),
+        "Recipe": "; ".join(sorted(set(collection.ways.values()))),
         "Trained": f"{len(seconds)} networks in {formats.duration(sum(seconds))} of one process",
         "Seeds": ", ".join(str(seed) for seed in sorted({cell["seed"] for cell in trained})),
         "Device": ", ".join(sorted({row["device"] for row in made})),
@@ -186,6 +196,7 @@ def scores(trial: Trial) -> Sheet:
         "rank",
         "worst rank",
         "network",
+        "recipe",
         *SIZES,
         *(f"{name}{end}" for name in names for end in ("", " low", " high")),
         "seeds",
@@ -197,9 +208,8 @@ def scores(trial: Trial) -> Sheet:
                  for row in (trial.size(name, metric) for metric in SIZES)]  # fmt: skip
         shown = [Number(row[end], f"{row[end]:.1f}") if row and row[end] is not None else None
                  for row in found for end in ("value", "low", "high")]  # fmt: skip
-        rows.append(
-            (*trial.ranks.get(name, (None, None)), name, *sizes, *shown, len(trial.seeds(name, trial.columns[0])))
-        )
+        rank, way = trial.ranks.get(name, (None, None)), trial.collection.ways.get((name, trial.dataset))
+        rows.append((*rank, name, way, *sizes, *shown, len(trial.seeds(name, trial.columns[0]))))
     return Sheet(f"{trial.name}-scores", caption(trial), columns, rows)
 
 

@@ -63,6 +63,15 @@ class Collection:
         return (*self.cells, *self.means, *self.differences)
 
     @cached_property
+    def ways(self) -> dict[tuple[str, str], str]:
+        """(network, dataset) -> the recipe and budget of its training; the floor has none, and stands beside all."""
+        return {
+            (name, cell["dataset"]): way(cell)
+            for cell in self.cells
+            if cell["dataset"] and (name := network(cell["architecture"])) != FLOOR
+        }
+
+    @cached_property
     def mean(self) -> dict[tuple[str, ...], Row]:
         """(network, dataset, protocol, metric, part) -> value over the seeds."""
         return {
@@ -85,6 +94,16 @@ class Collection:
 def values(line: dict[str, Any]) -> list[Row]:
     """The values of a line, by name."""
     return [dict(zip(VALUE, row, strict=True)) for row in line["values"]]
+
+
+def way(cell: Row) -> str:
+    """How the network of a cell was trained."""
+    return f"{cell['recipe']}, {cell['budget']} budget"
+
+
+def comparable(ours: Row, theirs: Row) -> bool:
+    """Whether two cells are of networks that were trained the same way; the floor compares with all."""
+    return network(theirs["architecture"]) == FLOOR or way(ours) == way(theirs)
 
 
 def network(name: str) -> str:

@@ -1,5 +1,7 @@
 """The page of the ablations: what it shows of made-up rows, and the answers that it computes."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports import ablation_page
@@ -74,6 +76,20 @@ def test_facts_come_from_the_cells():
     assert found["Trained"] == "4 networks in 6 min 0 s of one process"
     assert (found["Networks"], found["Seeds"]) == ("input=64, width=0.25", "0, 1")
     assert (found["Matrix"], found["Date"]) == ("matrix.cpu.toml", "2026-01-02 00:00")
+
+
+def test_no_ranking_mixes_two_ways_of_training():
+    """One network by another recipe: the ranking leaves it out, and beside others its recipe is told."""
+    made = collection()
+    cells = tuple({**cell, "recipe": "other"} if "liu-res" in cell["architecture"] else cell for cell in made.cells)
+    (trial,) = ablation_page.trials(replace(made, cells=cells))  # no ranking of a single network
+    assert trial.ways == {"liu-res": "other, quick budget", "liu-ioi": "ablation, quick budget"}
+    assert [row[3] for row in ablation_page.scores(trial).rows] == list(trial.ways.values())
+    more = [{**cell, "architecture": f"liu-aioi@{SHARED}"} for cell in cells if "liu-ioi" in cell["architecture"]]
+    mean = {**made.means[1], "architecture": f"liu-aioi@{SHARED}"}
+    ranking, _ = ablation_page.trials(replace(made, cells=(*cells, *more), means=(*made.means, mean)))
+    assert ranking.ablation.title == "All networks of ablation, quick budget, ranked"
+    assert set(ranking.networks) == {"liu-ioi", "liu-aioi"} and not ranking.ways
 
 
 def test_two_matrices_never_share_a_table():

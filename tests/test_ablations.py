@@ -84,3 +84,20 @@ def test_means_and_differences_follow_from_the_cells():
         for (ours, theirs, *place), row in collection.difference.items():
             expected = collection.mean[ours, *place]["value"] - collection.mean[theirs, *place]["value"]
             assert row["value"] == pytest.approx(expected, abs=2e-3), (ours, theirs, place)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [({}, True), ({"recipe": "li2019"}, False), ({"budget": "full"}, False),
+     ({"recipe": "li2019", "architecture": "mean-pose@width=0.25"}, True)],
+)  # fmt: skip
+def test_only_networks_trained_the_same_way_are_compared(theirs, expected):
+    ours = {"architecture": "liu-ioi@width=0.25", "recipe": "ablation", "budget": "quick"}
+    assert ablations.comparable(ours, {**ours, "architecture": "liu-res@width=0.25", **theirs}) is expected
+
+
+def test_committed_differences_are_of_networks_trained_the_same_way():
+    for collection in ablations.collections():
+        for ours, theirs, dataset, *_ in collection.difference:
+            if theirs != ablations.FLOOR:
+                assert collection.ways[ours, dataset] == collection.ways[theirs, dataset], (ours, theirs)

@@ -163,7 +163,7 @@ def rankings(collection: Collection, dataset: str) -> Iterator[Ablation]:
         if len(ways) == 1:
             yield Ablation("all", "", "", "All networks, ranked", tuple(names), ())
         elif len(names) > 1:
-            yield Ablation(f"all {way}", "", "", f"All networks of {way}, ranked", tuple(names), ())
+            yield Ablation(f"all {way}", "", "", f"All networks by recipe {way}, ranked", tuple(names), ())
 
 
 def facts(collection: Collection) -> dict[str, str]:

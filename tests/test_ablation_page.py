@@ -88,7 +88,7 @@ def test_no_ranking_mixes_two_ways_of_training():
     more = [{**cell, "architecture": f"liu-aioi@{SHARED}"} for cell in cells if "liu-ioi" in cell["architecture"]]
     mean = {**made.means[1], "architecture": f"liu-aioi@{SHARED}"}
     ranking, _ = ablation_page.trials(replace(made, cells=(*cells, *more), means=(*made.means, mean)))
-    assert ranking.ablation.title == "All networks of ablation, quick budget, ranked"
+    assert ranking.ablation.title == "All networks by recipe ablation, quick budget, ranked"
     assert set(ranking.networks) == {"liu-ioi", "liu-aioi"} and not ranking.ways
 
 

@@ -55,4 +55,4 @@ def target(row: dict[str, Any]) -> str:
     """The ratio to reach, or the time not to exceed; empty without a target."""
     if row["reach"] is None:
         return ""
-    return f"≤ {short(row['reach'])}" if row["peer"] is None else f"≥ {row['reach']:g}\u00a0×"
+    return f"≤\u00a0{short(row['reach'])}" if row["peer"] is None else f"≥\u00a0{row['reach']:g}\u00a0×"

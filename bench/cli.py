@@ -202,10 +202,10 @@ def score_command(
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
     """
     from bench.external import print_outcome, score
-    from bench.files import setting
+    from bench.files import terms
     from bench.store import Store
 
-    under = setting(protocol, dataset, pairs(option), data, limit)
+    under = terms(protocol, dataset, pairs(option), data, limit)
     outcome = score(subject, name, against, variants, under, Store(store))
     print(json.dumps(outcome)) if as_json else print_outcome(outcome)
 

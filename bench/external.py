@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.cell import Cell, check_options
 from bench.errors import DATA, Problem
-from bench.files import Setting, read_and_score
+from bench.files import Terms, read_and_score
 from bench.listing import print_measurements, quantity
 from bench.paired import difference, finished
 from bench.plan import MISSING, Task
@@ -21,7 +21,7 @@ from protocols.arrays import SUFFIXES
 from protocols.scores import Scores
 
 
-def score(subject: str, name: str, against: str, variants: bool, under: Setting, store: Store) -> dict[str, Any]:
+def score(subject: str, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
     """Score a file and keep the cell, or look up the finished cells of a network; either `against` another of the two.
 
     Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
@@ -41,7 +41,7 @@ def score(subject: str, name: str, against: str, variants: bool, under: Setting,
     return outcome | _compared(ours, against, under, store)
 
 
-def score_file(file: Path, name: str, against: str, variants: bool, under: Setting, store: Store) -> dict[str, Any]:
+def score_file(file: Path, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
     """Score a file and store the cell; returns {"measurements", "cells", "warnings", "read"}, and what was asked for.
 
     `name`: how tables call it, "" for the file's. "read" says what was found in the file and in the annotation. With
@@ -82,7 +82,7 @@ def _is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
-def _compared(ours: Sequence[Scores], against: str, under: Setting, store: Store) -> dict[str, Any]:
+def _compared(ours: Sequence[Scores], against: str, under: Terms, store: Store) -> dict[str, Any]:
     """The paired difference to a second file, or to the finished cells of a network."""
     if _is_file(against):
         labels, theirs = [against], [read_and_score(Path(against), under).scores]

@@ -27,7 +27,7 @@ HOME = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Terms:
     """What predictions are scored under: a protocol with its options, and people."""
 
     rules: Protocol
@@ -43,8 +43,8 @@ class Setting:
         return self.dataset, self.split
 
 
-def setting(protocol: str, dataset: str, options: dict[str, Any], data: Path, limit: int = 0) -> Setting:
-    """The setting of a protocol's name and a dataset, or dataset/split ("": the protocol's own).
+def terms(protocol: str, dataset: str, options: dict[str, Any], data: Path, limit: int = 0) -> Terms:
+    """The terms of a protocol's name and a dataset, or dataset/split ("": the protocol's own).
 
     Raises Problem for a protocol that there is not, or that does not score predictions.
     """
@@ -52,7 +52,7 @@ def setting(protocol: str, dataset: str, options: dict[str, Any], data: Path, li
     if rules is None or rules.needs != "predictions":
         known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
         raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
-    return Setting(rules, *place(dataset or HOME.get(rules.name, rules.datasets[0])), options, data, limit)
+    return Terms(rules, *place(dataset or HOME.get(rules.name, rules.datasets[0])), options, data, limit)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Read:
     variants: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_and_score(file: Path, under: Setting) -> Read:
+def read_and_score(file: Path, under: Terms) -> Read:
     """What the file holds and its scores.
 
     Raises Problem where protocol, options and file do not go together, DataError where a file cannot be used.
@@ -101,7 +101,7 @@ def read_and_score(file: Path, under: Setting) -> Read:
     return Read(scores, people.fingerprint, notes, kept, rows)
 
 
-def _results(file: Path, under: Setting) -> Read:
+def _results(file: Path, under: Terms) -> Read:
     """COCO results, which meet the annotation and not boxes."""
     from protocols import coco_ap, coco_diagnosis, coco_results
     from protocols.datasets import coco
@@ -119,7 +119,7 @@ def _results(file: Path, under: Setting) -> Read:
     return Read(scores, truth.fingerprint, {"predictions": found, "annotation": annotated})
 
 
-def _classes(file: Path, under: Setting) -> Read:
+def _classes(file: Path, under: Terms) -> Read:
     """Class scores or class numbers of pictures."""
     from protocols import arrays, cifar10_error
     from protocols.datasets import cifar10

@@ -98,7 +98,7 @@ def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:
     log = folder / "log.txt"
     state = {"state": STALE if why else FRESH, "why": why, "step": "score" if why else ""}
     words = log.read_text() if log.is_file() else ""
-    return {**document, **state, **_fast(document), "folder": str(folder), "log": words}
+    return {**document, **state, "folder": str(folder), "log": words}
 
 
 def _unfinished(task: Task, store: Store) -> dict[str, Any]:
@@ -110,9 +110,4 @@ def _unfinished(task: Task, store: Store) -> dict[str, Any]:
         "log": tried.get("log", ""),
         "folder": "",
     }
-    return {**document, **_fast(document), "state": task.state, "why": task.why, "step": task.step, **made}
-
-
-def _fast(document: dict[str, Any]) -> dict[str, bool]:
-    """Whether a cell was predicted or timed with --fast: a second cell, which must not look like the first."""
-    return {"fast": True} if document["identity"][-1:] == ["fast"] else {}
+    return {**document, "state": task.state, "why": task.why, "step": task.step, **made}

@@ -256,7 +256,7 @@ def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     monkeypatch.setattr(files, "open_people", lambda *_: TRUTH)
     np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS)
     store = Store(tmp_path / "store")
-    under = files.setting("mpii-pckh", "", {"resamples": 0}, tmp_path / "data")
+    under = files.terms("mpii-pckh", "", {"resamples": 0}, tmp_path / "data")
     outcome = external.score_file(tmp_path / "a.npz", name, "", False, under, store)
     (cell,) = outcome["cells"]
     assert cell["architecture"] == name

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from bench import cli, reporting
+from bench.cell import Cell
+from bench.plan import MISSING, Task
 from bench.store import Store
 
 
@@ -47,19 +49,9 @@ def test_a_site_is_up_to_date_until_something_changes(report, tmp_path):
     assert (tmp_path / "site" / "runs.html").read_text() == "edited by hand", "nothing was written"
 
 
-def test_a_cell_of_fast_says_so(tmp_path):
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_cell_of_fast_says_so(tmp_path, fast):
     """Two cells that differ in --fast alone have equal numbers, and looked like one twice."""
-    store = Store(tmp_path)
-    for key, more in (("a" * 20, ()), ("b" * 20, ("fast",))):
-        document = {
-            "cell": key, "identity": ["net", "mpii-pckh", "{}", 0, "mannequin", "val", 0, "newell2016", "full", *more],
-            "architecture": "net", "protocol": "mpii-pckh", "dataset": "mannequin", "split": "val", "seed": 0,
-            "budget": "full", "recipe": "newell2016", "source": "measured", "inputs": {"version": 1}, "label": "net",
-            "limit": 0, "conventions": {}, "settings": {}, "warnings": [],
-            "provenance": {"date": "2026-01-02T03:04:05Z"},
-        }  # fmt: skip
-        with store.publish("cells", key) as folder:
-            (folder / "cell.json").write_text(json.dumps(document))
-            (folder / "measurements.jsonl").write_text("")
-    found = {cell["cell"][0]: cell.get("fast", False) for cell in reporting.snapshot([], store).cells}
-    assert found == {"a": False, "b": True}
+    cell = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", fast=fast)
+    (shown,) = reporting.snapshot([Task(cell, MISSING, "")], Store(tmp_path)).cells
+    assert shown["fast"] is fast

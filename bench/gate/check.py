@@ -13,7 +13,7 @@ from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, e
 from bench.errors import REGRESSED as EXIT_REGRESSED
 from bench.executors import local
 from bench.external import score_file
-from bench.files import setting
+from bench.files import terms
 from bench.gate import baseline
 from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
 from bench.listing import place
@@ -173,7 +173,7 @@ def _score_fixed(fixed: matrix.Fixed, protocol: str, here: Bench) -> Result:
     key = baseline.cell_key(cell, "predictions")
     with progress.step(f"{file.name} × {protocol}"):
         try:
-            outcome = score_file(file, "", "", False, setting(protocol, fixed.dataset, {}, here.data), here.store)
+            outcome = score_file(file, "", "", False, terms(protocol, fixed.dataset, {}, here.data), here.store)
         except Exception as error:
             code = exit_code(error)
             return Result(key, BLOCKED if code == DATA else FAILED, explain(error), code, cell, "predictions")

@@ -1,0 +1,42 @@
+"""Rows that are planted in a snapshot to turn the claims of the ledger over. No planted number was measured."""
+
+from snapshots import cell, row
+
+from reports.claims import CLAIMS
+from reports.known import Known
+from reports.published import papers
+from reports.snapshot import Snapshot
+
+PAPERS = papers()
+CLAIM = {claim.id: claim for claim in CLAIMS}
+
+
+def check(claim, rows=(), cells=(), **snapshot):
+    """The verdict of a claim where these rows were measured."""
+    catalogue, protocols = snapshot.pop("architectures", []), snapshot.pop("protocols", [])
+    known = Known(PAPERS, Snapshot(list(rows), list(cells), catalogue, protocols, **snapshot))
+    return CLAIM[claim].check(known)
+
+
+def scored(
+    name, value, half=0.5, metric="PCKh@0.5", part="mean", protocol="mpii-pckh", dataset="mpii", split="val", **fields
+):
+    """(cell, row) of a network under a protocol."""  # fmt: skip
+    made = cell(name, protocol, dataset, split, **fields)
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return made, row(made, metric, part, value, low, high)
+
+
+def pair(ours, theirs):
+    cells, rows = zip(ours, theirs, strict=True)
+    return {"rows": rows, "cells": cells}
+
+
+def counted(name, metric, value, part="all", unit="parameters", protocol="complexity"):
+    made = cell(name, protocol, seed=0)
+    return made, row(made, metric, part, value, unit=unit, n=1)
+
+
+def plant(*items):
+    cells = {made["cell"]: made for made, _ in items}
+    return {"rows": [found for _, found in items], "cells": list(cells.values())}

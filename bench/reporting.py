@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import architectures
-from bench.errors import NOTHING, Problem
+from bench.errors import CELL_FAILED, NOTHING, Problem
 from bench.paired import paired
 from bench.plan import FAILED, FRESH, STALE, Task
 from bench.publish import describe
@@ -20,6 +20,8 @@ from protocols.origins import CHANGES, CONSTANTS
 from reports.ablations import collections
 from reports.snapshot import Snapshot
 
+FIELDS = ("architecture", "conventions", "identity", "inputs", "label", "protocol", "provenance", "settings", "source")
+
 
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     """Everything that the pages show: the cells of the matrix as they stand, and whatever else was measured.
@@ -27,7 +29,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     Of cells outside the matrix that differ only in version or recipe, the newest counts.
     """
     tasks = list(tasks)
-    documents = {key: store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))}
+    documents = {key: _document(store, key) for key in sorted(store.keys(CELLS))}
     planned = {task.cell.identity for task in tasks}
     others = [document for document in _newest(documents) if tuple(document["identity"]) not in planned]
     fresh = [documents[task.key] for task in tasks if task.state == FRESH]
@@ -67,6 +69,19 @@ def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:
 def measurements(store: Store, key: str) -> list[dict[str, Any]]:
     """The measurement rows of a finished cell."""
     return store.read_lines(CELLS, key, "measurements.jsonl")
+
+
+def _document(store: Store, key: str) -> dict[str, Any]:
+    """What a finished cell is; Problem if this is not what `describe` and `publish_cell` write."""
+    document = store.read(CELLS, key, "cell.json")
+    if absent := [name for name in FIELDS if name not in document]:
+        raise Problem(
+            f"{store.folder(CELLS, key) / 'cell.json'}: there is no field {', '.join(absent)}.",
+            cause="another version of Repose wrote it, or it was edited by hand",
+            next_step="move that folder away: the next run measures the cell anew",
+            code=CELL_FAILED,
+        )
+    return document
 
 
 def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -55,3 +55,13 @@ def test_a_cell_of_fast_says_so(tmp_path, fast):
     cell = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", fast=fast)
     (shown,) = reporting.snapshot([Task(cell, MISSING, "")], Store(tmp_path)).cells
     assert shown["fast"] is fast
+
+
+def test_a_cell_of_another_version_is_named(report, tmp_path):
+    store = Store(tmp_path / "runs")
+    with store.publish("cells", "a" * 20) as folder:
+        (folder / "cell.json").write_text('{"cell": "a", "architecture": "net"}')
+    code, text = report("--json")
+    told = json.loads(text)
+    assert code == 3 and f"{'a' * 20}/cell.json: there is no field conventions, identity" in told["error"]
+    assert "another version of Repose" in told["cause"]

@@ -18,7 +18,7 @@ def signature(place: str) -> Signature | None:
         changed = path.stat().st_mtime_ns
     except OSError:
         return None
-    return _read(path, function, changed)
+    return _read(path.absolute(), function, changed)
 
 
 @cache

@@ -38,7 +38,7 @@ def written(tmp_path):
             text = text.replace(old, new)
         path = tmp_path / "recipe.toml"
         path.write_text(text)
-        recipe.load.cache_clear()
+        recipe.read.cache_clear()
         return str(path)
 
     return write

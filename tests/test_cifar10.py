@@ -3,7 +3,9 @@
 import io
 import json
 import pickle
+import shutil
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from small_bench import bench
 
 from bench.errors import DATA
 from protocols.cifar10_error import score
+from protocols.datasets import fingerprint
 from protocols.datasets.cifar10 import CLASSES, load
 from protocols.errors import DataError
 
@@ -74,6 +77,16 @@ def test_fingerprint_follows_the_content(folder):
         write(folder, "test_batch", python2_batch(pixels_of(0, 2), labels))
         fingerprints.append(load("test", folder).fingerprint)
     assert fingerprints[0] == fingerprints[2] != fingerprints[1]
+
+
+def test_a_fingerprint_is_that_of_the_files_in_this_working_directory(folder, monkeypatch):
+    write(folder, "test_batch", python2_batch(pixels_of(0, 2), [0, 1]))
+    shutil.copytree(folder / "cifar10", folder / "other/cifar10")
+    write(folder / "other", "test_batch", python2_batch(pixels_of(0, 2), [0, 2]))
+    monkeypatch.chdir(folder)
+    here = fingerprint("cifar10", "test", Path(), "")
+    monkeypatch.chdir(folder / "other")
+    assert fingerprint("cifar10", "test", Path(), "") != here
 
 
 class Evil:

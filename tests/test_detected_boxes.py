@@ -14,7 +14,7 @@ from bench.errors import DATA, USAGE, exit_code
 from bench.plan import BLOCKED, MISSING, Task, plan
 from bench.store import CELLS, PREDICTIONS, Store, content_key
 from protocols.crops import windows
-from protocols.datasets import fingerprint, open_people
+from protocols.datasets import open_people, remembered
 
 PERSON = {
     "id": 1, "image_id": 7, "category_id": 1, "iscrowd": 0, "area": 5000.0, "bbox": [10, 10, 60, 120],
@@ -64,7 +64,7 @@ def predictions_key(chosen: Cell, data: Path) -> str:
 
 def planned_anew(chosen: Cell, data: Path) -> Task:
     """As another process would: fingerprints are remembered within one."""
-    fingerprint.cache_clear()
+    remembered.cache_clear()
     return located(chosen, data)
 
 

@@ -188,8 +188,8 @@ def run(command: str, expected: list[str], folder: Path, changed: bool) -> None:
 
 def in_process(words: list[str]) -> tuple[int, str]:
     """A `bench` command without the seconds that a new process takes to import torch."""
-    recipe.load.cache_clear()  # a new process reads its files anew
-    datasets.fingerprint.cache_clear()
+    recipe.read.cache_clear()  # a new process reads its files anew
+    datasets.remembered.cache_clear()
     output = io.StringIO()
     with mock.patch.object(sys, "argv", words), redirect_stdout(output), redirect_stderr(output):
         code = cli.main()

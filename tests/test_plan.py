@@ -84,7 +84,7 @@ def test_a_changed_training_is_stale_and_needs_all_steps(store, tmp_path):
     path.write_text(text + "[targets]\nsigma = 1.0\n")
     finish(located(cell, store), store)
     path.write_text(text.replace("600", "900") + "[targets]\nsigma = 1.0\n")
-    recipe.load.cache_clear()
+    recipe.read.cache_clear()
     task = located(cell, store)
     assert (task.state, task.step) == (STALE, "train")
     assert task.why == "predictions.weights.recipe.training.steps 600 -> 900"

@@ -244,7 +244,7 @@ def test_a_cell_keeps_the_folders_that_it_shares_with_another_one_on_the_same_no
     context = multiprocessing.get_context("spawn")
     slow = context.Process(target=on_a_node, args=(order(one, store), True))
     slow.start()
-    wait_until((node / "here").exists)
+    wait_until(lambda: (node / "here").exists() or not slow.is_alive())
     quick = context.Process(target=on_a_node, args=(order(two, store), False))
     quick.start()
     quick.join()

@@ -158,6 +158,14 @@ def test_a_file_that_is_no_text(tmp_path):
         recipe.load(str(path))
 
 
+def test_the_same_relative_path_in_two_working_directories(tmp_path, monkeypatch):
+    for folder, batch in ((tmp_path / "one", 4), (tmp_path / "two", 8)):
+        folder.mkdir()
+        written(folder, SMALL.replace("batch = 4", f"batch = {batch}"))
+        monkeypatch.chdir(folder)
+        assert recipe.load("recipe.toml").training.batch == batch
+
+
 def test_an_unknown_budget():
     with pytest.raises(Problem, match="no budget 'fast'"):
         recipe.load("newell2016").budgeted("fast")

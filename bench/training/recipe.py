@@ -163,13 +163,18 @@ class Recipe(_Table):
         return msgspec.convert({**msgspec.to_builtins(self.training), **self.quick}, Plan)
 
 
-@cache
 def load(name: str) -> Recipe:
-    """The recipe of a paper, or of a file (`path/to/recipe.toml`); each is read once, so that a run has one."""
+    """The recipe of a paper, or of a file (`path/to/recipe.toml`). Raises Problem for one that cannot be read."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise Problem(f"There is no recipe {name!r}.", expected=f"one of {known}, or a .toml file")
+    return read(path.absolute())  # a relative path means another file in another working directory
+
+
+@cache
+def read(path: Path) -> Recipe:
+    """The recipe in a file, which is read once, so that a run has one. Raises Problem for one that makes no sense."""
     try:
         recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -99,9 +99,17 @@ def missing(name: str, data: Path) -> str:
     return f"none of {', '.join(needs)} below {data}/"
 
 
-@cache
 def fingerprint(name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
-    """What changes when, and only when, the annotation of a split or its boxes change. Raises like `open_people`."""
+    """What changes when, and only when, the annotation of a split or its boxes change. Raises like `open_people`.
+
+    It is found once in a process: a relative path means the files that it names in this working directory.
+    """
+    return remembered(Path.cwd(), name, split, data, skeleton, **boxes)
+
+
+@cache
+def remembered(_working_directory: Path, name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
+    """The fingerprint that was found in a working directory."""
     if name == "mannequin":  # known without drawing or annotating anyone
         return importlib.import_module("protocols.datasets.mannequin").fingerprint(split, skeleton)
     if name == "cifar10":

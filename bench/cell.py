@@ -83,6 +83,18 @@ class Cell:
         return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}{', fast' if self.fast else ''}"
 
     @property
+    def apart(self) -> tuple[str, ...]:
+        """In words, what sets it apart from the usual cell of its network, protocol and seed on its dataset."""
+        usual = {**self.rules.options, "detections": self.options.get("detections")}  # files of boxes: see settings
+        return (
+            *((f"recipe {self.recipe_name}",) if self.dataset and self.recipe_name != self.row.recipe else ()),
+            *((f"{self.budget} budget",) if self.dataset and self.budget != "full" else ()),
+            *((f"partial: {self.limit} people",) if self.limit else ()),
+            *(f"{name}={value}" for name, value in sorted(self.options.items()) if value != usual[name]),
+            *(("fast",) if self.fast else ()),
+        )
+
+    @property
     def identity(self) -> tuple:
         """What stays when a version or the text of a recipe changes: the same place in every table."""
         row, options = self.row, json.dumps(self.options, sort_keys=True)

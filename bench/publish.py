@@ -66,7 +66,7 @@ def describe(task: Task, source: str, warnings: tuple[str, ...] = ()) -> dict[st
         "recipe": cell.recipe_name if measured and cell.dataset else "",
         "source": source,
         "limit": cell.limit,
-        "fast": cell.fast,
+        "apart": list(cell.apart),
         "conventions": cell.rules.conventions,
         "settings": _settings(cell) if measured and CLEAN in (task.inputs or {}) else {},
         "identity": list(cell.identity) if measured else [],

@@ -20,7 +20,8 @@ from protocols.origins import CHANGES, CONSTANTS
 from reports.ablations import collections
 from reports.snapshot import Snapshot
 
-FIELDS = ("architecture", "conventions", "identity", "inputs", "label", "protocol", "provenance", "settings", "source")
+FIELDS = ("apart", "architecture", "conventions", "identity", "inputs", "label", "protocol", "provenance", "settings",
+          "source")  # fmt: skip
 
 
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:

@@ -46,12 +46,8 @@ def tested_alike(known: Known, plan: Plan) -> Iterator[tuple[str, dict[str, Row]
         for row in rows(known, plan, name):
             cell = known.cell(row)
             overrides = row["architecture"].partition("@")[2]
-            own = known.snapshot.architecture.get(name, {}).get("recipe")  # networks of other papers bring theirs
-            recipe = f"recipe {cell['recipe']}" if cell["recipe"] not in ("", own) else ""
-            limit = f"{cell['limit']} people" if cell.get("limit") else ""
-            found[
-                formats.place(row), overrides, recipe, f"{cell['budget']} budget", f"seed {row['seed']}", limit
-            ].setdefault(name, row)
+            conditions = (formats.place(row), overrides, f"seed {row['seed']}", *cell["apart"])
+            found[conditions].setdefault(name, row)
     for where, alike in sorted(found.items()):
         if len(alike) > 1:
             yield ", ".join(filter(None, where)), alike

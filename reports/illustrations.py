@@ -74,16 +74,16 @@ def title(board: Leaderboard) -> str:
 
 
 def labels(cells: list[dict[str, Any]]) -> list[str]:
-    """Names for the lines of a figure, each another one: where a network occurs more than once, with seed and budget.
+    """Names for the lines of a figure, no two alike: where a network occurs more than once, with what sets it apart.
 
-    What still has the name of another cell (two recipes, say) has the beginning of its key behind it.
+    What still has the name of another cell (trained on other data, say) has the beginning of its key behind it.
     """
     networks = Counter(cell["architecture"] for cell in cells)
     found: dict[str, None] = {}
     for cell in cells:
         name = cell["architecture"]
         if networks[name] > 1:
-            name += f", seed {cell['seed']}, {cell['budget']}{', fast' if cell.get('fast') else ''}"
+            name = ", ".join((name, f"seed {cell['seed']}", *cell["apart"]))
         found[f"{name}, {cell['cell'][:6]}" if name in found else name] = None
     return list(found)
 

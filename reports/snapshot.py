@@ -24,7 +24,7 @@ class Snapshot:
     measurements: rows as `--json` prints them (architecture, protocol, protocol_version, dataset, split, metric,
         part, value, unit, low, high, n, seed, cell, source); those of a cell in the order its protocol gave them.
     cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
-        budget, conventions, recipe, settings, provenance, folder; and where they apply limit, fast and warnings). What
+        budget, apart, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures, protocols: the fields of the catalogue's rows and of the protocols.
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.

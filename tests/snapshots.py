@@ -51,7 +51,8 @@ def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **
     row = {
         "cell": key(architecture, protocol, dataset, split, seed), "architecture": architecture, "protocol": protocol,
         "dataset": dataset, "split": split, "seed": seed, "state": state, "why": "", "step": "",
-        "label": f"{architecture} × {protocol}", "budget": "full", "conventions": {}, "recipe": "newell2016",
+        "label": f"{architecture} × {protocol}", "budget": "full", "apart": [], "conventions": {},
+        "recipe": "newell2016",
         "settings": {"flip": "yes", "scales": "1"} if dataset else {},
         "provenance": made if state in ("fresh", "stale") else {}, "folder": "",
     }  # fmt: skip

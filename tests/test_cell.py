@@ -191,6 +191,26 @@ def test_fast_is_another_cell_of_the_same_weights(cell):
         assert replace(which, fast=True).identity == (*which.identity, "fast")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ()),
+        ({"recipe": "newell2016"}, ()),  # the network's own
+        ({"recipe": "ablation", "budget": "quick", "fast": True}, ("recipe ablation", "quick budget", "fast")),
+        ({"limit": 64, "seed": 3}, ("partial: 64 people",)),
+        ({"options": {"resamples": 0, "seed": 0}}, ("resamples=0",)),
+        ({"protocol": "coco-ap", "dataset": "coco", "options": {"detections": "a/b.json", "preset": "tower"}},
+         ("preset=tower",)),
+    ],
+)  # fmt: skip
+def test_what_sets_a_cell_apart(changes, words):
+    assert replace(Cell("hourglass-1", "mpii-pckh", "mannequin", "val"), **changes).apart == words
+
+
+def test_an_untrained_network_has_no_recipe_and_no_budget():
+    assert Cell("hourglass-1", "complexity", recipe="ablation", budget="quick").apart == ()
+
+
 def test_inputs_are_the_same_after_a_journey_through_a_file(cell):
     """Otherwise every cell would look stale."""
     for name in ("newell2016", "yang2017"):

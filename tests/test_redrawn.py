@@ -51,6 +51,19 @@ def test_designs_are_compared_only_where_they_were_tested_alike():
     assert "mpii, val" in figure.title
 
 
+def test_of_two_cells_that_something_sets_apart_none_is_dropped():
+    cells, rows = [], []
+    for name, apart, mean in (
+        ("pyranet-a-2", [], 88.0), ("pyranet-b-2", [], 88.5), ("pyranet-a-2", ["fast"], 87.0),
+        ("pyranet-b-2", ["fast"], 87.5),
+    ):  # fmt: skip
+        cells.append(cell(name, "mpii-pckh", "mpii", "val", apart=apart, cell=f"{name} {apart}"))
+        rows += pckh(cells[-1], mean)
+    figures = drawn(Snapshot(rows, cells, [], [PCKH, COMPLEXITY]), "yang2017")["Figure 8"].figures.values()
+    found = {figure.title.rpartition("seed 0")[2]: [line[1] for line in figure.rows[:2]] for figure in figures}
+    assert found == {"": ["88 [87, 89]", "88.5 [87.5, 89.5]"], ", fast": ["87 [86, 88]", "87.5 [86.5, 88.5]"]}
+
+
 def test_accuracy_stands_against_operations():
     cells, rows = [], []
     for name, value, macs in (("mspn-1", 0.715, 4.4e9), ("mspn-2", 0.745, 9.9e9)):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -49,12 +50,12 @@ def test_a_site_is_up_to_date_until_something_changes(report, tmp_path):
     assert (tmp_path / "site" / "runs.html").read_text() == "edited by hand", "nothing was written"
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_a_cell_of_fast_says_so(tmp_path, fast):
-    """Two cells that differ in --fast alone have equal numbers, and looked like one twice."""
-    cell = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", fast=fast)
-    (shown,) = reporting.snapshot([Task(cell, MISSING, "")], Store(tmp_path)).cells
-    assert shown["fast"] is fast
+def test_cells_that_differ_in_one_thing_do_not_look_alike(tmp_path):
+    """Two that differed in --fast or in their recipe alone looked like one twice."""
+    usual = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", recipe="newell2016")
+    others = [replace(usual, fast=True), replace(usual, recipe="ablation")]
+    shown = reporting.snapshot([Task(cell, MISSING, "") for cell in (usual, *others)], Store(tmp_path)).cells
+    assert sorted(cell["apart"] for cell in shown) == [[], ["fast"], ["recipe ablation"]]
 
 
 def test_a_cell_of_another_version_is_named(report, tmp_path):
@@ -63,5 +64,5 @@ def test_a_cell_of_another_version_is_named(report, tmp_path):
         (folder / "cell.json").write_text('{"cell": "a", "architecture": "net"}')
     code, text = report("--json")
     told = json.loads(text)
-    assert code == 3 and f"{'a' * 20}/cell.json: there is no field conventions, identity" in told["error"]
+    assert code == 3 and f"{'a' * 20}/cell.json: there is no field apart, conventions, identity" in told["error"]
     assert "another version of Repose" in told["cause"]

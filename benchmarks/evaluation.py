@@ -53,7 +53,7 @@ def mannequins(count: int, folder: Path) -> People:
     return replace(people, read_image=images.reader(folder, names))
 
 
-class Crops(Dataset):
+class PlainCrops(Dataset):
     """A person an item: read, cropped in the hourglass style."""
 
     def __init__(self, people: People):
@@ -72,7 +72,7 @@ class Crops(Dataset):
 @torch.inference_mode()
 def plainly(network: nn.Module, people: People, workers: int) -> dict[tuple[str, str], float]:
     """The score by a loop over the batches of a DataLoader."""
-    data, start, found = Crops(people), 0, []
+    data, start, found = PlainCrops(people), 0, []
     for batch in DataLoader(data, batch_size=BATCH, num_workers=workers):
         maps, mirrored = network(batch)[-1].numpy(), network(batch.flip(-1))[-1].numpy()
         chosen = slice(start, start + len(batch))

@@ -60,9 +60,9 @@ Way = Callable[[], object]
 def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
     """A step of training, and the network's own part in it, forward and backward."""
     recipe, count, size = recipes.load(row.recipe), BATCH[device], row.input
-    task = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
-    examples, rows = of_people(people(row, count), network, task), np.arange(count)
-    optimizer, ready = optimizer_of(network, task.plan), torch.rand(count, 3, *size, device=device)
+    training = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
+    examples, rows = of_people(people(row, count), network, training), np.arange(count)
+    optimizer, ready = optimizer_of(network, training.plan), torch.rand(count, 3, *size, device=device)
 
     def forward(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):

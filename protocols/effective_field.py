@@ -26,7 +26,7 @@ RADII = (50, 90)  # per cent of the mass
 
 
 @dataclass(frozen=True)
-class Crops:
+class CroppedPeople:
     """Crops of people as a network takes them, and what is known of the person; pixels are those of the crop."""
 
     images: Tensor  # N x 3 x H x W float32
@@ -35,12 +35,12 @@ class Crops:
     head_size: np.ndarray  # N
     body_area: np.ndarray  # N, square pixels: the box around the person
 
-    def first(self, count: int) -> "Crops":
+    def first(self, count: int) -> "CroppedPeople":
         """Those of the first `count` people."""
-        return Crops(**{name: array[:count] for name, array in vars(self).items()})
+        return CroppedPeople(**{name: array[:count] for name, array in vars(self).items()})
 
 
-def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> Crops:
+def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> CroppedPeople:
     """Crops of some people at `size` (height, width), RGB from 0 to 1.
 
     The body's box is the annotated one, else the box around the annotated joints. Raises DataError
@@ -58,7 +58,7 @@ def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> Crops:
     pixels = [crop(people.read_image(row), centre[row], height[row], size) for row in rows]
     images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255
     scale = size[0] / height[rows]
-    return Crops(
+    return CroppedPeople(
         images=images,
         keypoints=to_crop(people.keypoints[rows] - people.origin, centre[rows], height[rows], size),
         visibility=people.visibility[rows],
@@ -150,7 +150,7 @@ def sizes(field: np.ndarray, centre: np.ndarray, head_size: float, body_area: fl
 
 def field_values(
     network: nn.Module,
-    images: Crops,
+    images: CroppedPeople,
     joints: Sequence[str],
     *,
     occlusion: bool = False,

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from protocols import Value
 from protocols.counting import Graph
-from protocols.effective_field import Crops, field_values
+from protocols.effective_field import CroppedPeople, field_values
 from protocols.path_distribution import Pathways, first_run, in_graph, in_run, traced
 
 FIELDS = range(1, 14, 2)  # of the distribution function of a block: Liu et al. 2018, figure 4
@@ -31,7 +31,7 @@ def measure(
     input_size: tuple[int, int],
     *,
     joints: tuple[str, ...] = (),
-    images: Crops | None = None,
+    images: CroppedPeople | None = None,
     occlusion: int = 0,
     seed: int = 0,
 ) -> Iterator[Value]:

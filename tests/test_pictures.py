@@ -113,9 +113,9 @@ def test_every_shift_and_both_sides_come_up(data):
     rules = Recipe(
         paper="", training=plan_of, targets=Targets(kind="classes"), augmentation=Augmentation(shift=4, flip=0.5)
     )
-    task = Training(rules, "full", (32, 32), None, 0, "cpu")
+    training = Training(rules, "full", (32, 32), None, 0, "cpu")
     ramp = np.broadcast_to(np.arange(32, dtype=np.uint8)[None, None, :, None] * 8, (100, 32, 32, 3))
-    examples = of_pictures(Pictures("train", ramp, pictures.labels, ""), pictures, task)
+    examples = of_pictures(Pictures("train", ramp, pictures.labels, ""), pictures, training)
     rows = np.arange(100)
     images, labels = examples.batch(rows, slice(0, 100), examples.load(rows), torch.Generator().manual_seed(0))
     assert labels.tolist() == pictures.labels.tolist()

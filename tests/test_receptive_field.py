@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from architectures import create
 from architectures.inception import InceptionOfInception, InceptionResidual, Residual, make_gate
-from protocols.effective_field import Crops, crops, field_values, gradient_maps, occlusion_maps, sizes
+from protocols.effective_field import CroppedPeople, crops, field_values, gradient_maps, occlusion_maps, sizes
 from protocols.errors import DataError
 from protocols.path_distribution import pathways, traced
 from protocols.receptive_field import gradient_support, measure
@@ -295,7 +295,7 @@ def test_sizes_of_a_disc_and_of_a_ring():
 
 
 def test_values_by_part_and_by_visibility():
-    people = Crops(
+    people = CroppedPeople(
         images=torch.cat([spot(20, 20), spot(40, 30)]),
         keypoints=np.array([[[20.0, 20], [20, 20], [0, 0]], [[40, 30], [40, 30], [40, 30]]]),
         visibility=np.array([[2, 1, 0], [2, 2, 2]]),

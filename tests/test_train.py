@@ -16,7 +16,7 @@ from torch import nn
 import architectures
 from bench import predict as prediction
 from bench.errors import CELL_FAILED, Problem
-from bench.training import train as training
+from bench.training import train as loop
 from bench.training.examples import Training, of_people
 from bench.training.losses import heatmap_loss
 from bench.training.optimizers import learning_rate
@@ -68,8 +68,8 @@ def train(crops: Crops, work: Path, network: nn.Module | None = None, progress=q
     work.mkdir(exist_ok=True)
     network = network or small()
     recipe = msgspec.structs.replace(RECIPE, training=msgspec.structs.replace(PLAN, **changes))
-    task = Training(recipe, "full", SIZE, MPII, seed, "cpu")
-    return network, fit(network, of_people(crops, network, task), task, work, progress).history
+    training = Training(recipe, "full", SIZE, MPII, seed, "cpu")
+    return network, fit(network, of_people(crops, network, training), training, work, progress).history
 
 
 def same(first: nn.Module, second: nn.Module) -> bool:
@@ -88,10 +88,10 @@ def test_it_learns_eight_people_by_heart(people, crops, tmp_path):
         return next(value.value for value in mpii_pckh.score(found, people).values if value.part == "mean")
 
     plan = msgspec.structs.replace(PLAN, batch=8, steps=250, schedule="linear")
-    task = Training(msgspec.structs.replace(recipe, training=plan), "full", SIZE, MPII, 0, "cpu")
+    training = Training(msgspec.structs.replace(recipe, training=plan), "full", SIZE, MPII, 0, "cpu")
     network = small(width=0.25)
     before = pckh(network, "before")
-    history = fit(network, of_people(crops, network, task), task, tmp_path, quiet).history
+    history = fit(network, of_people(crops, network, training), training, tmp_path, quiet).history
     assert history[-1][2] < history[0][2] / 4
     assert before < 15 and pckh(network, "after") > 60
 
@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_weights(crops, tmp_path):
 )
 def test_a_resumed_training_gives_the_weights_of_a_whole_one(crops, tmp_path, monkeypatch, changes):
     whole, history = train(crops, tmp_path / "whole", schedule="linear", warmup=3, **changes)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)  # after every step
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # after every step
 
     def stop(step: int, total: int, text: str) -> None:
         raise KeyboardInterrupt
@@ -127,8 +127,8 @@ BEFORE = 5  # steps that the killed process finishes
 def endless(work: Path) -> None:
     """What the process that is killed does: a checkpoint after every step, until one step never ends."""
     torch.set_num_threads(1)
-    training.CHECKPOINT_SECONDS = -1.0
-    step, calls = training._step, []
+    loop.CHECKPOINT_SECONDS = -1.0
+    step, calls = loop._step, []
 
     def stuck(*arguments):
         calls.append(step(*arguments))
@@ -137,7 +137,7 @@ def endless(work: Path) -> None:
             time.sleep(0.01)
         return calls[-1]
 
-    training._step = stuck
+    loop._step = stuck
     train(crops_of(mannequin.people("train", count=8)), work)
 
 
@@ -165,7 +165,7 @@ def test_kill_9_changes_no_bit(crops, tmp_path):
 def test_an_interrupt_within_a_step_keeps_the_last_whole_one(crops, tmp_path, monkeypatch):
     """Half an update must never be saved."""
     whole, _ = train(crops, tmp_path / "whole")
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     step = torch.optim.RMSprop.step
     calls = []
 
@@ -194,7 +194,7 @@ def pickled(path: Path) -> bytes:
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty", "pickle", "another network", "another file"])
 def test_a_damaged_checkpoint_is_said_to_be_one(crops, tmp_path, monkeypatch, damage):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     network = small(width=1 / 8) if damage == "another network" else small()
     train(crops, tmp_path, network, steps=1)
     path = tmp_path / "checkpoint.safetensors"
@@ -292,6 +292,6 @@ def test_the_loss_written_out(extra):
 
 def test_what_is_shown_keeps_the_last_held_out_score():
     history = [(10, 0.1, 0.5, None)]
-    assert training._line(history) == "loss 0.50000"
+    assert loop._line(history) == "loss 0.50000"
     history += [(20, 0.2, 0.25, 12.34), (30, 0.3, 0.125, None)]
-    assert training._line(history) == "loss 0.12500, held-out 12.3 %"
+    assert loop._line(history) == "loss 0.12500, held-out 12.3 %"

@@ -15,7 +15,7 @@ from torch import nn
 import architectures
 from bench.errors import CELL_FAILED, USAGE, Problem
 from bench.training import checkpoint
-from bench.training import train as training
+from bench.training import train as loop
 from bench.training.checkpoint import BEST, DIVERGED, State
 from bench.training.examples import Training, of_people
 from bench.training.optimizers import optimizer_of, set_rate
@@ -64,7 +64,7 @@ def crops() -> Crops:
     return Crops(pixels, points, np.full((16, len(MPII)), VISIBLE, np.uint8), names=names)
 
 
-def task_of(**changes) -> Training:
+def training_of(**changes) -> Training:
     plan = msgspec.structs.replace(PLAN, **changes)
     recipe = Recipe(paper="", training=plan, targets=Targets(), augmentation=RULES)
     return Training(recipe, "full", SIZE, MPII, 0, "cpu")
@@ -72,8 +72,8 @@ def task_of(**changes) -> Training:
 
 def train(crops: Crops, work: Path, network: nn.Module, check=None, **changes) -> State:
     work.mkdir(exist_ok=True)
-    task = task_of(**changes)
-    return fit(network, of_people(crops, network, task, check), task, work, lambda *said: None)
+    training = training_of(**changes)
+    return fit(network, of_people(crops, network, training, check), training, work, lambda *said: None)
 
 
 def far(first: nn.Module, second: nn.Module) -> float:
@@ -157,7 +157,7 @@ def test_the_average_of_the_weights(crops, tmp_path):
 def test_every_form_resumes_to_the_bit(crops, tmp_path, monkeypatch, changes):
     whole = hourglass()
     train(crops, tmp_path / "whole", whole, steps=12, **changes)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
 
     class Stop(Exception):
         pass
@@ -165,10 +165,10 @@ def test_every_form_resumes_to_the_bit(crops, tmp_path, monkeypatch, changes):
     def stop(*said) -> None:
         raise Stop
 
-    task, network = task_of(steps=12, **changes), hourglass()
+    training, network = training_of(steps=12, **changes), hourglass()
     (tmp_path / "work").mkdir()
     with pytest.raises(Stop):
-        fit(network, of_people(crops, network, task), task, tmp_path / "work", stop)
+        fit(network, of_people(crops, network, training), training, tmp_path / "work", stop)
     resumed = hourglass()
     train(crops, tmp_path / "work", resumed, steps=12, **changes)
     assert far(whole, resumed) == 0
@@ -278,7 +278,7 @@ def test_a_loss_that_is_no_number_names_its_people_and_leaves_a_state(crops, tmp
     with pytest.raises(Problem, match="nan at step 3, on ") as caught:
         train(broken, tmp_path, Fragile())
     named = caught.value.what.split(" on ")[1].rstrip(".").split(", ")
-    expected = training.rows_of_step(2, 16, 8, 0)
+    expected = loop.rows_of_step(2, 16, 8, 0)
     assert named == [f"images/{row}.jpg" for row in expected]
     assert str(tmp_path / DIVERGED) in caught.value.next_step and caught.value.code == CELL_FAILED
     with safe_open(tmp_path / DIVERGED, framework="pt") as file:
@@ -286,7 +286,7 @@ def test_a_loss_that_is_no_number_names_its_people_and_leaves_a_state(crops, tmp
 
 
 def test_the_held_out_score_is_in_the_history_and_chooses_the_best(crops, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "VALIDATIONS", {"full": 3})
+    monkeypatch.setattr(loop, "VALIDATIONS", {"full": 3})
     scores, seen = iter([10.0, 30.0, 20.0]), []
 
     def check(network: nn.Module) -> float:
@@ -309,7 +309,7 @@ def test_validation_changes_no_weight(crops, tmp_path):
     first, second = hourglass(), hourglass()
     held_out = HeldOut(crops, np.full(16, 8.0))
     train(crops, tmp_path / "a", first)
-    train(crops, tmp_path / "b", second, lambda network: validate(network, held_out, task_of()))
+    train(crops, tmp_path / "b", second, lambda network: validate(network, held_out, training_of()))
     assert far(first, second) == 0
 
 
@@ -333,11 +333,11 @@ def test_the_held_out_score_by_hand(crops):
     seen = crops.visibility.copy()
     seen[0, MPII.index("left_wrist")] = 0
     exact = Crops(crops.pixels, points, seen)
-    assert validate(Oracle(cells), HeldOut(exact, np.full(16, 4.5)), task_of()) == 100
-    found = validate(Oracle(cells), HeldOut(exact, np.full(16, 3.5)), task_of())
+    assert validate(Oracle(cells), HeldOut(exact, np.full(16, 4.5)), training_of()) == 100
+    found = validate(Oracle(cells), HeldOut(exact, np.full(16, 3.5)), training_of())
     assert found == pytest.approx(100 * (8 * 14 - 1) / (16 * 14 - 1))
     sizes = np.where(np.arange(16) < 4, np.nan, 3.5)  # people of unknown size do not count
-    found = validate(Oracle(cells), HeldOut(exact, sizes), task_of())
+    found = validate(Oracle(cells), HeldOut(exact, sizes), training_of())
     assert found == pytest.approx(100 * 4 / 12)
 
 

@@ -45,18 +45,18 @@ class Examples:
 
 
 def of_people(
-    crops: Crops, network: nn.Module, task: Training, validate: Callable[[nn.Module], float] | None = None
+    crops: Crops, network: nn.Module, training: Training, validate: Callable[[nn.Module], float] | None = None
 ) -> Examples:
     """Pre-cropped people for a network with heatmaps."""
-    recipe, given = task.recipe, supervision(network)
+    recipe, given = training.recipe, supervision(network)
 
     def batch(rows: np.ndarray, part: slice, pixels: np.ndarray, generator: torch.Generator) -> tuple:
-        rules = (task.size, recipe.augmentation, recipe.pixels, task.skeleton, generator, task.device)
+        rules = (training.size, recipe.augmentation, recipe.pixels, training.skeleton, generator, training.device)
         images, points, visibility = augmented(crops, rows, *rules, part, pixels)
         return images, (points, visibility)
 
     def loss(outputs: tuple[torch.Tensor, ...], truth: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        return heatmap_loss(outputs, *truth, task.size, recipe.targets, recipe.loss, given)
+        return heatmap_loss(outputs, *truth, training.size, recipe.targets, recipe.loss, given)
 
     def name(row: int) -> str:
         return crops.names[row] if crops.names else str(row)

@@ -31,12 +31,12 @@ HELD_OUT_PICTURES = 1000
 def learn(cell: Cell, network: nn.Module, bench: Bench, work: Path, seconds: dict[str, float]) -> State:
     """Train `network` in place as the cell says, with checkpoints in `work`; `seconds` gets the times of the steps."""
     recipe, skeleton = recipes.load(cell.recipe_name), SKELETONS.get(cell.skeleton)
-    task = Training(recipe, cell.budget, cell.row.input, skeleton, cell.seed, bench.device)
-    people = task.skeleton is not None
+    training = Training(recipe, cell.budget, cell.row.input, skeleton, cell.seed, bench.device)
+    people = training.skeleton is not None
     with timed(seconds, "prepare"):
-        crops = _crops(cell, bench, task) if people else None
+        crops = _crops(cell, bench, training) if people else None
         baseline = hasattr(network, "fit")  # one without gradients
-        examples = None if baseline else _examples(cell, crops, network, bench, task)
+        examples = None if baseline else _examples(cell, crops, network, bench, training)
     with timed(seconds, "train"):
         if baseline:
             network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
@@ -44,29 +44,29 @@ def learn(cell: Cell, network: nn.Module, bench: Bench, work: Path, seconds: dic
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
         drawn = curves(bench.tensorboard, f"{label} {work.name}") if bench.tensorboard else nullcontext(nowhere)
         with progress.step(label) as update, drawn as draw:
-            state = fit(network, examples, task, work, update, draw)
+            state = fit(network, examples, training, work, update, draw)
     if distributed.size() > 1:
         state.notes.append(f"trained by {distributed.size()} processes, each with batch statistics of its own share")
     seconds["train"] = state.seconds  # earlier tries included
     return state
 
 
-def _crops(cell: Cell, bench: Bench, task: Training) -> Crops:
-    source = source_of(cell.training_data, bench.data, cell.skeleton, task.plan.people, cell.drop_invalid)
+def _crops(cell: Cell, bench: Bench, training: Training) -> Crops:
+    source = source_of(cell.training_data, bench.data, cell.skeleton, training.plan.people, cell.drop_invalid)
     with progress.step(f"{source.label}: crops") as update:
-        return prepare(bench.store, source, task.size, update)
+        return prepare(bench.store, source, training.size, update)
 
 
-def _examples(cell: Cell, crops: Crops | None, network: nn.Module, bench: Bench, task: Training) -> Examples:
+def _examples(cell: Cell, crops: Crops | None, network: nn.Module, bench: Bench, training: Training) -> Examples:
     """People or pictures, with a held-out score where the test split can be read."""
     if crops is None:
-        pictures = cifar10.load(DATASETS[cell.dataset].train, bench.data).first(task.plan.people)
+        pictures = cifar10.load(DATASETS[cell.dataset].train, bench.data).first(training.plan.people)
         held_out = cifar10.load(DATASETS[cell.dataset].test, bench.data).first(HELD_OUT_PICTURES)
-        return of_pictures(pictures, held_out, task)
+        return of_pictures(pictures, held_out, training)
     try:
         with progress.step(f"{cell.dataset}: people to validate on") as update:
-            held_out = hold_out(bench.store, cell.dataset, bench.data, task, update)
+            held_out = hold_out(bench.store, cell.dataset, bench.data, training, update)
     except DataError as error:
         progress.say(f"no validation during this training: {error}")
-        return of_people(crops, network, task)
-    return of_people(crops, network, task, partial(validate, held_out=held_out, task=task))
+        return of_people(crops, network, training)
+    return of_people(crops, network, training, partial(validate, held_out=held_out, training=training))

@@ -16,21 +16,21 @@ from protocols.people import Predictions
 BATCH = 250
 
 
-def of_pictures(pictures: Pictures, held_out: Pictures, task: Training) -> Examples:
+def of_pictures(pictures: Pictures, held_out: Pictures, training: Training) -> Examples:
     """Pictures for a classifier; they are shifted with a reflected border, and mirrored."""
-    rules = task.recipe.augmentation
+    rules = training.recipe.augmentation
     labels = torch.from_numpy(pictures.labels)
 
     def batch(rows: np.ndarray, part: slice, pixels: np.ndarray, generator: torch.Generator) -> tuple:
         shift = torch.randint(-rules.shift, rules.shift + 1, (len(rows), 2), generator=generator)[part]
         mirrored = (torch.rand(len(rows), generator=generator) < rules.flip)[part]
-        images = torch.from_numpy(pixels).to(task.device).permute(0, 3, 1, 2).float() / 255
-        images = torch.where(mirrored.to(task.device)[:, None, None, None], images.flip(-1), images)
-        images = shifted(images, shift.to(task.device), rules.shift)
-        return normalised(images, task.recipe.pixels), labels[rows[part]].to(task.device)
+        images = torch.from_numpy(pixels).to(training.device).permute(0, 3, 1, 2).float() / 255
+        images = torch.where(mirrored.to(training.device)[:, None, None, None], images.flip(-1), images)
+        images = shifted(images, shift.to(training.device), rules.shift)
+        return normalised(images, training.recipe.pixels), labels[rows[part]].to(training.device)
 
     def validate(network: nn.Module) -> float:
-        scores = classify(network, held_out, task.recipe, task.device).scores
+        scores = classify(network, held_out, training.recipe, training.device).scores
         return 100 * float((scores.argmax(1) == held_out.labels).mean())
 
     return Examples(len(pictures), lambda rows: pictures.images[rows], batch, class_loss, str, validate)

@@ -40,13 +40,13 @@ def throughput(
     recipe = recipes.load(row.recipe)
     plan = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
     recipe = msgspec.structs.replace(recipe, training=plan)
-    task = Training(recipe, "full", row.input, SKELETONS[row.skeleton], 0, device)
+    training = Training(recipe, "full", row.input, SKELETONS[row.skeleton], 0, device)
     crops = prepare(store, Source("mannequin", "train", data, row.skeleton, PEOPLE), row.input, lambda *said: None)
     network = architectures.create(row)
     starts: list[float] = []
-    examples = _in_turn(of_people(crops, network, task), starts, device)
+    examples = _in_turn(of_people(crops, network, training), starts, device)
     with TemporaryDirectory() as work:
-        fit(network, examples, task, Path(work), update)
+        fit(network, examples, training, Path(work), update)
     rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
     share = 100 * rates["cache"] / rates["memory"]
     return {

@@ -54,7 +54,7 @@ class Learner:
 def fit(
     network: nn.Module,
     examples: Examples,
-    task: Training,
+    training: Training,
     work: Path,
     update: Step,
     draw: Draw = nowhere,
@@ -65,27 +65,27 @@ def fit(
     `update(step, total, text)` is called every few steps, and so is `draw(step, values by name)`. Raises Problem
     when the loss is not finite.
     """
-    plan, total = task.plan, task.plan.total_steps(examples.count)
-    network.to(task.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
+    plan, total = training.plan, training.plan.total_steps(examples.count)
+    network.to(training.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
     recomputed = recomputed_stages(network) if plan.checkpointing else nullcontext()
     with _deterministic(plan.deterministic), recomputed, ThreadPoolExecutor(1) as ahead:
-        learner = _learner(network, task)
+        learner = _learner(network, training)
         state = State(micro_batch=plan.micro_batch)
         if (work / LAST).exists():
             state = checkpoint.load(work / LAST, network, learner.optimizer, learner.average)
         distributed.wait()  # nobody writes before everybody has read
         started, saved = time.perf_counter() - state.seconds, time.perf_counter()
-        every = HISTORY_EVERY * max(1, total // VALIDATIONS[task.budget] // HISTORY_EVERY)
+        every = HISTORY_EVERY * max(1, total // VALIDATIONS[training.budget] // HISTORY_EVERY)
         losses: list[torch.Tensor] = []  # of the steps since the last entry of the history
-        pixels = _load(ahead, examples, task, state.step)
+        pixels = _load(ahead, examples, training, state.step)
         while state.step < total:
             set_rate(learner.optimizer, plan, state.step, total)
-            source, pixels = pixels.result(), _load(ahead, examples, task, state.step + 1)
-            losses.append(_step_or_half(learner, examples, task, state, source))
+            source, pixels = pixels.result(), _load(ahead, examples, training, state.step + 1)
+            losses.append(_step_or_half(learner, examples, training, state, source))
             state.step += 1
             state.seconds = time.perf_counter() - started
             if state.step % HISTORY_EVERY == 0 or state.step == total:
-                _check(losses, learner, examples, task, state, work)
+                _check(losses, learner, examples, training, state, work)
                 loss = distributed.total(losses[-1]).item() / distributed.size()
                 due = examples.validate and (state.step % every == 0 or state.step == total)
                 metric = _validate(learner, examples, state, work) if due else None
@@ -95,7 +95,7 @@ def fit(
                 rate = learning_rate(plan, state.step - 1, total)
                 draw(state.step, {"loss": loss, "learning rate": rate} | ({"held-out": metric} if due else {}))
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
-                _check(losses, learner, examples, task, state, work)
+                _check(losses, learner, examples, training, state, work)
                 checkpoint.save(work / LAST, network, learner.optimizer, learner.average, state)
                 saved = time.perf_counter()
     if learner.average is not None:
@@ -103,9 +103,9 @@ def fit(
     return state
 
 
-def _learner(network: nn.Module, task: Training) -> Learner:
+def _learner(network: nn.Module, training: Training) -> Learner:
     """The network with what the recipe wants around it."""
-    plan, average = task.plan, None
+    plan, average = training.plan, None
     if plan.batch < distributed.size():
         raise Problem(
             f"A batch of {plan.batch} cannot be shared by {distributed.size()} processes.",
@@ -119,25 +119,25 @@ def _learner(network: nn.Module, task: Training) -> Learner:
     return Learner(network, model, optimizer_of(network, plan), average)
 
 
-def _rows(examples: Examples, task: Training, step: int) -> tuple[np.ndarray, slice]:
+def _rows(examples: Examples, training: Training, step: int) -> tuple[np.ndarray, slice]:
     """All rows of a step, and the part of them that is this process's."""
-    rows = rows_of_step(step, examples.count, task.plan.batch, task.seed)
+    rows = rows_of_step(step, examples.count, training.plan.batch, training.seed)
     return rows, distributed.share(len(rows))
 
 
-def _load(ahead: ThreadPoolExecutor, examples: Examples, task: Training, step: int) -> Future:
+def _load(ahead: ThreadPoolExecutor, examples: Examples, training: Training, step: int) -> Future:
     """Start to read the pixels of a step, while the network works on another."""
-    rows, share = _rows(examples, task, step)
+    rows, share = _rows(examples, training, step)
     return ahead.submit(examples.load, rows[share])
 
 
 def _step_or_half(
-    learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray
+    learner: Learner, examples: Examples, training: Training, state: State, pixels: np.ndarray
 ) -> torch.Tensor:
     """A step; when memory runs out for the first time, again with half the micro-batch."""
     while True:
         try:
-            return _step(learner, examples, task, state, pixels)
+            return _step(learner, examples, training, state, pixels)
         except torch.OutOfMemoryError as error:
             whole = state.micro_batch or len(pixels)
             if whole == 1 or state.notes or distributed.size() > 1:
@@ -154,13 +154,13 @@ def _step_or_half(
         torch.cuda.empty_cache()
 
 
-def _step(learner: Learner, examples: Examples, task: Training, state: State, pixels: np.ndarray) -> torch.Tensor:
+def _step(learner: Learner, examples: Examples, training: Training, state: State, pixels: np.ndarray) -> torch.Tensor:
     """One update; returns the loss of this process's part of the batch, as if it were the whole."""
-    seed = (task.seed * 1_000_003 + state.step) % 2**63
+    seed = (training.seed * 1_000_003 + state.step) % 2**63
     torch.manual_seed(seed + distributed.rank())  # for dropout and fractional pooling
-    rows, share = _rows(examples, task, state.step)
+    rows, share = _rows(examples, training, state.step)
     learner.optimizer.zero_grad(set_to_none=True)
-    total = torch.zeros((), device=task.device)
+    total = torch.zeros((), device=training.device)
     size = state.micro_batch or len(pixels)
     for start in range(share.start, share.stop, size):
         part = slice(start, min(start + size, share.stop))
@@ -169,7 +169,7 @@ def _step(learner: Learner, examples: Examples, task: Training, state: State, pi
         images, truth = examples.batch(rows, part, source, generator)
         last = part.stop == share.stop
         with nullcontext() if last or distributed.size() == 1 else learner.model.no_sync():
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=task.plan.precision == "bfloat16"):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=training.plan.precision == "bfloat16"):
                 outputs = learner.model(images.contiguous(memory_format=torch.channels_last))
             loss = examples.loss(outputs, truth) * ((part.stop - part.start) / len(rows) * distributed.size())
             loss.backward()
@@ -197,7 +197,7 @@ def _line(history: History) -> str:
 
 
 def _check(
-    losses: list[torch.Tensor], learner: Learner, examples: Examples, task: Training, state: State, work: Path
+    losses: list[torch.Tensor], learner: Learner, examples: Examples, training: Training, state: State, work: Path
 ) -> None:
     """Stop if one of the last losses is no finite number: with the step, its people, and all that there is."""
     finite = torch.stack(losses).isfinite().tolist() if losses else []
@@ -205,7 +205,7 @@ def _check(
         return
     bad = finite.index(False)
     step = state.step - len(losses) + bad  # counted from 0
-    rows, share = _rows(examples, task, step)
+    rows, share = _rows(examples, training, step)
     path = work / DIVERGED
     checkpoint.save(path, learner.network, learner.optimizer, learner.average, state)
     names = ", ".join(examples.name(int(row)) for row in rows[share])

@@ -37,13 +37,15 @@ class HeldOut:
     reach: np.ndarray  # N, pixels of the input within which a joint is found
 
 
-def hold_out(store: Store, dataset: str, data: Path, task: Training, update: Step) -> HeldOut:
+def hold_out(store: Store, dataset: str, data: Path, training: Training, update: Step) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
-    limit = min(PEOPLE[task.budget], task.plan.people or PEOPLE[task.budget])  # no more than it is trained on
-    source = Source(dataset, DATASETS[dataset].test, data, task.skeleton.name, limit)
+    limit = min(
+        PEOPLE[training.budget], training.plan.people or PEOPLE[training.budget]
+    )  # no more than it is trained on
+    source = Source(dataset, DATASETS[dataset].test, data, training.skeleton.name, limit)
     people = source.open()
-    crops = prepare(store, source, task.size, update)
-    return HeldOut(crops, _reach(people) * task.size[0] / windows(people)[1])
+    crops = prepare(store, source, training.size, update)
+    return HeldOut(crops, _reach(people) * training.size[0] / windows(people)[1])
 
 
 def _reach(people: People) -> np.ndarray:
@@ -56,7 +58,7 @@ def _reach(people: People) -> np.ndarray:
 
 
 @torch.inference_mode()
-def validate(network: nn.Module, held_out: HeldOut, task: Training) -> float:
+def validate(network: nn.Module, held_out: HeldOut, training: Training) -> float:
     """Per cent of the annotated joints that are found (PCKh@0.5, or PCK@0.2 where heads have no size).
 
     Every process looks at its share of the people; that all shares together are everyone is checked.
@@ -66,9 +68,9 @@ def validate(network: nn.Module, held_out: HeldOut, task: Training) -> float:
     sums = np.zeros(3)  # found, annotated, people
     for start in range(0, len(mine), BATCH):
         part = mine[start : start + BATCH]
-        found, counted = _found(network, held_out, part, task)
+        found, counted = _found(network, held_out, part, training)
         sums += found.sum(), counted.sum(), len(part)
-    found, counted, people = distributed.total(torch.tensor(sums, device=task.device)).tolist()
+    found, counted, people = distributed.total(torch.tensor(sums, device=training.device)).tolist()
     if people != len(rows):
         raise Problem(
             f"{people:.0f} people were validated instead of {len(rows)}.",
@@ -79,15 +81,24 @@ def validate(network: nn.Module, held_out: HeldOut, task: Training) -> float:
     return 100 * found / max(1, counted)
 
 
-def _found(network: nn.Module, held_out: HeldOut, rows: np.ndarray, task: Training) -> tuple[np.ndarray, np.ndarray]:
+def _found(
+    network: nn.Module, held_out: HeldOut, rows: np.ndarray, training: Training
+) -> tuple[np.ndarray, np.ndarray]:
     """Which joints are found, and which count (n x J bool each)."""
-    rules = (task.size, Augmentation(), task.recipe.pixels, task.skeleton, torch.Generator(), task.device)
+    rules = (
+        training.size,
+        Augmentation(),
+        training.recipe.pixels,
+        training.skeleton,
+        torch.Generator(),
+        training.device,
+    )
     images, points, visibility = augmented(held_out.crops, rows, *rules)
     maps = network(images.contiguous(memory_format=torch.channels_last))[-1].float()
-    cells, _ = quarter_offset(maps[:, : len(task.skeleton)])
-    stride = torch.tensor([task.size[1] / maps.shape[-1], task.size[0] / maps.shape[-2]], device=maps.device)
-    distance = (cells * stride + task.recipe.targets.centre - points).norm(dim=-1).cpu().numpy()
+    cells, _ = quarter_offset(maps[:, : len(training.skeleton)])
+    stride = torch.tensor([training.size[1] / maps.shape[-1], training.size[0] / maps.shape[-2]], device=maps.device)
+    distance = (cells * stride + training.recipe.targets.centre - points).norm(dim=-1).cpu().numpy()
     reach = held_out.reach[rows][:, None]
-    members = np.array([joint not in NOT_COUNTED for joint in task.skeleton.joints])
+    members = np.array([joint not in NOT_COUNTED for joint in training.skeleton.joints])
     counted = (visibility > 0).cpu().numpy() & members & np.isfinite(reach)
     return (distance <= reach) & counted, counted

@@ -85,10 +85,11 @@ class Cell:
     @property
     def apart(self) -> tuple[str, ...]:
         """In words, what sets it apart from the usual cell of its network, protocol and seed on its dataset."""
+        trained = bool(self.dataset)
         usual = {**self.rules.options, "detections": self.options.get("detections")}  # files of boxes: see settings
         return (
-            *((f"recipe {self.recipe_name}",) if self.dataset and self.recipe_name != self.row.recipe else ()),
-            *((f"{self.budget} budget",) if self.dataset and self.budget != "full" else ()),
+            *((f"recipe {self.recipe}",) if trained and self.recipe and self.recipe != self.row.recipe else ()),
+            *((f"{self.budget} budget",) if trained and self.budget != "full" else ()),
             *((f"partial: {self.limit} people",) if self.limit else ()),
             *(f"{name}={value}" for name, value in sorted(self.options.items()) if value != usual[name]),
             *(("fast",) if self.fast else ()),

@@ -207,6 +207,10 @@ def test_what_sets_a_cell_apart(changes, words):
     assert replace(Cell("hourglass-1", "mpii-pckh", "mannequin", "val"), **changes).apart == words
 
 
+def test_predictions_of_a_file_have_no_row_in_the_catalogue():
+    assert Cell("theirs", "mpii-pckh", "mpii", "val", limit=8).apart == ("partial: 8 people",)
+
+
 def test_an_untrained_network_has_no_recipe_and_no_budget():
     assert Cell("hourglass-1", "complexity", recipe="ablation", budget="quick").apart == ()
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench import cli
+from bench.cell import Cell
 from bench.errors import CELL_FAILED, DATA, NOTHING, USAGE, Problem
 from bench.gate import baseline
 from bench.gate import verb as gate
@@ -361,6 +363,18 @@ def test_pipelines_run_nox_sessions_and_nothing_else(name):
     assert [command.partition("$")[0] for command in commands] == ["python3 noxfile.py -s "]
     noxfile = (REPOSITORY / "noxfile.py").read_text()
     assert all(f"@nox.session\ndef {session}(" in noxfile for session in sessions) and "check" in sessions
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fast": True}, {"trained_on": "lspet/train"}, {"recipe": "ablation"}, {"budget": "quick"}, {"limit": 8},
+        {"weights": "net.pth"}, {"seed": 1}, {"options": {"resamples": 0}}, {"overrides": {"width": 0.5}},
+    ],
+)  # fmt: skip
+def test_cells_that_differ_never_share_a_row(change):
+    cell = Cell("hourglass-1", "mpii-pckh", "mannequin", "val")
+    assert baseline.cell_key(replace(cell, **change)) != baseline.cell_key(cell)
 
 
 def test_the_committed_baseline_covers_the_matrix_of_the_gate():

@@ -32,6 +32,10 @@ def cell_key(cell: Cell, source: str = "measured") -> Key:
         words.append(f"first {cell.limit} people")
     if cell.dataset and source == "measured":
         words.append(f"weights {cell.weights}" if cell.weights else f"{cell.recipe_name} {cell.budget}")
+    if cell.trained_on:
+        words.append(f"trained on {cell.trained_on}")
+    if cell.fast:
+        words.append("fast")
     return (cell.protocol, name, cell.dataset, cell.split, ", ".join(words), cell.seed)
 
 

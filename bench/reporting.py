@@ -30,7 +30,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     Of cells outside the matrix that differ only in version or recipe, the newest counts.
     """
     tasks = list(tasks)
-    documents = {key: _document(store, key) for key in sorted(store.keys(CELLS))}
+    documents = _documents(store)
     planned = {task.cell.identity for task in tasks}
     others = [document for document in _newest(documents) if tuple(document["identity"]) not in planned]
     fresh = [documents[task.key] for task in tasks if task.state == FRESH]
@@ -72,17 +72,20 @@ def measurements(store: Store, key: str) -> list[dict[str, Any]]:
     return store.read_lines(CELLS, key, "measurements.jsonl")
 
 
-def _document(store: Store, key: str) -> dict[str, Any]:
-    """What a finished cell is; Problem if this is not what `describe` and `publish_cell` write."""
-    document = store.read(CELLS, key, "cell.json")
-    if absent := [name for name in FIELDS if name not in document]:
+def _documents(store: Store) -> dict[str, dict[str, Any]]:
+    """key -> what a finished cell is; Problem if one is not what `describe` and `publish_cell` write."""
+    documents = {key: store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))}
+    absent = {key: [name for name in FIELDS if name not in document] for key, document in documents.items()}
+    if odd := [key for key, names in absent.items() if names]:
+        more = f", and {len(odd) - 1:,} more of {len(documents):,} cells are like it" if len(odd) > 1 else ""
         raise Problem(
-            f"{store.folder(CELLS, key) / 'cell.json'}: there is no field {', '.join(absent)}.",
+            f"{store.folder(CELLS, odd[0]) / 'cell.json'}: there is no field {', '.join(absent[odd[0]])}{more}.",
             cause="another version of Repose wrote it, or it was edited by hand",
-            next_step="move that folder away: the next run measures the cell anew",
+            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run scores anew, from the "
+            "predictions that it finds",
             code=CELL_FAILED,
         )
-    return document
+    return documents
 
 
 def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

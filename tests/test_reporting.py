@@ -66,3 +66,7 @@ def test_a_cell_of_another_version_is_named(report, tmp_path):
     told = json.loads(text)
     assert code == 3 and f"{'a' * 20}/cell.json: there is no field apart, conventions, identity" in told["error"]
     assert "another version of Repose" in told["cause"]
+    with store.publish("cells", "b" * 20) as folder:
+        (folder / "cell.json").write_text("{}")
+    told = json.loads(report("--json")[1])
+    assert "1 more of 2 cells" in told["error"] and f"move {store.root / 'cells'} away" in told["next_step"]

@@ -87,13 +87,16 @@ class Cell:
         """In words, what sets it apart from the usual cell of its network, protocol and seed on its dataset."""
         trained = bool(self.dataset)
         usual = {**self.rules.options, "detections": self.options.get("detections")}  # files of boxes: see settings
-        return (
-            *((f"recipe {self.recipe}",) if trained and self.recipe and self.recipe != self.row.recipe else ()),
-            *((f"{self.budget} budget",) if trained and self.budget != "full" else ()),
-            *((f"partial: {self.limit} people",) if self.limit else ()),
-            *(f"{name}={value}" for name, value in sorted(self.options.items()) if value != usual[name]),
-            *(("fast",) if self.fast else ()),
-        )
+        words = {
+            f"recipe {self.recipe}": trained and self.recipe and self.recipe != self.row.recipe,
+            f"{self.budget} budget": trained and self.budget != "full",
+            f"trained on {self.trained_on}": trained and self.trained_on,
+            f"weights {Path(self.weights).name}": self.weights,
+            f"partial: {self.limit} people": self.limit,
+            **{f"{name}={value}": value != usual[name] for name, value in sorted(self.options.items())},
+            "fast": self.fast,
+        }
+        return tuple(text for text, holds in words.items() if holds)
 
     @property
     def identity(self) -> tuple:

@@ -76,7 +76,7 @@ def title(board: Leaderboard) -> str:
 def labels(cells: list[dict[str, Any]]) -> list[str]:
     """Names for the lines of a figure, no two alike: where a network occurs more than once, with what sets it apart.
 
-    What still has the name of another cell (trained on other data, say) has the beginning of its key behind it.
+    What still has the name of another cell (other detected boxes, say) has the beginning of its key behind it.
     """
     networks = Counter(cell["architecture"] for cell in cells)
     found: dict[str, None] = {}

@@ -198,6 +198,8 @@ def test_fast_is_another_cell_of_the_same_weights(cell):
         ({"recipe": "newell2016"}, ()),  # the network's own
         ({"recipe": "ablation", "budget": "quick", "fast": True}, ("recipe ablation", "quick budget", "fast")),
         ({"limit": 64, "seed": 3}, ("partial: 64 people",)),
+        ({"trained_on": "lspet/train"}, ("trained on lspet/train",)),
+        ({"weights": "there/net.pth"}, ("weights net.pth",)),
         ({"options": {"resamples": 0, "seed": 0}}, ("resamples=0",)),
         ({"protocol": "coco-ap", "dataset": "coco", "options": {"detections": "a/b.json", "preset": "tower"}},
          ("preset=tower",)),

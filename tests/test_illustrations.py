@@ -17,7 +17,7 @@ def test_several_cells_of_a_network_say_what_differs():
 
 
 def test_what_no_word_tells_apart_has_its_key():
-    """Two training sets, say: with one name for both, the second curve would take the place of the first."""
+    """Two files of detected boxes, say: with one name for both, the second curve would take the place of the first."""
     cells = [cell("a", *PLACE), cell("a", *PLACE, cell="0123456789")]
     found = labels(cells)
     assert len(set(found)) == 2 and found[1] == "a, seed 0, 012345"

@@ -33,7 +33,7 @@ CIFAR = Test("cifar10-error", "cifar10", "test", "error")
 
 # What the kept ablations measured on photographs in the place of a paper's protocol and metric.
 PHOTOGRAPHS = "lspet"
-INSTEAD = {"mpii-pckh": ("lsp-pck", "PCK@0.2"), "lsp-pck": ("lsp-pck", "PCK@0.2")}
+INSTEAD = {paper.protocol: (LSP.protocol, LSP.metric) for paper in (MPII, LSP, COCO)}
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def again(
 def kept(known: Known, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
     """What the committed ablations say of two networks: one finding a matrix, never more than a restricted yes."""
     protocol, metric = INSTEAD.get(test.protocol, (test.protocol, test.metric))
+    part = "mean" if test is COCO else part  # AP is of all joints together
     found = []
     for collection in known.snapshot.kept:
         row = collection.difference.get((ours, theirs, PHOTOGRAPHS, protocol, metric, part))

@@ -81,6 +81,16 @@ def test_committed_ablations_restrict_and_refute_nothing(low, high, verdict, wor
     assert {item.target for item in found.evidence} == {"cpu-pyramids-lspet"}
 
 
+@pytest.mark.parametrize(("low", "high", "words"), [(-1.6, -0.4, "the opposite"), (0.4, 1.6, "[+0.40, +1.60]")])
+def test_what_coco_was_asked_is_told_of_photographs_and_decides_nothing(low, high, words):
+    """M15: coarse-to-fine supervision of hourglasses, printed for COCO AP; ours is PCK@0.2 of LSPET."""
+    measured = (kept("mspn-hourglass-4-ctf", "mspn-hourglass-4", low, high),)
+    assert check("M15").verdict == check("M15", kept=measured).verdict == "supported"
+    sentence = check("M15", kept=measured).sentence
+    assert "on LSPET, our budget (matrix.cpu.toml, 2 seeds), PCK@0.2 mean: mspn-hourglass-4-ctf" in sentence
+    assert words in sentence
+
+
 def test_initializations_are_compared_by_their_names():
     name = "pyranet-bstar-2@initialization="
     pairs = [(f"{name}branch-aware", f"{name}{rival}") for rival in ("xavier", "msr")]

@@ -1,11 +1,13 @@
 """Made-up rows for the tests of the site. No number here was ever measured."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from reports.ablations import collections
 from reports.snapshot import Snapshot
 
 PCKH = {
@@ -130,6 +132,18 @@ def small(folder: Path) -> Snapshot:
     rows += pckh(cells[-1], 50.1)
     names = ("hourglass-1", "hourglass-2", "hourglass-4", "hourglass-8", "prm-baseline-8", "pyranet-bstar-8")
     return Snapshot(rows, cells, [architecture(name) for name in names], [PCKH, COMPLEXITY])
+
+
+def with_own_pages(base: Snapshot) -> Snapshot:
+    """The same with what is only shown where it was measured: the committed ablations, and benchmarks."""
+    made = {"benchmark": "decode", "rounds": 15, "note": "", "machine": "2 cores", "date": "2026-01-02T03:04:05Z"}
+    line = {"what": "decoding of 64 x 16 maps of 64 x 64", "against": "numpy, one person and joint at a time"}
+    lines = (
+        made | line | {"ours": 0.003, "peer": 0.012, "ratio": 4.0, "reach": 5, "reached": False},
+        made | {"what": "bench list", "against": "", "ours": 0.15, "peer": None, "ratio": None, "reach": 0.25,
+                "reached": True},
+    )  # fmt: skip
+    return replace(base, kept=collections(), benchmarks=lines)
 
 
 def strangers() -> Snapshot:

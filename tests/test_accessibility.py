@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from snapshots import rich
+from snapshots import rich, with_own_pages
 from test_browser import Watched, browser  # noqa: F401  (a fixture)
 
 from reports import site
@@ -21,7 +21,8 @@ AXE = "axe-core@4.14.1"  # always the same rules
 FOLDER = Path(__file__).parent.parent / "build" / AXE
 KINDS = (
     "index.html", "claims.html", "architectures.html", "curves.html", "training.html", "predictions.html",
-    "mannequin.html", "runs.html", "papers/yang2017.html", "papers/liu2018.html", "papers/li2019.html",
+    "mannequin.html", "runs.html", "ablations.html", "benchmarks.html",
+    "papers/yang2017.html", "papers/liu2018.html", "papers/li2019.html",
     "protocols/mpii-pckh.html", "protocols/complexity.html", "architectures/prm-baseline-2.html",
     "architectures/liu-ioi.html",
 )  # fmt: skip
@@ -48,7 +49,8 @@ def axe() -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("axe")
-    return site.build(rich(folder / "store"), folder / "site", np.full((64, 64, 3), 128, np.uint8)).parent
+    snapshot = with_own_pages(rich(folder / "store"))
+    return site.build(snapshot, folder / "site", np.full((64, 64, 3), 128, np.uint8)).parent
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

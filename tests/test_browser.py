@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers
+from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers, with_own_pages
 
 from reports import site
 from reports.snapshot import Snapshot
@@ -33,7 +33,8 @@ def browser():
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
-    return site.build(small(folder / "store"), folder / "site", np.full((64, 64, 3), 128, np.uint8)).parent
+    snapshot = with_own_pages(small(folder / "store"))
+    return site.build(snapshot, folder / "site", np.full((64, 64, 3), 128, np.uint8)).parent
 
 
 class Watched:

@@ -81,8 +81,8 @@ def _documents(store: Store) -> dict[str, dict[str, Any]]:
         raise Problem(
             f"{store.folder(CELLS, odd[0]) / 'cell.json'}: there is no field {', '.join(absent[odd[0]])}{more}.",
             cause="another version of Repose wrote it, or it was edited by hand",
-            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run scores anew, from the "
-            "predictions that it finds",
+            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures anew, from "
+            "the predictions that it finds; prediction files have to be scored again",
             code=CELL_FAILED,
         )
     return documents

@@ -39,9 +39,8 @@ class HeldOut:
 
 def hold_out(store: Store, dataset: str, data: Path, training: Training, update: Step) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
-    limit = min(
-        PEOPLE[training.budget], training.plan.people or PEOPLE[training.budget]
-    )  # no more than it is trained on
+    most = PEOPLE[training.budget]
+    limit = min(most, training.plan.people or most)  # no more than it is trained on
     source = Source(dataset, DATASETS[dataset].test, data, training.skeleton.name, limit)
     people = source.open()
     crops = prepare(store, source, training.size, update)
@@ -85,15 +84,8 @@ def _found(
     network: nn.Module, held_out: HeldOut, rows: np.ndarray, training: Training
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which joints are found, and which count (n x J bool each)."""
-    rules = (
-        training.size,
-        Augmentation(),
-        training.recipe.pixels,
-        training.skeleton,
-        torch.Generator(),
-        training.device,
-    )
-    images, points, visibility = augmented(held_out.crops, rows, *rules)
+    unchanged = Augmentation(), training.recipe.pixels, training.skeleton, torch.Generator()
+    images, points, visibility = augmented(held_out.crops, rows, training.size, *unchanged, training.device)
     maps = network(images.contiguous(memory_format=torch.channels_last))[-1].float()
     cells, _ = quarter_offset(maps[:, : len(training.skeleton)])
     stride = torch.tensor([training.size[1] / maps.shape[-1], training.size[0] / maps.shape[-2]], device=maps.device)

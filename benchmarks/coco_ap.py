@@ -13,7 +13,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchmarks.rounds import Line, in_turn, main, seconds
-from protocols import coco_annotations, coco_ap, coco_results
+from protocols.coco import annotations as coco_annotations
+from protocols.coco import ap as coco_ap
+from protocols.coco import results as coco_results
 
 IMAGES, PEOPLE, RESAMPLES = 5000, 11_000, 1000
 Entries = list[dict[str, Any]]

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import architectures
 from benchmarks.rounds import Line, in_turn, main
-from protocols import complexity
+from protocols.network import complexity
 
 SAMPLE = 12  # one row of so many is built for real: all of them take minutes
 

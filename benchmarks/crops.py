@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from bench.cells.recipe import Augmentation, Pixels
 from bench.training.batches import augmented
 from bench.training.prepare import MARGIN, Crops
-from bench.training.recipe import Augmentation, Pixels
 from benchmarks.rounds import Line, in_turn, main
-from protocols.crops import crop, to_crop
-from protocols.keypoints import MPII
-from protocols.people import VISIBLE
+from protocols.pose.crops import crop, to_crop
+from protocols.pose.people import VISIBLE
+from protocols.pose.skeletons import MPII
 
 SIDE, PEOPLE, BILINEAR = 256, 16, Image.Resampling.BILINEAR
 RULES = Augmentation(rotation=30, scale=(0.75, 1.25), flip=0.5)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from bench.predict import BATCH, decoded
-from bench.training import recipe as recipes
+from bench.cells import recipe as recipes
+from bench.steps.predict import BATCH, decoded
 from benchmarks.rounds import Line, in_turn, main
-from protocols.crops import to_image
-from protocols.keypoints import MPII
+from protocols.pose.crops import to_image
+from protocols.pose.skeletons import MPII
 
 PEOPLE, SIDE, STRIDE = 64, 64, 4  # people, cells, pixels of the crop a cell
 RECIPE = recipes.load("newell2016")  # flip test with shift, quarter offset

@@ -14,15 +14,16 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import architectures
-from bench.predict import BATCH, predict
-from bench.training import recipe as recipes
+from bench.cells import recipe as recipes
+from bench.steps.predict import BATCH, predict
 from benchmarks import crops, decode, pckh
 from benchmarks.rounds import Line, in_turn, main
-from protocols import mpii_pckh
-from protocols.crops import windows
-from protocols.datasets import images, mannequin, mpii_files
-from protocols.keypoints import MPII
-from protocols.people import VISIBLE, People, Predictions
+from protocols.datasets import images, mpii_files
+from protocols.datasets.mannequin import people as mannequin
+from protocols.joints import mpii_pckh
+from protocols.pose.crops import windows
+from protocols.pose.people import VISIBLE, People, Predictions
+from protocols.pose.skeletons import MPII
 
 PEOPLE, SIDE, NETWORK, WIDTH = 64, 256, "hourglass-2", 0.0625
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import torch
 
 import architectures
-from bench.predict import TOLERANCE, faster
-from bench.provenance import device_name
+from bench.steps.predict import TOLERANCE, faster
+from bench.store.provenance import device_name
 from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
-from protocols.folding import folded
+from protocols.network.bn_folding import folded
 
 NETWORK, SIDE, BATCH = "hourglass-1", 256, 4
 Way = Callable[[], torch.Tensor]

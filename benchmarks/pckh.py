@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.rounds import Line, in_turn, main
-from protocols import mpii_pckh
-from protocols.keypoints import MPII
-from protocols.people import ABSENT, VISIBLE, People, Predictions
+from protocols.joints import mpii_pckh
+from protocols.pose.people import ABSENT, VISIBLE, People, Predictions
+from protocols.pose.skeletons import MPII
 
 PEOPLE = 2958
 THRESHOLDS = np.arange(51) * 0.01

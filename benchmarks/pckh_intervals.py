@@ -7,8 +7,8 @@ import numpy as np
 
 from benchmarks.pckh import PEOPLE, by_loops, sample
 from benchmarks.rounds import Line, in_turn, main
-from protocols import mpii_pckh
-from protocols.people import People, Predictions
+from protocols.joints import mpii_pckh
+from protocols.pose.people import People, Predictions
 
 RESAMPLES = 1000
 CALLED = 10  # of them, and the time is multiplied: all would take a quarter of an hour

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import matrix
-from bench.plan import plan
-from bench.publish import describe
-from bench.store import CELLS, Store
+from bench.cells import matrix
+from bench.cells.plan import plan
+from bench.results.publish import describe
+from bench.store.store import CELLS, Store
 from benchmarks.rounds import Line, in_turn, main
 
 SIZES = (100, 1000, 10_000)  # cells

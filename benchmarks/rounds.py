@@ -106,7 +106,7 @@ def _keep(path: Path, name: str, lines: list[Line]) -> None:
     """Put the rows of a benchmark into a file, in the place of those of an earlier run."""
     import torch
 
-    from bench.provenance import device_name
+    from bench.store.provenance import device_name
 
     made = {
         "machine": f"{device_name('cpu')}, threads: {torch.get_num_threads()}",

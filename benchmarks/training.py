@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.store import Store
+from bench.store.store import Store
 from bench.training.throughput import BATCH, BLOCKS, throughput
 from benchmarks.rounds import Line, main
 

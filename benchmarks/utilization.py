@@ -11,17 +11,17 @@ from torch import nn
 
 import architectures
 from architectures import Architecture
-from bench.predict import decoded, heatmaps
-from bench.provenance import device_name
-from bench.training import recipe as recipes
+from bench.cells import recipe as recipes
+from bench.steps.predict import decoded, heatmaps
+from bench.store.provenance import device_name
 from bench.training.batches import normalised
 from bench.training.examples import Training, of_people
 from bench.training.optimizers import optimizer_of
 from bench.training.prepare import MARGIN, Crops
 from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
-from protocols import complexity
-from protocols.keypoints import SKELETONS
-from protocols.people import VISIBLE
+from protocols.network import complexity
+from protocols.pose.people import VISIBLE
+from protocols.pose.skeletons import SKELETONS
 
 NETWORKS = ("hourglass-8", "pyranet-bstar-8", "mspn-4", "liu-cjn")
 NARROW = {"width": 0.25, "input": 64}

@@ -68,7 +68,7 @@ PROTOCOLS = {
         Protocol(
             name="mpii-pckh",
             version=1,
-            module="protocols.mpii_pckh",
+            module="protocols.joints.mpii_pckh",
             needs="predictions",
             datasets=("mannequin", "mpii"),
             headline=("PCKh@0.5", "mean"),
@@ -89,7 +89,7 @@ PROTOCOLS = {
         Protocol(
             name="lsp-pck",
             version=1,
-            module="protocols.lsp_pck",
+            module="protocols.joints.lsp_pck",
             needs="predictions",
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCK@0.2", "mean"),
@@ -118,7 +118,7 @@ PROTOCOLS = {
         Protocol(
             name="lsp-pckh",
             version=1,
-            module="protocols.lsp_pckh",
+            module="protocols.joints.lsp_pckh",
             needs="predictions",
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCKh-like@0.5", "mean"),
@@ -139,7 +139,7 @@ PROTOCOLS = {
         Protocol(
             name="lsp-pcp",
             version=1,
-            module="protocols.lsp_pcp",
+            module="protocols.joints.lsp_pcp",
             needs="predictions",
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCP", "mean"),
@@ -161,7 +161,7 @@ PROTOCOLS = {
         Protocol(
             name="coco-ap",
             version=1,
-            module="protocols.coco_ap",
+            module="protocols.coco.ap",
             needs="predictions",
             datasets=("mannequin", "coco"),
             headline=("AP", "all"),
@@ -184,7 +184,7 @@ PROTOCOLS = {
         Protocol(
             name="complexity",
             version=1,
-            module="protocols.complexity",
+            module="protocols.network.complexity",
             needs="network",
             datasets=(),
             headline=("macs", "all"),
@@ -203,7 +203,7 @@ PROTOCOLS = {
         Protocol(
             name="init-variance",
             version=1,
-            module="protocols.init_variance",
+            module="protocols.network.init_variance",
             needs="network",
             datasets=(),
             headline=("variance msr", "max"),
@@ -223,7 +223,7 @@ PROTOCOLS = {
         Protocol(
             name="cifar10-error",
             version=1,
-            module="protocols.cifar10_error",
+            module="protocols.classes.cifar10_error",
             needs="predictions",
             datasets=("cifar10",),
             headline=("error", "all"),
@@ -236,7 +236,7 @@ PROTOCOLS = {
         Protocol(
             name="speed",
             version=1,
-            module="protocols.speed",
+            module="protocols.network.speed",
             needs="network",
             datasets=(),
             headline=("latency", "float32 eager"),
@@ -260,7 +260,7 @@ PROTOCOLS = {
         Protocol(
             name="occluded-limb",
             version=1,
-            module="protocols.occluded_limb",
+            module="protocols.joints.occluded_limb",
             needs="predictions",
             datasets=("mannequin", "mpii", "lsp", "lspet"),
             headline=("PCKh@0.5", "ankle covered"),
@@ -291,7 +291,7 @@ PROTOCOLS = {
         Protocol(
             name="receptive-field",
             version=1,
-            module="protocols.receptive_field",
+            module="protocols.network.receptive_field",
             needs="network",
             datasets=("mannequin", "mpii"),  # for trained weights: people with head sizes
             headline=("rf_mean", "network"),

@@ -20,14 +20,17 @@ import cv2
 import jinja2
 import numpy as np
 
-from reports import exports, formats, sheets
-from reports.claim import KINDS
-from reports.figures import standalone
-from reports.known import Known
-from reports.page import PICTURES, Page, architecture_path, cell_path, picture, picture_path
-from reports.pages import SEVERAL, VERDICTS, evidence_path, judged, pages
-from reports.published import Paper, papers
-from reports.snapshot import Snapshot
+from bench.results.snapshot import Snapshot
+from reports import formats
+from reports.data.cell_files import PICTURES, picture
+from reports.data.published import Paper, papers
+from reports.figures.svg import standalone
+from reports.ledger.claim import KINDS
+from reports.ledger.evidence import Known
+from reports.pages import exports
+from reports.pages.all import SEVERAL, VERDICTS, evidence_path, judged, pages
+from reports.pages.page import Page, architecture_path, cell_path, picture_path
+from reports.tables import sheets
 
 HERE = Path(__file__).parent
 _MARK = '<meta name="generator" content="Repose">'  # how a folder is known to be a site of ours

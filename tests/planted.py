@@ -2,10 +2,10 @@
 
 from snapshots import cell, row
 
-from reports.claims import CLAIMS
-from reports.known import Known
-from reports.published import papers
-from reports.snapshot import Snapshot
+from bench.results.snapshot import Snapshot
+from reports.data.published import papers
+from reports.ledger.claims import CLAIMS
+from reports.ledger.evidence import Known
 
 PAPERS = papers()
 CLAIM = {claim.id: claim for claim in CLAIMS}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from snapshots import COMPLEXITY, PCKH, cell, keep, pckh, row
 
+from bench.results.snapshot import Snapshot
 from reports import site
-from reports.snapshot import Snapshot
 
 VARIANCE = {
     "name": "init-variance", "version": 1, "module": "", "needs": "network", "datasets": (),

@@ -13,7 +13,7 @@ from unittest import mock
 
 import msgspec
 
-from bench import cli
+from bench.cli import main as cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PEOPLE = 16

@@ -3,8 +3,8 @@
 import numpy as np
 
 from protocols.errors import DataError
-from protocols.keypoints import MPII, SKELETONS
-from protocols.people import VISIBLE, People, Predictions
+from protocols.pose.people import VISIBLE, People, Predictions
+from protocols.pose.skeletons import MPII, SKELETONS
 
 
 def people(count: int = 40, skeleton: str = MPII.name, seed: int = 0, **changes) -> People:

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reports.ablations import collections
-from reports.snapshot import Snapshot
+from bench.results.snapshot import Snapshot
+from reports.data.ablations import collections
 
 PCKH = {
     "name": "mpii-pckh", "version": 1, "module": "", "needs": "predictions", "datasets": ("mannequin", "mpii"),

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import protocols
+from bench.cells.plan import BLOCKED
 from bench.gate.check import FAILED, FINISHED, Outcome, Result
 from bench.gate.compare import Comparison, number, worst_first
-from bench.plan import BLOCKED
 from protocols import PROTOCOLS
 
 ROOT = Path(protocols.__file__).resolve().parent.parent

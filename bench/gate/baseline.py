@@ -14,10 +14,10 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
-from bench.cell import Cell
+from bench.cells.cell import Cell
 from bench.errors import NOTHING, Problem
 from bench.gate.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
-from bench.store import content_key, write_whole
+from bench.store.store import content_key, write_whole
 
 CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")
 FIELDS = (*CELL, "metric", "part", "value", "unit", "low", "high", "n", "version", "source", "reason")

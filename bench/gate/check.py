@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import matrix, progress
-from bench.cell import Cell
+from bench import progress
+from bench.cells import matrix
+from bench.cells.cell import Cell
+from bench.cells.places import place
+from bench.cells.plan import BLOCKED, Task, plan
+from bench.context import Bench
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
 from bench.errors import REGRESSED as EXIT_REGRESSED
-from bench.executors import local
-from bench.external import score_file
-from bench.files import terms
+from bench.executors.local import local
 from bench.gate import baseline
 from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
-from bench.listing import place
-from bench.plan import BLOCKED, Task, plan
-from bench.reporting import measurements
-from bench.store import CELLS, Store
-from bench.workbench import Bench
+from bench.results.collect import measurements
+from bench.steps.prediction_files import terms
+from bench.steps.score_file import score_file
+from bench.store.store import CELLS, Store
 
 FINISHED, FAILED = "finished", "failed"  # beside BLOCKED, and GONE for a cell that only the baseline has
 GONE = "gone"

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.paired import difference
+from bench.results.paired import difference
 from protocols import PROTOCOLS
 from protocols.errors import DataError
-from protocols.scores import Scores
+from protocols.statistics.scores import Scores
 
 Row = dict[str, Any]  # a row of the baseline: see bench.gate.baseline
 Key = tuple  # the cell of a row: see bench.gate.baseline.cell_key

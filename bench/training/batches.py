@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from bench.cells.recipe import Augmentation, Pixels
 from bench.training.prepare import MARGIN, Crops
-from bench.training.recipe import Augmentation, Pixels
-from protocols.keypoints import Skeleton
+from protocols.pose.skeletons import Skeleton
 
 LEGS, HIPS = ("knee", "ankle"), ("pelvis", "hip")
 WHOLE = slice(None)

@@ -11,7 +11,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from bench.errors import CELL_FAILED, Problem
-from bench.store import write_whole
+from bench.store.store import write_whole
 
 History = list[tuple[int, float, float, float | None]]  # step, seconds, loss, held-out score in per cent
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.cells.recipe import Plan, Recipe
 from bench.training.batches import augmented
 from bench.training.losses import heatmap_loss, supervision
 from bench.training.prepare import Crops
-from bench.training.recipe import Plan, Recipe
-from protocols.keypoints import Skeleton
+from protocols.pose.skeletons import Skeleton
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,22 @@ import torch
 from torch import nn
 
 from bench import progress
-from bench.cell import Cell
+from bench.cells import recipe as recipes
+from bench.cells.cell import Cell
+from bench.cells.training_sets import source_of
+from bench.context import Bench
 from bench.progress import timed
 from bench.training import distributed
-from bench.training import recipe as recipes
 from bench.training.checkpoint import State
 from bench.training.curves import curves, nowhere
 from bench.training.examples import Examples, Training, of_people
 from bench.training.pictures import of_pictures
 from bench.training.prepare import Crops, prepare
-from bench.training.sources import source_of
 from bench.training.train import fit
 from bench.training.validation import hold_out, validate
-from bench.workbench import Bench
 from protocols.datasets import DATASETS, cifar10
 from protocols.errors import DataError
-from protocols.keypoints import SKELETONS
+from protocols.pose.skeletons import SKELETONS
 
 HELD_OUT_PICTURES = 1000
 

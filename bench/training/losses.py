@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bench.cells.recipe import Loss, Targets
 from bench.errors import CELL_FAILED, Problem
-from bench.training.recipe import Loss, Targets
-from protocols.people import OCCLUDED
-from protocols.targets import background, blurred_impulses, exact_gaussians, gaussians
+from protocols.pose.people import OCCLUDED
+from protocols.pose.targets import background, blurred_impulses, exact_gaussians, gaussians
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from bench.training.recipe import Plan
+from bench.cells.recipe import Plan
 
 
 def optimizer_of(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:

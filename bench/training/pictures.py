@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bench.cells.recipe import Recipe
 from bench.errors import CELL_FAILED, Problem
 from bench.training.batches import normalised
 from bench.training.examples import Examples, Training
 from bench.training.losses import class_loss
-from bench.training.recipe import Recipe
 from protocols.datasets.cifar10 import Pictures
-from protocols.people import Predictions
+from protocols.pose.people import Predictions
 
 BATCH = 250
 

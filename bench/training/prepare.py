@@ -15,14 +15,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from bench import progress
+from bench.cells.training_sets import Source, parts_of, source_of
 from bench.processes import deaf_children, end_with_parent
 from bench.progress import Step
-from bench.store import PREPARED, Store, content_key
-from bench.training.sources import Source, parts_of, source_of
-from protocols.crops import crop, to_crop, windows
+from bench.store.store import PREPARED, Store, content_key
 from protocols.datasets import DATASETS
 from protocols.errors import DataError
-from protocols.people import People
+from protocols.pose.crops import crop, to_crop, windows
+from protocols.pose.people import People
 
 VERSION = 1
 MARGIN = 1.5

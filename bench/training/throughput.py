@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 import architectures
+from bench.cells import recipe as recipes
+from bench.cells.training_sets import Source
 from bench.progress import Step
-from bench.store import Store
-from bench.training import recipe as recipes
+from bench.store.store import Store
 from bench.training.examples import Examples, Training, of_people
 from bench.training.prepare import prepare
-from bench.training.sources import Source
 from bench.training.train import fit
-from protocols.keypoints import SKELETONS
+from protocols.pose.skeletons import SKELETONS
 
 PEOPLE, BATCH = 256, 16
 BLOCK, BLOCKS = 6, 12  # steps; blocks of both kinds in turn, so that other programs disturb both alike

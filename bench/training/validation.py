@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.cells.recipe import Augmentation
+from bench.cells.training_sets import Source
 from bench.errors import CELL_FAILED, Problem
 from bench.progress import Step
-from bench.store import Store
+from bench.store.store import Store
 from bench.training import distributed
 from bench.training.batches import augmented
 from bench.training.examples import Training
 from bench.training.prepare import Crops, prepare
-from bench.training.recipe import Augmentation
-from bench.training.sources import Source
-from protocols.crops import windows
 from protocols.datasets import DATASETS
-from protocols.decoding import quarter_offset
-from protocols.people import People
+from protocols.pose.crops import windows
+from protocols.pose.decoding import quarter_offset
+from protocols.pose.people import People
 
 PEOPLE = {"full": 256, "quick": 128}  # by budget
 BATCH = 32

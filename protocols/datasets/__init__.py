@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from protocols.errors import DataError
 
 if TYPE_CHECKING:
-    from protocols.people import People
+    from protocols.pose.people import People
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def fingerprint(name: str, split: str, data: Path, skeleton: str, **boxes: Any) 
 def remembered(_working_directory: Path, name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
     """The fingerprint that was found in a working directory."""
     if name == "mannequin":  # known without drawing or annotating anyone
-        return importlib.import_module("protocols.datasets.mannequin").fingerprint(split, skeleton)
+        return importlib.import_module("protocols.datasets.mannequin.people").fingerprint(split, skeleton)
     if name == "cifar10":
         return importlib.import_module("protocols.datasets.cifar10").load(split, data).fingerprint
     return open_people(name, split, data, skeleton, **boxes).fingerprint

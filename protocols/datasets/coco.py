@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols.coco_annotations import GroundTruth, read
-from protocols.coco_results import Detections, read_detections
-from protocols.crops import WINDOW
+from protocols.coco.annotations import GroundTruth, read
+from protocols.coco.results import Detections, read_detections
+from protocols.coco.top_down import HRNET, TopDown, box_windows
 from protocols.datasets import images
 from protocols.errors import DataError
-from protocols.keypoints import COCO
-from protocols.people import People
-from protocols.top_down import HRNET, TopDown, box_windows
+from protocols.pose.crops import WINDOW
+from protocols.pose.people import People
+from protocols.pose.skeletons import COCO
 
 # Where HRNet's and SimpleBaseline's instructions put the detector's file (56.4 AP on people).
 DETECTIONS = "person_detection_results/COCO_{split}_detections_AP_H_56_person.json"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols.arrays import load
 from protocols.datasets import images
 from protocols.errors import DataError
-from protocols.keypoints import LSP
-from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
+from protocols.pose.people import ABSENT, OCCLUDED, VISIBLE, People
+from protocols.pose.skeletons import LSP
+from protocols.readers.arrays import load
 
 SPLITS = ("train", "test")
 IMAGES, TRAINING = 2000, 1000  # the first 1,000 are to train on

@@ -7,7 +7,7 @@ import numpy as np
 from protocols.datasets import images
 from protocols.datasets.lsp import annotation_file, assemble, split_of
 from protocols.errors import DataError
-from protocols.people import ABSENT, VISIBLE, People
+from protocols.pose.people import ABSENT, VISIBLE, People
 
 SPLITS = ("train", "holdout")
 IMAGES, TRAINING = 10000, 9000  # the hold-out is this suite's, not the authors'

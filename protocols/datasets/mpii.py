@@ -8,8 +8,8 @@ import numpy as np
 from protocols.datasets import images
 from protocols.datasets.mpii_files import Annotation, ground_truth_mat, json_records, newell_h5, official_mat
 from protocols.errors import DataError
-from protocols.keypoints import MPII
-from protocols.people import ABSENT, OCCLUDED, VISIBLE, People
+from protocols.pose.people import ABSENT, OCCLUDED, VISIBLE, People
+from protocols.pose.skeletons import MPII
 
 # In the order of trust: what the first file says holds, the later ones fill its gaps. gt_valid.mat
 # leads because the official numbers include its truncations (13 joints with a zeroed coordinate).

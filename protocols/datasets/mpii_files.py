@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from protocols import mat_structure
-from protocols.arrays import LIMIT, load
 from protocols.errors import DataError
-from protocols.keypoints import MPII
+from protocols.pose.skeletons import MPII
+from protocols.readers import mat_structure
+from protocols.readers.arrays import LIMIT, load
 
 LARGEST = 64 * 2**20  # bytes of a JSON annotation; pytorch-pose's has 17 MiB
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit

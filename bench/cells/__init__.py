@@ -1,0 +1,1 @@
+"""Cells: the configurations to be measured, their keys, recipes and plans; nothing here runs."""

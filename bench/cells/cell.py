@@ -1,0 +1,246 @@
+"""A cell: one architecture under one protocol on one dataset with one recipe, seed and options.
+
+Its key hashes the inputs that decide its numbers. The inputs are plain nested data: those of a training
+lie inside those of a prediction, which lie inside those of a cell, so that comparing two trees says why a
+cell is stale and which step it needs.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import architectures
+from bench.cells import recipe as recipes
+from bench.errors import DATA, Problem
+from bench.store.provenance import device_name
+from bench.store.store import file_digest
+from protocols import PROTOCOLS, Protocol
+from protocols.datasets import DATASETS
+from protocols.pose.skeletons import SKELETONS
+
+# Raise one when the code that trains or predicts may give other weights or predictions from the same inputs.
+TRAINING_VERSION, PREDICTION_VERSION = 1, 1
+CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for occluded-limb only
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to measure; nothing here says whether it has been."""
+
+    architecture: str
+    protocol: str
+    dataset: str = ""  # "" for a network that is looked at alone, untrained
+    split: str = ""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    recipe: str = ""  # "" for the one of the architecture's paper
+    budget: str = "full"
+    seed: int = 0
+    weights: str = ""  # a released checkpoint instead of a training of our own
+    limit: int = 0  # score only so many people; 0 for all
+    options: dict[str, Any] = field(default_factory=dict)  # of the protocol
+    trained_on: str = ""  # another training set: "name/split", or several joined by "+"; "" for the dataset's own
+    drop_invalid: bool = False  # train without the people whose image cannot be read
+    fast: bool = False  # predict keypoints, or time the network, with what is quicker on the device
+
+    @cached_property
+    def row(self) -> architectures.Architecture:
+        """The catalogue row, with the joints of the dataset where they are others than the row's."""
+        row = architectures.describe(self.architecture, **self.overrides)
+        if not self.dataset or row.skeleton == self.skeleton:
+            return row
+        joints = len(SKELETONS[self.skeleton])
+        return replace(row, skeleton=self.skeleton, options={**row.options, "joints": joints})
+
+    @property
+    def skeleton(self) -> str:
+        """The joints that are trained and predicted: the row's, if the protocol and the dataset can use them."""
+        own = architectures.describe(self.architecture).skeleton
+        scored = PROTOCOLS[self.protocol].skeletons if self.protocol else ()
+        if scored and not any(set(SKELETONS[name].joints) <= set(SKELETONS[own].joints) for name in scored):
+            own = scored[0]
+        offered = DATASETS[self.dataset].skeletons
+        return own if own in offered else offered[0]
+
+    @property
+    def rules(self) -> Protocol:
+        return PROTOCOLS[self.protocol]
+
+    @property
+    def recipe_name(self) -> str:
+        return self.recipe or self.row.recipe
+
+    @property
+    def training_data(self) -> str:
+        """What the network is trained on: "mpii/train", or "mpii/train+lsp/train"."""
+        return self.trained_on or f"{self.dataset}/{DATASETS[self.dataset].train}"
+
+    @property
+    def label(self) -> str:
+        """One line for people: who under what, on what."""
+        where = f" on {self.dataset}/{self.split}" if self.dataset else ""
+        return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}{', fast' if self.fast else ''}"
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """In words, what sets it apart from the usual cell of its network, protocol and seed on its dataset."""
+        trained = bool(self.dataset)
+        usual = {**self.rules.options, "detections": self.options.get("detections")}  # files of boxes: see settings
+        words = {
+            f"recipe {self.recipe}": trained and self.recipe and self.recipe != self.row.recipe,
+            f"{self.budget} budget": trained and self.budget != "full",
+            f"trained on {self.trained_on}": trained and self.trained_on,
+            f"weights {Path(self.weights).name}": self.weights,
+            f"partial: {self.limit} people": self.limit,
+            **{f"{name}={value}": value != usual[name] for name, value in sorted(self.options.items())},
+            "fast": self.fast,
+        }
+        return tuple(text for text, holds in words.items() if holds)
+
+    @property
+    def identity(self) -> tuple:
+        """What stays when a version or the text of a recipe changes: the same place in every table."""
+        row, options = self.row, json.dumps(self.options, sort_keys=True)
+        place, fast = (row.name, self.protocol, options, self.seed), ("fast",) if self.fast else ()
+        if not self.dataset:
+            return (*place, *fast)
+        training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
+        training += (self.trained_on,) if self.trained_on else ()
+        return (*place, self.dataset, self.split, self.limit, *training, *fast)
+
+
+def check_options(rules: Protocol, options: dict[str, Any]) -> None:
+    """Refuse options that a protocol does not have, and values of another kind than their defaults."""
+    for name, value in options.items():
+        if name not in rules.options:
+            known = ", ".join(f"{option}={default}" for option, default in rules.options.items())
+            raise Problem(f"{rules.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
+        default, words = rules.options[name], rules.choices.get(name, ())
+        may_be_none = name == "resamples" or not default  # without resamples there are no intervals
+        if not _fits(value, default, words) or (value == 0 and not may_be_none):
+            expected = f"{'words' if isinstance(default, list) else 'one'} of {', '.join(words)}" if words else ""
+            raise Problem(
+                f"{rules.name}: {name}={value!r} does not work.", expected=expected or f"something like {default!r}"
+            )
+
+
+def _fits(value: Any, default: Any, words: tuple[str, ...]) -> bool:
+    """Whether a value is of the kind of a default, no number below 0, and no other word than `words`, if there are."""
+    if isinstance(default, list):
+        return isinstance(value, list) and bool(value) and all(_fits(one, default[0], words) for one in value)
+    if isinstance(value, bool) or not isinstance(value, int | float if isinstance(default, float) else type(default)):
+        return False
+    return value >= 0 if isinstance(value, int | float) else not words or value in words
+
+
+def box_options(cell: Cell) -> dict[str, Any]:
+    """What `coco.people` is told: the preset that makes windows of boxes, and the file of detected ones.
+
+    Empty for other datasets, whose windows come with the people.
+    """
+    detections, name = cell.options.get("detections"), cell.options.get("preset")
+    if not detections and not name:
+        return {}
+    from protocols.coco.top_down import HRNET, PRESETS  # takes numpy, which most plans need not
+
+    if name and name not in PRESETS:
+        raise Problem(f"There is no preset {name!r}.", expected=f"one of {', '.join(PRESETS)}")
+    if detections and cell.dataset != "coco":
+        raise Problem(f"{cell.dataset} has no detected boxes.", next_step="--dataset coco, or no detections")
+    if detections and not Path(detections).is_file():
+        raise Problem(
+            f"{detections}: there is no such file of detected boxes.",
+            expected="a list of {image_id, category_id, bbox, score} as JSON, made by a person detector",
+            next_step="check the path, or leave detections out for ground-truth boxes",
+            code=DATA,
+        )
+    if cell.dataset != "coco":
+        return {}
+    found = {"boxes": "detections", "detections": Path(detections)} if detections else {}
+    return {**found, "preset": PRESETS.get(name, HRNET)}
+
+
+def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
+    """What decides the network: builder, options and input; for an outside file also its content."""
+    inputs = {"builder": row.builder, "options": row.options, "input": list(row.input)}
+    path = row.builder.rpartition(":")[0]
+    return {**inputs, "file": file_digest(Path(path))} if path.endswith(".py") else inputs
+
+
+def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+    """What decides the weights."""
+    dropped = {"broken images": "dropped"} if cell.drop_invalid else {}
+    return {
+        **dropped,
+        "version": TRAINING_VERSION,
+        "architecture": architecture_inputs(cell.row),
+        "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
+        "trained on": train_fingerprint,
+        "seed": cell.seed,
+    }
+
+
+def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+    """The training, or the released file in its stead."""
+    if cell.weights:
+        return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
+    return training_inputs(cell, train_fingerprint)
+
+
+def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> dict[str, Any]:
+    """What decides the predictions."""
+    return {
+        "version": PREDICTION_VERSION,
+        "weights": weights_inputs(cell, train_fingerprint),
+        "people": fingerprint,
+        "testing": recipes.load(cell.recipe_name).test_inputs(),
+        "limit": cell.limit,
+        **({"fast": True} if cell.fast else {}),
+    }
+
+
+def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
+    """What decides the numbers of a cell."""
+    options = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
+    inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
+    if cell.rules.needs == "predictions":
+        inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint)
+        if cell.protocol == "occluded-limb":
+            inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
+        return inputs
+    if cell.dataset:  # the trained network, and what it does with people
+        pixels = recipes.load(cell.recipe_name).test_inputs()["pixels"]
+        return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
+    if trained := sorted({"people", "occlusion"} & set(options)):
+        raise Problem(
+            f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
+            expected=f"--dataset {' or '.join(cell.rules.datasets)}: people with head sizes",
+        )
+    if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
+        inputs["machine"] = device_name(cell.options.get("device", "cpu"))
+        inputs |= {"fast": True} if cell.fast else {}
+    return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
+
+
+def weights_in(inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """The part of a cell's inputs that decides its weights; None where it has no use for any."""
+    return inputs.get(CLEAN, inputs).get("weights")
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:
+    """Where two trees of inputs differ: "predictions.weights.recipe.training.steps 600 -> 900"."""
+    found = []
+    for key in sorted(set(old) | set(new)):
+        here = f"{place}.{key}" if place else key
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, here)
+        elif before != after:
+            found.append(f"{here} {_short(before)} -> {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 20 else text[:12] + "…"

@@ -1,0 +1,102 @@
+"""`bench check` from its options to its exit code; whatever it finds is written before it ends."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.cells.plan import Task
+from bench.context import Bench
+from bench.errors import FINE
+from bench.gate import baseline
+from bench.gate.annotations import annotations, problems, summary
+from bench.gate.check import Outcome, accept, as_document, check
+from bench.gate.junit import junit
+from bench.store.store import Store
+from reports.site import write_site
+
+SHOWN = 20  # failing rows on the terminal
+
+
+def gate(
+    matrix: Path,
+    against: Path,
+    store: Path | None,
+    data: Path,
+    device: str,
+    out: Path,
+    *,
+    architectures: str = "",
+    protocols: str = "",
+    accepted: str = "",
+    allow_missing: bool = False,
+    as_json: bool = False,
+    debug: bool = False,
+) -> int:
+    """Compare a matrix with the baseline `against`; returns the exit code.
+
+    store: None for a new one, so that every number is made by the code at hand.
+    accepted: why today's numbers become the baseline; "" to compare only.
+    """
+    earlier = {} if accepted and not against.is_file() else baseline.read(against)
+    with _folder(store) as folder:
+        here = Bench(Store(folder), data, device, debug)
+        outcome, tasks = check(matrix, earlier, here, architectures, protocols)
+        code = outcome.exit_code(allow_missing)
+        _tell(outcome, code, allow_missing, as_json)
+        written = _leave(outcome, tasks, here, out, allow_missing)
+    print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
+    if not accepted:
+        return code
+    changed = accept(against, outcome, earlier, accepted, allow_missing)
+    print(f"{against}: {changed:,} rows changed.", file=sys.stderr)
+    return FINE
+
+
+@contextmanager
+def _folder(store: Path | None) -> Iterator[Path]:
+    if store:
+        yield store
+    else:
+        with tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
+            yield Path(folder)
+
+
+def _tell(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> None:
+    """The count of compared rows first, then what fails, worst first."""
+    if as_json:
+        print(json.dumps(as_document(outcome, code)))
+        return
+    print(outcome.headline())
+    failing = problems(outcome, allow_missing)
+    lines = [f"  {result.label}: {row}" for result, rows in failing for row in rows]
+    for line in lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN:
+        print(f"  … and {len(lines) - SHOWN:,} more")
+    for result in outcome.results:
+        if result.why:
+            print(f"{result.state}: {result.label}: {result.why}")
+    for line in outcome.additions[:SHOWN]:
+        print(f"new: {line}")
+    if outcome.additions:
+        print("New rows fail nothing; --accept --reason TEXT takes them into the baseline.")
+
+
+def _leave(outcome: Outcome, tasks: list[Task], here: Bench, out: Path, allow_missing: bool) -> list[Path]:
+    """Write the JUnit file, the summary and the site; on GitHub also annotations and the step's summary."""
+    out.mkdir(parents=True, exist_ok=True)
+    page = summary(outcome, allow_missing)
+    (out / "junit.xml").write_text(junit(outcome, allow_missing), encoding="utf-8")
+    (out / "summary.md").write_text(page, encoding="utf-8")
+    if os.environ.get("GITHUB_ACTIONS"):
+        for line in annotations(outcome, allow_missing):
+            print(line, file=sys.stderr)
+    if step := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(step).open("a", encoding="utf-8") as file:
+            file.write(page)
+    write_site(tasks, here.store, out / "site")
+    return [out / "junit.xml", out / "summary.md", out / "site" / "index.html"]

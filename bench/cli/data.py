@@ -1,0 +1,68 @@
+"""`bench data`: list, check and prepare datasets; write the built-in one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, DropInvalid, Json, StoreOption
+
+data_app = typer.Typer(help="List, check and prepare datasets; write the built-in one.", no_args_is_help=True)
+
+
+@data_app.command("list")
+def data_list(data: DataOption = DATA_FOLDER, as_json: Json = False) -> None:
+    """Which datasets are there."""
+    from bench.cli.listing import datasets, print_datasets
+
+    found = datasets(data)
+    print(json.dumps({"datasets": found})) if as_json else print_datasets(found)
+
+
+@data_app.command("check")
+def data_check(
+    dataset: Annotated[str, typer.Argument(help="Name or name/split.")],
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read a split and say what it holds."""
+    from bench.cli.listing import checked
+
+    found = checked(dataset, data)
+    print(json.dumps(found) if as_json else "\n".join(f"{key:<20} {value}" for key, value in found.items()))
+
+
+@data_app.command("prepare")
+def data_prepare(
+    dataset: Annotated[str, typer.Argument(help="Name or name/split, or several joined by +.")],
+    size: Annotated[int, typer.Option(help="Side of the network's input.")] = 256,
+    drop_invalid: DropInvalid = False,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Decode and crop the people of a split once, for training."""
+    from bench.store.store import Store
+    from bench.training.prepare import prepare_named
+
+    done = prepare_named(Store(store), dataset, data, size, drop_invalid)
+    print(json.dumps({"prepared": done}) if as_json else done)
+
+
+@data_app.command("mannequin")
+def data_mannequin(
+    out: Annotated[Path, typer.Option(help="Folder to write; usable with --data afterwards.")],
+    count: Annotated[int, typer.Option(help="How many people.")] = 100,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the built-in people as images with MPII, LSP and COCO annotations."""
+    from bench.progress import step
+    from protocols.datasets.mannequin.export import export
+
+    with step(f"mannequin: {count} people"):
+        export(out, count)
+    print(json.dumps({"folder": str(out), "people": count}) if as_json else out)

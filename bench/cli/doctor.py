@@ -1,0 +1,63 @@
+"""One block for a bug report: versions, device, flags, data, store."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import architectures
+from bench.cli.listing import datasets
+from bench.store import provenance
+from bench.store.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
+
+
+def examine(data: Path, store: Path) -> dict[str, Any]:
+    """Everything that may explain why a number or an error differs from another machine's."""
+    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    kinds = (PREPARED, WEIGHTS, PREDICTIONS, CELLS)
+    return {
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+        "processor": provenance.device_name("cpu"),
+        "accelerators": accelerators,
+        "flags": {
+            "threads": torch.get_num_threads(),
+            "tf32 convolutions": torch.backends.cudnn.allow_tf32,
+            "tf32 products": torch.backends.cuda.matmul.allow_tf32,
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        },
+        "datasets": {row["name"]: row["missing"] or "ready" for row in datasets(data)},
+        "store": {kind: len(Store(store).keys(kind)) for kind in kinds},
+    }
+
+
+def measure_throughput(store: Path, data: Path, device: str, name: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Step rate from the prepared cache against that of a batch in memory; on a processor, minutes."""
+    from bench.progress import step
+    from bench.training.throughput import throughput
+
+    with step(f"throughput of {name}") as update:
+        return throughput(Store(store), data, device, name, overrides, update)
+
+
+def estimate(path: Path, name: str, overrides: dict[str, Any], rate: float) -> dict[str, Any]:
+    """What the trainings of a matrix take where the network `name` trains on `rate` images a second."""
+    from bench.cells import matrix
+    from bench.cells.cost import hours
+
+    return hours(matrix.load(path), architectures.describe(name, **overrides), rate)
+
+
+def print_examination(found: dict[str, Any]) -> None:
+    """The same as aligned lines."""
+    for name, value in found.items():
+        if name == "hours":
+            from bench.cells.cost import print_hours
+
+            print_hours(value)
+        elif isinstance(value, dict):
+            print(name)
+            for key, entry in value.items():
+                print(f"  {key:<24} {entry}")
+        else:
+            print(f"{name:<26} {', '.join(value) if isinstance(value, list) else value or 'none'}")

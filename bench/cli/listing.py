@@ -1,0 +1,142 @@
+"""What `list`, `status`, `data` and `run` print. Imports neither torch nor numpy."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from architectures import catalogue
+from bench.errors import USAGE, Problem
+from protocols import PROTOCOLS
+from protocols.datasets import DATASETS, missing, open_people
+
+if TYPE_CHECKING:
+    from bench.cells.plan import Task
+
+MARKS = {"fresh": "●", "stale": "◷", "missing": "–", "failed": "✕", "blocked": "◌"}
+
+
+def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
+    """Everything there is, as plain data: architectures, protocols, datasets."""
+    rows = [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "paper": row.paper,
+            "summary": row.summary,
+            "input": list(row.input),
+            "skeleton": row.skeleton,
+            "recipe": row.recipe,
+        }
+        for row in catalogue().values()
+    ]
+    protocols = [_protocol(name, data) for name in PROTOCOLS]
+    return {"architectures": rows, "protocols": protocols, "datasets": datasets(data)}
+
+
+def _protocol(name: str, data: Path) -> dict[str, Any]:
+    rules = PROTOCOLS[name]
+    lacking = {dataset: lack for dataset in rules.datasets if dataset in DATASETS and (lack := missing(dataset, data))}
+    return {
+        "name": name,
+        "version": rules.version,
+        "needs": rules.needs,
+        "summary": rules.summary,
+        "datasets": list(rules.datasets),
+        "missing": lacking,
+    }
+
+
+def datasets(data: Path) -> list[dict[str, Any]]:
+    """Every dataset and what it lacks; an empty `missing` means ready."""
+    return [
+        {
+            "name": dataset.name,
+            "splits": list(dataset.splits),
+            "summary": dataset.summary,
+            "missing": missing(dataset.name, data),
+        }
+        for dataset in DATASETS.values()
+    ]
+
+
+def print_listing(found: dict[str, list[dict[str, Any]]]) -> None:
+    """The same for people: three tables."""
+    print("architectures")
+    for row in found["architectures"]:
+        print(f"  {row['name']:<30} {'x'.join(map(str, row['input'])):<8} {row['kind']:<14} {row['summary']}")
+    print("protocols")
+    for row in found["protocols"]:
+        lacking = f"   (no {', '.join(row['missing'])})" if row["missing"] else ""
+        print(f"  {row['name']:<18} version {row['version']}  {row['summary']}{lacking}")
+    print_datasets(found["datasets"])
+
+
+def print_datasets(found: list[dict[str, Any]]) -> None:
+    """Datasets with their state."""
+    print("datasets")
+    for row in found:
+        state = f"missing: {row['missing']}" if row["missing"] else "ready"
+        print(f"  {row['name']:<18} {row['summary']}; splits {', '.join(row['splits'])}\n{'':<21}{state}")
+
+
+def print_measurements(rows: Iterable[dict[str, Any]]) -> None:
+    """The number that ranks, one line a cell, with its interval."""
+    for row in rows:
+        if PROTOCOLS[row["protocol"]].headline == (row["metric"], row["part"]):
+            where = f" on {row['dataset']}/{row['split']}" if row["dataset"] else ""
+            print(
+                f"{row['architecture']:<36} {row['protocol']}{where}  {row['metric']} {quantity(row)}, n={row['n']:,}"
+            )
+
+
+def quantity(row: dict[str, Any]) -> str:
+    """A value with its unit and interval: "63.1 % [62.0, 64.2]"."""
+    if row["value"] is None:
+        return "not defined"
+    digits = "{:,.0f}" if row["unit"] not in ("%", "") and abs(row["value"]) >= 100 else "{:.2f}"
+    text = digits.format(row["value"]) + (f" {row['unit']}" if row["unit"] not in ("", "1") else "")
+    if row["low"] is None:
+        return text
+    return f"{text} [{digits.format(row['low'])}, {digits.format(row['high'])}]"
+
+
+def print_status(tasks: list["Task"]) -> None:
+    """One line a cell, then the counts."""
+    for task in tasks:
+        step = f"  next: {task.step}" if task.step else ""
+        why = f"  {task.why.splitlines()[0]}" if task.why else ""
+        print(f"{MARKS[task.state]} {task.state:<8} {task.cell.label}{step}{why}")
+    counts = Counter(task.state for task in tasks)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cell matches")
+
+
+def place(text: str, usual: str = "test") -> tuple[str, str]:
+    """ "mpii" or "mpii/val" as dataset and split; `usual` ("train" or "test") says what a name alone means."""
+    name, _, split = text.partition("/")
+    if name not in DATASETS:
+        raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}", code=USAGE)
+    splits = DATASETS[name].splits
+    if split and split not in splits:
+        raise Problem(f"{name} has no split {split!r}.", expected=f"one of {', '.join(splits)}", code=USAGE)
+    return name, split or getattr(DATASETS[name], usual)
+
+
+def checked(text: str, data: Path) -> dict[str, Any]:
+    """What a split holds, after reading it."""
+    name, split = place(text)
+    if name == "cifar10":
+        from protocols.datasets import cifar10
+
+        pictures = cifar10.load(split, data)
+        return {"dataset": name, "split": split, "fingerprint": pictures.fingerprint, **pictures.notes}
+    people = open_people(name, split, data)
+    return {
+        "dataset": people.dataset,
+        "split": people.split,
+        "people": len(people),
+        "joints annotated": int(people.annotated.sum()),
+        "joints missing": int((~people.annotated).sum()),
+        "fingerprint": people.fingerprint,
+        **people.notes,
+    }

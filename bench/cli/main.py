@@ -1,0 +1,377 @@
+"""The command line: `bench VERB [ARCHITECTURES] [PROTOCOLS]`.
+
+Every verb imports what it needs when it runs, so that `bench list` answers at once. Results go to stdout, with
+`--json` as one document; talk goes to stderr.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.data import data_app
+from bench.cli.keep import keep
+from bench.cli.options import (
+    DATA_FOLDER,
+    MATRIX,
+    RUNS,
+    SITE,
+    Architectures,
+    DataOption,
+    Debug,
+    Device,
+    DropInvalid,
+    Fast,
+    Json,
+    Matrix,
+    Protocols,
+    Set,
+    StoreOption,
+    Tensorboard,
+    chosen_device,
+    pairs,
+)
+from bench.errors import (
+    CELL_FAILED,
+    EXPECTED,
+    FINE,
+    INTERRUPTED,
+    NOTHING,
+    USAGE,
+    Problem,
+    as_document,
+    exit_code,
+    explain,
+)
+
+app = typer.Typer(
+    help="Benchmark and reproducibility suite for human-pose networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+app.command()(keep)
+
+BASELINE, CHECK_OUT = Path("tests/golden/baseline.jsonl"), Path("build/check")
+
+
+@app.command("list")
+def list_command(data: DataOption = DATA_FOLDER, as_json: Json = False, debug: Debug = False) -> None:
+    """Architectures, protocols and datasets, and what is missing to run them."""
+    from bench.cli.listing import listing, print_listing
+
+    found = listing(data)
+    print(json.dumps(found, indent=1)) if as_json else print_listing(found)
+
+
+@app.command()
+def run(
+    architectures: Architectures = "",
+    protocols: Protocols = "",
+    matrix: Matrix = MATRIX,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
+    ] = None,
+    overrides: Set = None,
+    recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
+    budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
+    seed: Annotated[list[int] | None, typer.Option(help="May be given several times.", min=0)] = None,
+    weights: Annotated[str, typer.Option(help="A released checkpoint instead of a training.")] = "",
+    limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
+    trained_on: Annotated[str, typer.Option(help="Another training set: mpii/train+lsp/train.")] = "",
+    drop_invalid: DropInvalid = False,
+    fast: Fast = False,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
+    ] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one an accelerator.", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="That train a network together, one an accelerator.", min=1)] = 1,
+    executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
+    address: Annotated[str, typer.Option(help="Of the Ray cluster; default: RAY_ADDRESS, else one here.")] = "",
+    tensorboard: Tensorboard = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train if needed, predict, score and store: the cells of a matrix, or of two globs."""
+    from bench.cells import matrix as matrices
+    from bench.cells.plan import BLOCKED, FRESH, plan
+    from bench.cli.summary import conclude
+    from bench.store.store import Store
+
+    if protocols:
+        block = matrices.Block(
+            architectures=(architectures,),
+            protocols=(protocols,),
+            datasets=tuple(dataset or ()),
+            seeds=tuple(seed or (0,)),
+            set=pairs(overrides),
+            recipe=recipe,
+            budget=budget,
+            weights=weights,
+            limit=limit,
+            trained_on=trained_on,
+            drop_invalid=drop_invalid,
+            fast=fast,
+            options=pairs(option),
+        )
+        cells = matrices.unique(matrices.expand(block))
+        if not cells:
+            raise matrices.nothing(block)
+    else:
+        given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid, fast)
+        if any(given) or budget != "full":
+            raise Problem(
+                f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
+                next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
+            )
+        cells = matrices.choose(matrices.load(matrix), architectures)
+    if not cells:
+        raise Problem("Nothing to run: no cell matches.", next_step="bench list, bench status", code=NOTHING)
+    tasks = plan(cells, Store(store), data)
+    if all(task.state in (FRESH, BLOCKED) for task in tasks):
+        done, failed = [task for task in tasks if task.state == FRESH], []
+    else:  # the imports take seconds: not for nothing
+        from bench.context import Bench
+        from bench.executors.local import execute
+
+        device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
+        here = Bench(Store(store), data, device, debug, processes, tensorboard)
+        done, failed = execute(tasks, here, executor, jobs, address)
+    conclude(tasks, done, failed, Store(store), as_json)
+
+
+@app.command()
+def train(
+    architecture: Architectures,
+    dataset: Annotated[str, typer.Argument(help="Name, name/split, or several joined by +.")] = "mannequin",
+    overrides: Set = None,
+    recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
+    budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    drop_invalid: DropInvalid = False,
+    tensorboard: Tensorboard = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    device: Device = "auto",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train one architecture; the same command continues what was stopped.
+
+    On several GPUs: torchrun --standalone --nproc-per-node N -m bench train ...
+    """
+    from bench.context import Bench
+    from bench.steps.pipeline import train_only
+    from bench.store.store import Store
+
+    here = Bench(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
+    document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
+    print(json.dumps(document) if as_json else document["weights"])
+
+
+@app.command("score")
+def score_command(
+    subject: Annotated[str, typer.Argument(metavar="FILE", help=".h5, .mat, .npz, .npy or .json; or a network.")],
+    protocol: Annotated[str, typer.Option(help="For instance mpii-pckh.")],
+    dataset: Annotated[str, typer.Option(help="Name or name/split; default: the protocol's own.")] = "",
+    name: Annotated[str, typer.Option(help="How tables call it; default: the file's name.")] = "",
+    against: Annotated[str, typer.Option(help="A file or a measured network: adds the difference.")] = "",
+    variants: Annotated[bool, typer.Option("--variants", help="Also what other code would print.")] = False,
+    limit: Annotated[int, typer.Option(help="The file is of the first so many people.", min=0)] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
+    ] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score a prediction file of any origin and keep it beside the measured networks; or compare two of either.
+
+    bench score mine.npz --protocol mpii-pckh --against theirs.npz;
+    bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
+    """
+    from bench.cli.score_text import print_outcome
+    from bench.steps.prediction_files import terms
+    from bench.steps.score_file import score
+    from bench.store.store import Store
+
+    under = terms(protocol, dataset, pairs(option), data, limit)
+    outcome = score(subject, name, against, variants, under, Store(store))
+    print(json.dumps(outcome)) if as_json else print_outcome(outcome)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = SITE,
+    matrix: Matrix = MATRIX,
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing: is the site there up to date?")] = False,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the HTML site and its CSV files from the store."""
+    from bench.cells import matrix as matrices
+    from bench.cells.plan import plan
+    from bench.store.store import Store
+    from reports.site import outdated, write_site
+
+    tasks = plan(matrices.load(matrix), Store(store), data) if matrix.exists() else []
+    if check_only:
+        different = outdated(tasks, Store(store), out)
+        print(json.dumps({"different": different}) if as_json else "\n".join(different) or f"{out} is up to date")
+        raise typer.Exit(1 if different else FINE)
+    index = write_site(tasks, Store(store), out)
+    print(json.dumps({"index": str(index)}) if as_json else index)
+
+
+@app.command()
+def status(
+    architectures: Architectures = "",
+    matrix: Matrix = MATRIX,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA_FOLDER,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Every cell of a matrix: fresh, stale (why), missing, failed (why), blocked (why)."""
+    from bench.cells import matrix as matrices
+    from bench.cells.plan import plan
+    from bench.cli.listing import print_status
+    from bench.store.store import Store
+
+    tasks = plan(matrices.choose(matrices.load(matrix), architectures), Store(store), data)
+    if as_json:
+        cells = [
+            {"label": task.cell.label, "cell": task.key, "state": task.state, "why": task.why, "step": task.step}
+            for task in tasks
+        ]
+        print(json.dumps({"cells": cells}))
+    else:
+        print_status(tasks)
+    if not tasks:
+        raise typer.Exit(NOTHING)
+
+
+@app.command()
+def check(
+    architectures: Architectures = "",
+    protocols: Protocols = "",
+    matrix: Matrix = Path("matrix.check.toml"),
+    against: Annotated[Path, typer.Option(help="The committed baseline.")] = BASELINE,
+    accept: Annotated[bool, typer.Option("--accept", help="Today's numbers become the baseline.")] = False,
+    reason: Annotated[str, typer.Option(help="Why they may change; kept in the rows.")] = "",
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Rows may be missing.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for JUnit file, summary and site.")] = CHECK_OUT,
+    store: Annotated[Path | None, typer.Option(help="Take what is finished there; default: measure anew.")] = None,
+    data: DataOption = DATA_FOLDER,
+    device: Device = "cpu",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare with a baseline: the regression gate."""
+    from bench.cli.check import gate
+
+    if accept != bool(reason):
+        raise Problem("--accept and --reason TEXT belong together: the reason is kept in the rows.")
+    code = gate(
+        matrix,
+        against,
+        store,
+        data,
+        chosen_device(device),
+        out,
+        architectures=architectures,
+        protocols=protocols,
+        accepted=reason,
+        allow_missing=allow_missing,
+        as_json=as_json,
+        debug=debug,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    throughput: Annotated[bool, typer.Option("--throughput", help="Does training wait for its data?")] = False,
+    architecture: Annotated[str, typer.Option(help="With --throughput or --rate: the network.")] = "hourglass-1",
+    overrides: Set = None,
+    hours: Annotated[Path | None, typer.Option(help="A matrix: what its trainings take, an estimate.")] = None,
+    rate: Annotated[float, typer.Option(help="With --hours: images a second, instead of --throughput.", min=0)] = 0,
+    data: DataOption = DATA_FOLDER,
+    store: StoreOption = RUNS,
+    device: Device = "auto",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Versions, device, flags, data and weights in one block for a bug report."""
+    from bench.cli.doctor import estimate, examine, measure_throughput, print_examination
+
+    if hours and not (throughput or rate):
+        raise Problem("Hours follow from a rate that was measured.", next_step="add --throughput, or --rate NUMBER")
+    found = examine(data, store)
+    if throughput:
+        found["throughput"] = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
+    if hours:
+        rate = rate or found["throughput"]["images a second from cache"]
+        found["hours"] = estimate(hours, architecture, pairs(overrides), rate)
+    print(json.dumps(found)) if as_json else print_examination(found)
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin make a busy machine many times slower
+    try:
+        code = app(standalone_mode=False) or FINE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SystemExit:  # the way typer ends when the reader of stdout, for instance `head`, has gone
+        code = FINE
+    except EXPECTED as error:
+        code = exit_code(error)
+        _complain(error)
+        _print_json(error, code)
+    except Exception as error:
+        code = USAGE if hasattr(error, "show") else CELL_FAILED
+        _print_json(error, code)
+        if code == USAGE:  # of the command line itself
+            error.show()
+        else:
+            _complain(error)
+            print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, too
+        stopped = Problem("Stopped. Finished work is kept; the same command continues it.")
+        print(stopped, file=sys.stderr)
+        _print_json(stopped, code)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may Python complain when it ends
+    return code
+
+
+def _complain(error: Exception) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    print(explain(error), file=sys.stderr)
+
+
+def _print_json(error: BaseException, code: int) -> None:
+    """Whoever asked for a document gets one."""
+    if "--json" in sys.argv:
+        print(json.dumps(as_document(error, code)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What a run says at its end: measurements, warnings, a count, and the exit code."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from bench.cells.plan import BLOCKED, FRESH, Task
+from bench.errors import CELL_FAILED, exit_code
+from bench.results.text import print_measurements
+from bench.store.store import CELLS, Store
+
+
+def conclude(
+    tasks: Sequence[Task], done: Sequence[Task], failed: Sequence[tuple[Task, str]], store: Store, as_json: bool
+) -> None:
+    """Say what came out of a run, and leave with the exit code that fits."""
+    rows = (row for task in done for row in store.read_lines(CELLS, task.key, "measurements.jsonl"))
+    blocked = [task for task in tasks if task.state == BLOCKED]
+    cells = (store.read(CELLS, task.key, "cell.json") for task in done)
+    cells = list(cells) if as_json else [{key: cell[key] for key in ("label", "warnings")} for cell in cells]
+    warnings = [f"{cell['label']}: {text}" for cell in cells for text in cell["warnings"]]
+    warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
+    if as_json:
+        warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
+        print(json.dumps({"measurements": list(rows), "cells": cells, "warnings": warnings}))
+    else:
+        print_measurements(rows)
+        for warning in warnings:
+            print(f"! {warning}", file=sys.stderr)
+        already = sum(task.state == FRESH for task in tasks)
+        print(
+            f"{len(done)} of {len(tasks)} cells finished ({already} were already), "
+            f"{len(failed)} failed, {len(blocked)} blocked.",
+            file=sys.stderr,
+        )
+    if failed:
+        codes = {(store.failure(task.key) or {}).get("code", CELL_FAILED) for task, _ in failed}
+        raise typer.Exit(codes.pop() if len(codes) == 1 else CELL_FAILED)
+    if blocked:
+        raise typer.Exit(max(exit_code(task.problem) for task in blocked))

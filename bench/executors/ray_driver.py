@@ -1,0 +1,209 @@
+"""`--executor ray`: cells as tasks of a Ray cluster, each with the processors and memory that it needs.
+
+Home keeps the store, decides what is left to do, and publishes what comes back. The code travels with the cells.
+"""
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from bench import progress
+from bench.cells.plan import BLOCKED, FRESH, Task
+from bench.context import Bench
+from bench.errors import CELL_FAILED, EXPECTED, Problem, explain
+from bench.executors.ray_worker import Order, Step, finish_order, outside_files, pack, shared_steps, unpack
+from bench.executors.run import note_failure, run
+from bench.store import provenance
+from bench.store.store import CELLS
+
+PACKAGES = ("architectures", "bench", "protocols", "reports")
+ROOT = Path(__file__).resolve().parent.parent
+RETRIES = 3  # of a cell whose node died
+IN_FLIGHT = 100  # cells that the cluster knows of at a time: enough for any autoscaler to see what is wanted
+GIB = 2**30
+# Of the machine, by next step. Measuring the variances of an eight-stack hourglass took 0.9 GiB, narrow trainings 0.5;
+# a full-size training on a processor holds its activations as well.
+MEMORY = {"train": 6 * GIB, "predict": 2 * GIB, "score": 2 * GIB, "measure": 2 * GIB}
+
+
+@dataclass
+class _Flight:
+    """A cell that the cluster works on, the steps that it makes on its way, and the locks on it and them."""
+
+    task: Task
+    makes: list[Step]
+    locks: ExitStack
+
+
+def on_ray(tasks: Sequence[Task], bench: Bench, address: str = "") -> tuple[list[Task], list[tuple[Task, str]]]:
+    """Run tasks on the cluster at `address` ("" for $RAY_ADDRESS, else for one on this machine).
+
+    Returns what `run` returns. Finished cells are not sent, and no training is made twice: cells that share one
+    wait for the first of them. KeyboardInterrupt ends what is under way and passes through; what came home stays.
+    Raises Problem when Ray is not installed or the cluster cannot be reached.
+    """
+    at_home = [task for task in tasks if task.state == FRESH or task.cell.protocol == "speed"]
+    away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and task.cell.protocol != "speed"]
+    with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints what nodes say
+        done, failed = _Home(ray, bench).run(away)
+    measured, others = run(at_home, bench)  # a speed belongs to the machine that asks
+    return done + measured, failed + others
+
+
+class _Home:
+    """The loop that sends cells away and takes results in."""
+
+    def __init__(self, ray: ModuleType, bench: Bench):
+        resources = ray.cluster_resources()
+        self.ray, self.bench, self.store = ray, bench, bench.store
+        self.device = ("cuda" if resources.get("GPU") else "cpu") if bench.device == "auto" else bench.device
+        self.largest = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
+        self.code = _digest()
+        self.flights: dict = {}  # object reference -> _Flight
+        self.done: list[Task] = []
+        self.failed: list[tuple[Task, str]] = []
+
+    def run(self, tasks: Sequence[Task]) -> tuple[list[Task], list[tuple[Task, str]]]:
+        waiting, total = deque(tasks), len(tasks)
+        try:
+            while waiting or self.flights:
+                waiting = deque(task for task in waiting if not self._settled(task, wait=False))
+                if waiting and not self.flights:  # other processes have all that is left
+                    task = waiting.popleft()
+                    if not self._settled(task, wait=True):
+                        waiting.append(task)
+                landed, _ = self.ray.wait(list(self.flights), timeout=1.0) if self.flights else ([], [])
+                for reference in landed:
+                    self._land(reference)
+                    progress.say(f"{len(self.done) + len(self.failed)} of {total} cells are home")
+        finally:
+            for reference, flight in self.flights.items():
+                self.ray.cancel(reference, force=True)
+                flight.locks.close()
+        return self.done, self.failed
+
+    def _settled(self, task: Task, wait: bool) -> bool:
+        """Send a task away if nothing stands against it; True if it needs no more attention here."""
+        if len(self.flights) >= IN_FLIGHT:
+            return False
+        makes = [step for step in shared_steps(task) if not self.store.has(*step)]
+        if any(step in flight.makes for flight in self.flights.values() for step in makes):
+            return False
+        with ExitStack() as locks:
+            try:
+                # From what needs to what is needed, as whoever makes them takes them: else two may wait for each other.
+                for step in ((CELLS, task.key), *reversed(makes)):
+                    if not locks.enter_context(self.store.lock(*step, wait)):
+                        return False
+                if self.store.has(CELLS, task.key):  # another process was first
+                    self.done.append(task)
+                    return True
+                reference = self._send(task)
+            except EXPECTED as error:
+                self._fail(task, explain(error))
+                return True
+            self.flights[reference] = _Flight(task, makes, locks.pop_all())
+        return True
+
+    def _send(self, task: Task) -> object:
+        """Give a task to the cluster; returns the reference of its result."""
+        finished = [step for step in shared_steps(task) if self.store.has(*step)]
+        trains = task.step == "train"
+        order = Order(
+            task=task,
+            data=self.bench.data.resolve(),
+            device=self.device,
+            files={name: Path(name).read_bytes() for name in outside_files(task.cell)},
+            folders={step: pack(self.store, step) for step in finished},
+            code=self.code,
+            command=provenance.command(),
+            processes=self.bench.processes if trains else 1,
+        )
+        accelerated = self.device != "cpu" and task.step in ("train", "predict")
+        remote = self.ray.remote(finish_order).options(
+            name=task.cell.label,
+            num_cpus=order.processes,
+            num_gpus=order.processes if accelerated else 0,
+            memory=min(MEMORY[task.step], self.largest) or None,
+            max_retries=RETRIES,
+        )
+        return remote.remote(order)
+
+    def _land(self, reference: object) -> None:
+        """Publish what a task brought home, or note why it failed."""
+        flight = self.flights.pop(reference)
+        with flight.locks:
+            try:
+                why, folders = self.ray.get(reference)
+                self.store.forget_failure(flight.task.key)  # before the cell is there: no failure ever lies beside it
+                for step in [*shared_steps(flight.task), (CELLS, flight.task.key)]:
+                    if step in folders:
+                        unpack(self.store, step, folders[step])
+            except self.ray.exceptions.RayTaskError as error:
+                why = explain(error.cause) if isinstance(error.cause, EXPECTED) else str(error.cause)
+            except self.ray.exceptions.RayError as error:
+                why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            except OSError as error:
+                why = explain(error)
+            if why:
+                self._fail(flight.task, why)
+            else:
+                self.done.append(flight.task)
+
+    def _fail(self, task: Task, why: str) -> None:
+        progress.say(f"✕ {task.cell.label}: {why}")
+        self.failed.append((task, why))
+        note_failure(task, why, self.bench)
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[ModuleType]:
+    """Ray, connected; disconnected at the end."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    if not address:  # a cluster of this machine alone listens on 127.0.0.1 alone, whatever the name of the switch says
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise Problem(
+            "--executor ray needs Ray, which is not installed.",
+            next_step='pip install --constraint constraints.txt "ray[default]", or use --executor local',
+        ) from error
+    where = {"address": address} if address else {"address": "local", "include_dashboard": False}
+    code = {
+        "py_modules": [str(ROOT / name) for name in PACKAGES],
+        "excludes": ["__pycache__"],
+        "env_vars": {"REPOSE_COMMIT": provenance.commit()},
+    }
+    try:
+        ray.init(**where, runtime_env=code, log_to_driver=True, logging_level="WARNING")
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise Problem(
+            f"The Ray cluster at {address or 'this machine'} cannot be used: {str(error).splitlines()[0]}",
+            cause="no cluster there, or one with another version of Ray or Python",
+            next_step="ray status --address ADDRESS shows whether it answers",
+            code=CELL_FAILED,
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _digest() -> str:
+    """Twelve hexadecimal digits that stand for the code that is sent."""
+    content = hashlib.sha256()
+    for name in PACKAGES:
+        for path in sorted((ROOT / name).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                content.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return content.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Results: measurement rows, finished cells, paired differences, the snapshot that a report is made of."""

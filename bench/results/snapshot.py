@@ -1,0 +1,106 @@
+"""What a report is made of: the measurement rows, and what is known of the cells, networks and protocols behind."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from reports.data.ablations import Collection
+
+PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+_PLACE = {part: index for index, part in enumerate(PARTS)}
+
+
+def _nothing(ours: str, theirs: str) -> Iterable[dict[str, Any]]:
+    """No paired differences are known."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
+
+    measurements: rows as `--json` prints them (architecture, protocol, protocol_version, dataset, split, metric,
+        part, value, unit, low, high, n, seed, cell, source); those of a cell in the order its protocol gave them.
+    cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
+        budget, apart, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
+        `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
+    architectures, protocols: the fields of the catalogue's rows and of the protocols.
+    skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
+    paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second
+        on the same people; none where the cells keep no samples or were not scored on the same people.
+    benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
+        reach, reached, rounds, note, machine, date.
+    kept: the committed rows of the ablations, a collection a matrix.
+    """
+
+    measurements: list[dict[str, Any]]
+    cells: list[dict[str, Any]]
+    architectures: list[dict[str, Any]]
+    protocols: list[dict[str, Any]]
+    paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
+    skeletons: tuple[dict[str, Any], ...] = ()
+    benchmarks: tuple[dict[str, Any], ...] = ()
+    kept: tuple[Collection, ...] = ()
+
+    @cached_property
+    def sorted_cells(self) -> list[dict[str, Any]]:
+        """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
+        known = [row["name"] for row in self.architectures]
+        protocols = [row["name"] for row in self.protocols]
+        place = {name: index for index, name in enumerate(known)}
+        turn = {name: index for index, name in enumerate(protocols)}
+
+        def order(cell: dict[str, Any]) -> tuple:
+            family = cell["architecture"].partition("@")[0]
+            return (
+                place.get(family, len(known)),
+                cell["architecture"],
+                turn.get(cell["protocol"], len(protocols)),
+                *(str(cell[key]) for key in ("protocol", "dataset", "split")),
+                cell["seed"] if cell["seed"] is not None else -1,
+                cell["cell"],
+            )
+
+        return sorted(self.cells, key=order)
+
+    @cached_property
+    def cell(self) -> dict[str, dict[str, Any]]:
+        """key -> cell."""
+        return {cell["cell"]: cell for cell in self.sorted_cells}
+
+    @cached_property
+    def in_order(self) -> dict[str, list[dict[str, Any]]]:
+        """key of a cell -> its measurements as its protocol gave them: layers in the order of execution."""
+        found = defaultdict(list)
+        for row in self.measurements:
+            found[row["cell"]].append(row)
+        return dict(found)
+
+    @cached_property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
+
+        def place(row: dict[str, Any]) -> tuple:
+            return row["metric"], _PLACE.get(row["part"], len(PARTS)), row["part"]
+
+        return {key: sorted(rows, key=place) for key, rows in self.in_order.items()}
+
+    @cached_property
+    def architecture(self) -> dict[str, dict[str, Any]]:
+        """name -> row of the catalogue."""
+        return {row["name"]: row for row in self.architectures}
+
+    @cached_property
+    def protocol(self) -> dict[str, dict[str, Any]]:
+        """name -> protocol."""
+        return {row["name"]: row for row in self.protocols}
+
+    def headline(self, cell: dict[str, Any]) -> dict[str, Any] | None:
+        """The measurement that ranks a cell, None if it has none."""
+        wanted = tuple(self.protocol[cell["protocol"]]["headline"]) if cell["protocol"] in self.protocol else None
+        for row in self.rows.get(cell["cell"], ()):
+            if (row["metric"], row["part"]) == wanted:
+                return row
+        return None

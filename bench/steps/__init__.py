@@ -1,0 +1,1 @@
+"""The steps of a cell: train, predict, score; and the scoring of prediction files."""

@@ -1,0 +1,165 @@
+"""Prediction: crops through a network, with flip test, decoded and mapped back to the image.
+
+Finished shards stay in the work folder, so that a resumed prediction loses at most one.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from bench.cells.recipe import Recipe
+from bench.errors import CELL_FAILED, Problem
+from bench.progress import Step
+from bench.store.store import archive, write_whole
+from bench.training.batches import normalised
+from protocols.network.bn_folding import folded
+from protocols.pose.crops import crop, to_image, windows
+from protocols.pose.decoding import argmax, flip_average, quarter_offset, second_peak
+from protocols.pose.multi_scale import best_pixels
+from protocols.pose.people import People, Predictions
+from protocols.pose.skeletons import Skeleton
+
+SHARD = 256  # people
+BATCH = 32
+# How far the heatmaps of --fast may be from the others, in parts of their largest value.
+TOLERANCE = {"cpu": 1e-4, "cuda": 0.05}
+
+
+def predict(
+    network: nn.Module,
+    people: People,
+    recipe: Recipe,
+    size: tuple[int, int],
+    work: Path,
+    device: str,
+    update: Step,
+    fast: bool = False,
+) -> Predictions:
+    """Keypoints of all people, in the frame of their annotation (float64, pixels), and the heatmap maxima.
+
+    With `fast` the maps come sooner, and within TOLERANCE of the others.
+    """
+    network.to(device, memory_format=torch.channels_last).eval()
+    forward = faster(network, device) if fast else network
+    shards = []
+    for start in range(0, len(people), SHARD):
+        rows = range(start, min(start + SHARD, len(people)))
+        path = work / f"shard-{start:06d}.npz"
+        if not path.exists():
+            # TF32 would change scores with the device; benchmark: every batch has the same size.
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+                keypoints, scores = _predict_rows(forward, people, rows, recipe, size, device)
+            write_whole(path, archive(keypoints=keypoints, scores=scores))
+        with np.load(path, allow_pickle=False) as shard:
+            shards.append((shard["keypoints"], shard["scores"]))
+        update(rows.stop, len(people), "")
+    keypoints, scores = (np.concatenate(parts) for parts in zip(*shards, strict=True))
+    return Predictions(keypoints, scores)
+
+
+Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]  # a network, or what stands in for it
+
+
+def faster(network: nn.Module, device: str) -> Forward:
+    """What is quicker than the network on its device: see benchmarks/networks.py for what else was tried.
+
+    Batch normalisation is folded into convolutions; an accelerator works in bfloat16 where autocast lets it.
+    """
+    network = folded(network).to(memory_format=torch.channels_last)
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return network
+
+    def forward(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        with torch.autocast(kind, torch.bfloat16):
+            return network(images)
+
+    return forward
+
+
+@torch.inference_mode()
+def _predict_rows(
+    network: Forward, people: People, rows: range, recipe: Recipe, size: tuple[int, int], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints (n x J x 2) and scores (n x J) of some people."""
+    centre, height = windows(people)
+    points, maxima = [], []
+    for batch in _batches(people, rows, centre, height, size, recipe.testing.scales):
+        given = []
+        for crops in batch:  # n x H x W x 3, one scale each
+            images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+            given.append(heatmaps(network, normalised(images, recipe.pixels), recipe))
+        found, values = decoded(given, recipe, people.skeleton, size)
+        points.append(found.double().cpu().numpy())
+        maxima.append(values.double().cpu().numpy())
+    chosen = slice(rows.start, rows.stop)
+    keypoints = to_image(np.concatenate(points), centre[chosen], height[chosen], size)
+    return keypoints + people.origin, np.concatenate(maxima)
+
+
+Maps = tuple[torch.Tensor, ...]  # n x J x h x w each: of the crops and, in a flip test, of their mirror images
+
+
+def heatmaps(network: Forward, images: torch.Tensor, recipe: Recipe) -> Maps:
+    """The last output for normalised images and, if the recipe says so, for their mirror images."""
+    images = images.contiguous(memory_format=torch.channels_last)
+    views = (images, images.flip(-1)) if recipe.testing.flip else (images,)
+    return tuple(network(view)[-1].float().contiguous() for view in views)  # map by map, as they are decoded
+
+
+def decoded(
+    given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from the maps of every scale."""
+    rules = recipe.testing
+    maps = [flip_average(*views, skeleton.mirror, rules.flip_shift) if rules.flip else views[0] for views in given]
+    if not all(scale_maps.sum().isfinite() for scale_maps in maps):  # as is a sum whose terms all are
+        raise Problem(
+            "The network's heatmaps hold values that are not finite.",
+            cause="the training diverged, or the weights belong to another network",
+            code=CELL_FAILED,
+        )
+    maps = [scale_maps[:, : len(skeleton)] for scale_maps in maps]
+    first = maps[0]
+    if len(maps) > 1 or rules.scales != (1.0,):
+        return best_pixels(maps, rules.scales, size, recipe.targets.centre)
+    if rules.decoding == "second-peak":  # on the scale 0..255
+        levels = (first * (255 / recipe.targets.peak)).cpu().numpy()
+        cells, values = (torch.from_numpy(part).to(first.device) for part in second_peak(levels, rules.kernel))
+    else:
+        cells, values = (quarter_offset if rules.decoding == "quarter" else argmax)(first)
+    stride = torch.tensor([size[1] / first.shape[-1], size[0] / first.shape[-2]], device=first.device)
+    return cells * stride + recipe.targets.centre, values
+
+
+def _batches(
+    people: People,
+    rows: range,
+    centre: np.ndarray,
+    height: np.ndarray,
+    size: tuple[int, int],
+    scales: tuple[float, ...],
+) -> Iterator[np.ndarray]:
+    """Batches of crops (scales x n x H x W x 3 uint8); the next one is cut while the network works."""
+
+    def load(start: int) -> np.ndarray:
+        images = [people.read_image(row) for row in range(start, min(start + BATCH, rows.stop))]
+        return np.stack(
+            [
+                [crop(image, centre[row], height[row] * scale, size) for row, image in enumerate(images, start)]
+                for scale in scales
+            ]
+        )
+
+    cv2.setNumThreads(1)  # the network needs the cores
+    with ThreadPoolExecutor(1) as ahead:
+        pending = [ahead.submit(load, start) for start in range(rows.start, rows.stop, BATCH)[:1]]
+        for start in range(rows.start, rows.stop, BATCH):
+            if start + BATCH < rows.stop:
+                pending.append(ahead.submit(load, start + BATCH))
+            yield pending.pop(0).result()

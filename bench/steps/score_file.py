@@ -1,0 +1,114 @@
+"""Prediction files of any origin: scored under a protocol, kept beside our own measurements, compared with others."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.cells.cell import Cell, check_options
+from bench.cells.plan import MISSING, Task
+from bench.errors import DATA, Problem
+from bench.results.collect import measurements
+from bench.results.paired import difference, finished
+from bench.results.publish import publish_cell
+from bench.results.text import print_measurements, quantity
+from bench.steps.prediction_files import Terms, read_and_score
+from bench.store.store import CELLS, Store, content_key, file_digest
+from protocols import PROTOCOLS
+from protocols.readers.arrays import SUFFIXES
+from protocols.statistics.scores import Scores
+
+
+def score(subject: str, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
+    """Score a file and keep the cell, or look up the finished cells of a network; either `against` another of the two.
+
+    Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
+    people with its intervals. Raises Problem and DataError when a file, the data or the cells cannot be used.
+    """
+    if _is_file(subject):
+        return score_file(Path(subject), name, against, variants, under, store)
+    if not against:
+        raise Problem(
+            f"{subject}: there is no such file.",
+            next_step="check the path; a network that has been measured is compared with another by --against",
+            code=DATA,
+        )
+    documents, ours = finished(store, subject, under.rules, under.place, under.options)
+    rows = [row for document in documents for row in measurements(store, document["cell"])]
+    outcome = {"measurements": rows, "cells": documents, "warnings": []}
+    return outcome | _compared(ours, against, under, store)
+
+
+def score_file(file: Path, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
+    """Score a file and store the cell; returns {"measurements", "cells", "warnings", "read"}, and what was asked for.
+
+    `name`: how tables call it, "" for the file's. "read" says what was found in the file and in the annotation. With
+    `variants`, "variants" holds the same predictions under every convention; the cell keeps them in any case. Raises
+    Problem and DataError as `score` does.
+    """
+    rules = under.rules
+    check_options(rules, under.options)
+    started = time.perf_counter()
+    read = read_and_score(file, under)
+    if variants and not read.variants:
+        raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
+    cell = Cell(name or file.stem, rules.name, *under.place, options=under.options, limit=under.limit)
+    inputs = {
+        "protocol": rules.name,
+        "version": rules.version,
+        "options": under.options,
+        "name": cell.architecture,
+        "predictions": {"file": file_digest(file), "people": read.fingerprint},
+    }
+    task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
+    seconds = {"score": time.perf_counter() - started}
+    with store.lock(CELLS, task.key, wait=True):
+        store.sweep(CELLS, task.key)
+        publish_cell(task, store, "cpu", read.scores, seconds, read.files, source="predictions")
+    outcome = {
+        "measurements": measurements(store, task.key),
+        "cells": [store.read(CELLS, task.key, "cell.json")],
+        "warnings": list(read.scores.warnings),
+        "read": read.notes,
+    }
+    outcome |= {"variants": read.variants} if variants else {}
+    return outcome | (_compared([read.scores], against, under, store) if against else {})
+
+
+def _is_file(text: str) -> bool:
+    """Names of networks have no such endings, and no such files need to be there."""
+    return Path(text).is_file() or Path(text).suffix in SUFFIXES
+
+
+def _compared(ours: Sequence[Scores], against: str, under: Terms, store: Store) -> dict[str, Any]:
+    """The paired difference to a second file, or to the finished cells of a network."""
+    if _is_file(against):
+        labels, theirs = [against], [read_and_score(Path(against), under).scores]
+    else:
+        documents, theirs = finished(store, against, under.rules, under.place, under.options)
+        labels = [document["label"] for document in documents]
+    return {"against": labels, "difference": [asdict(value) for value in difference(under.rules, ours, theirs)]}
+
+
+def print_outcome(outcome: dict[str, Any]) -> None:
+    """Everything that was found, for people."""
+    for what, notes in outcome.get("read", {}).items():
+        told = ", ".join(
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in notes.items()
+        )
+        print(f"{what}: {told}", file=sys.stderr)
+    rules = PROTOCOLS[outcome["cells"][0]["protocol"]]
+    for row in outcome["measurements"] if len(outcome["cells"]) == 1 else []:
+        if row["metric"] == rules.headline[0]:
+            print(f"  {row['metric']:<12} {row['part']:<10} {quantity(row)}, n={row['n']:,}")
+    print_measurements(outcome["measurements"])
+    if "against" in outcome:
+        print(f"minus {'; '.join(outcome['against'])}", file=sys.stderr)
+    for row in outcome.get("difference", []):
+        print(f"  difference {row['metric']:<12} {row['part']:<10} {quantity(row)}")
+    for row in outcome.get("variants", []):
+        print("  " + "  ".join(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values()))
+    for warning in outcome["warnings"]:
+        print(f"! {warning}")

@@ -1,0 +1,72 @@
+"""The built-in dataset: drawn people, each decided by (seed, index) alone. No file is needed.
+
+`annotate` (mannequin_scene) says where the joints are, `render` (mannequin_drawing) draws the picture,
+`export` (mannequin_export) writes both as the field's tools read them.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+from protocols.datasets.mannequin.drawing import contact_sheet, render
+from protocols.datasets.mannequin.scene import Mannequin, annotate
+from protocols.errors import DataError
+from protocols.pose.people import OCCLUDED, People
+from protocols.pose.skeletons import SKELETONS
+
+__all__ = ["SPLITS", "VERSION", "Mannequin", "annotate", "contact_sheet", "people", "render"]
+
+VERSION = 1  # raise it whenever a scene may look or be annotated otherwise
+SPLITS = {"train": (1, 4096), "val": (2, 1024), "test": (3, 1024)}  # name -> seed, default count
+
+
+def people(split: str, skeleton: str = "mpii", count: int | None = None) -> People:
+    """The first `count` people of a split, annotated as `skeleton`; `read_image` draws them at 256 x 256.
+
+    Raises DataError for an unknown split or skeleton, or a count below 1.
+    """
+    _check(split, skeleton, count)
+    seed, default = SPLITS[split]
+    count = count or default
+    mannequins = [annotate(seed, index) for index in range(count)]
+    keypoints, visibility = (
+        np.stack(arrays) for arrays in zip(*(m.skeleton(skeleton) for m in mannequins), strict=True)
+    )
+    return People(
+        dataset="mannequin",
+        split=split,
+        skeleton=SKELETONS[skeleton],
+        images=tuple(f"{split}/{index:06d}.png" for index in range(count)),
+        keypoints=keypoints,
+        visibility=visibility,
+        centre=np.stack([m.centre for m in mannequins]),
+        scale=np.array([m.scale for m in mannequins]),
+        head_size=np.array([m.head_size for m in mannequins]),
+        origin=0,
+        fingerprint=fingerprint(split, skeleton, count),
+        read_image=lambda row: render(mannequins[row]),
+        boxes=np.stack([m.box for m in mannequins]),
+        areas=np.array([m.area for m in mannequins]),
+        image_ids=np.arange(1, count + 1),
+        notes={
+            "people": count,
+            "joints": int((visibility > 0).sum()),
+            "occluded": int((visibility == OCCLUDED).sum()),
+            "outside the image": int((visibility == 0).sum()),
+        },
+    )
+
+
+def fingerprint(split: str, skeleton: str = "mpii", count: int | None = None) -> str:
+    """What changes when, and only when, the annotation of these people changes."""
+    decided_by = ["mannequin", VERSION, split, count or SPLITS[split][1], skeleton]
+    return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()[:16]
+
+
+def _check(split: str, skeleton: str, count: int | None) -> None:
+    for word, given, known in (("split", split, SPLITS), ("skeleton", skeleton, SKELETONS)):
+        if given not in known:
+            raise DataError(f"mannequin has no {word} '{given}'.", expected=f"one of {', '.join(known)}")
+    if count is not None and count < 1:
+        raise DataError(f"mannequin was asked for {count} people.", expected="a count of 1 or more")

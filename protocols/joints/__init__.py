@@ -1,0 +1,1 @@
+"""Protocols of joints: PCK, PCKh, PCP, occluded limbs."""

@@ -1,0 +1,181 @@
+"""What PCKh and PCK share: normalised distances, hits at a list of thresholds, curve, AUC.
+
+Thresholds are k * 0.01 in float64 with k an integer; a joint is hit when distance <= threshold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.errors import DataError
+from protocols.pose.people import People, Predictions
+from protocols.pose.skeletons import Skeleton
+from protocols.statistics import bootstrap
+from protocols.statistics.scores import Scores
+from protocols.statistics.tally import Statistic, Tally, average, percentages
+
+STEP = 0.01
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is read off the normalised distances, and over which joints."""
+
+    metric: str  # "PCKh" or "PCK"
+    steps: int  # the curve runs over 0, 0.01, ..., steps * 0.01
+    reported: tuple[int, ...]  # steps that become values
+    parts: tuple[tuple[str, tuple[int, ...]], ...]  # column -> its joints, left and right averaged
+    mean: tuple[int, ...]  # joints pooled in the mean
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """steps + 1 thresholds, float64."""
+        return np.arange(self.steps + 1) * STEP
+
+    def name(self, step: int) -> str:
+        """The metric at one threshold: PCKh@0.5."""
+        return f"{self.metric}@{step * STEP:g}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The same predictions under another convention; `value - standard` is what the convention is worth."""
+
+    metric: str
+    part: str
+    convention: str  # how it differs
+    source: str  # who computes it so
+    value: float  # per cent
+    standard: float  # per cent, by this suite's convention
+
+
+def rule(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int, ...]) -> Rule:
+    """The columns of the papers' tables; the mean pools every joint but pelvis and thorax."""
+    return Rule(
+        metric=metric,
+        steps=steps,
+        reported=reported,
+        parts=tuple((name, tuple(map(skeleton.index, joints))) for name, joints in skeleton.parts),
+        mean=tuple(i for i, joint in enumerate(skeleton.joints) if joint not in ("pelvis", "thorax")),
+    )
+
+
+def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.ndarray:
+    """N x J float64: ||p - g|| / size, NaN where the joint is not annotated or the size is NaN.
+
+    size: N, pixels, what a person's distances are divided by. Raises DataError for predictions of
+    another shape, for ones that are not finite at an annotated joint, and for sizes <= 0.
+    """
+    check(predictions, people)
+    if np.any(size <= 0):
+        row = int(np.argmax(size <= 0))
+        raise DataError(
+            what=f"{people.dataset}/{people.split}: person {row} has a size of {size[row]:g} pixels.",
+            expected="a head size or torso length above 0, because distances are divided by it",
+            cause="two corners or joints of the annotation coincide",
+            next_step="correct the annotation, or leave this person out",
+        )
+    gap = predictions.keypoints - people.keypoints
+    gap *= gap
+    # sqrt of a sum of squares, not hypot: the official scorers' numpy.linalg.norm, to the last bit.
+    distance = np.sqrt(gap[..., 0] + gap[..., 1])
+    distance /= size[:, None]
+    distance[~people.annotated] = np.nan
+    return distance
+
+
+def check(predictions: Predictions, people: People) -> None:
+    """Raise DataError unless the predictions have the people's shape and are finite where it counts."""
+    found, expected = predictions.keypoints.shape, people.keypoints.shape
+    where = predictions.source or "predictions"
+    if found != expected:
+        raise DataError(
+            what=f"{where}: the keypoints have the shape {'x'.join(map(str, found))}.",
+            expected=f"{'x'.join(map(str, expected))} (people, {people.skeleton.name} joints, x and y) "
+            f"for {people.dataset}/{people.split}",
+            cause="predictions for another split or skeleton",
+            next_step="choose the dataset and split that the predictions were made for",
+        )
+    if np.isfinite(predictions.keypoints.sum()):  # then every one is, and the search below is not needed
+        return
+    wrong = ~np.isfinite(predictions.keypoints).all(axis=-1) & people.annotated
+    if wrong.any():
+        row, joint = map(int, np.argwhere(wrong)[0])
+        raise DataError(
+            what=f"{where}: {int(wrong.sum())} joints have coordinates that are not finite, "
+            f"first person {row}, {people.skeleton.joints[joint]}.",
+            expected="a finite position for every annotated joint",
+            cause="a joint that the file lacks, a division by zero, or a network that diverged",
+            next_step="predict every joint; a position far away is a miss, a missing one is an error",
+        )
+
+
+def first_threshold(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Index of the smallest threshold that a distance does not exceed; len(thresholds) for none or NaN.
+
+    The guess by division is corrected by comparison, so that `first <= k` equals
+    `distance <= thresholds[k]` for every float64.
+    """
+    last = len(thresholds)
+    with np.errstate(invalid="ignore"):
+        first = np.ceil(distance * (1 / STEP))
+        np.fmin(first, last, out=first)  # also turns NaN into `last`
+        first = first.astype(np.uint8 if last < 255 else np.int64)
+        padded = np.append(thresholds, np.inf)
+        first += distance > padded[first]
+        first -= (first > 0) & (distance <= padded[first - (first > 0)])
+    return first
+
+
+def tally(distance: np.ndarray, rule: Rule, extra: tuple[Statistic, ...] = ()) -> Tally:
+    """Hits at the reported thresholds and the share of the curve's area, a joint of a person each."""
+    return _tally(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule, extra)
+
+
+def _tally(first: np.ndarray, counted: np.ndarray, rule: Rule, extra: tuple[Statistic, ...]) -> Tally:
+    # In half steps: a joint hit from threshold k on covers the trapezoids right of k, and half of the one left of it.
+    area = np.clip(2 * (rule.steps - np.arange(rule.steps + 2)) + 1, 0, 2 * rule.steps)
+    credits = {rule.name(step): first <= step for step in rule.reported} | {"AUC": area[first]}
+    statistics = tuple(
+        Statistic(metric, part, metric, columns, pooled=part == "mean")
+        for metric in credits
+        for part, columns in (*rule.parts, ("mean", rule.mean))
+    )
+    return Tally(credits, counted, statistics + extra, full={"AUC": 2 * rule.steps})
+
+
+def curves(distance: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
+    """Part -> percentages at every threshold of the rule; NaN for a part that nobody has."""
+    return _curves(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule)
+
+
+def _curves(first: np.ndarray, counted: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
+    joints = first.shape[1]
+    cells = np.bincount(
+        (first.astype(np.intp) * joints + np.arange(joints)).ravel(), minlength=(rule.steps + 2) * joints
+    )
+    hits = np.cumsum(cells.reshape(-1, joints)[: rule.steps + 1], axis=0)
+    counted = np.broadcast_to(np.count_nonzero(counted, axis=0), hits.shape)
+    shares = percentages(hits, counted)
+    parts = (*rule.parts, ("mean", rule.mean))
+    return {name: average(shares, counted, columns, name == "mean") for name, columns in parts}
+
+
+def scores(
+    distance: np.ndarray,
+    rule: Rule,
+    *,
+    resamples: int,
+    seed: int,
+    extra: tuple[Statistic, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Scores:
+    """Values with intervals, curves, and the distances kept for comparisons."""
+    first, counted = first_threshold(distance, rule.thresholds), ~np.isnan(distance)
+    return Scores(
+        values=bootstrap.values([_tally(first, counted, rule, extra)], resamples=resamples, seed=seed),
+        thresholds=rule.thresholds,
+        curve=_curves(first, counted, rule),
+        samples={"distance": distance},
+        warnings=warnings,
+    )

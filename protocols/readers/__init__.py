@@ -1,0 +1,1 @@
+"""Readers of prediction files of any origin."""

@@ -1,0 +1,1 @@
+"""Statistics: scores with tallies, bootstrap and intervals."""

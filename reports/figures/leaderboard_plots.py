@@ -1,0 +1,95 @@
+"""What is drawn of a leaderboard: accuracy against cost, curves, trainings, pictures of people."""
+
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports import formats
+from reports.data.cell_files import kept, picture
+from reports.figures import svg as figures
+from reports.tables.leaderboards import Leaderboard
+
+_PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+
+def cost(board: Leaderboard) -> figures.Figure | None:
+    """Accuracy against operations, where at least two networks of a leaderboard have both."""
+    if board.protocol["needs"] != "predictions" or not board.protocol["higher_is_better"]:
+        return None
+    counted = [entry for entry in board.entries if "MACs" in entry.beside]
+    points = [
+        {
+            "label": label,
+            "gmacs": entry.beside["MACs"]["value"] / 1e9,
+            **{key: entry.scores[0].row[key] for key in ("value", "low", "high")},
+        }
+        for label, entry in zip(labels([entry.cell for entry in counted]), counted, strict=True)
+    ]
+    if len(points) < 2:
+        return None
+    metric, part, unit = board.columns[0]
+    return figures.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part}{f' ({unit})' if unit else ''}")
+
+
+def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
+    """Score against threshold, a figure a leaderboard."""
+    drawn = []
+    for board in boards:
+        lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
+        if lines:
+            unit = figures.THRESHOLDS.get(board.protocol["name"], "")
+            drawn.append(figures.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
+    return drawn
+
+
+def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
+    """Loss and held-out score while training, once for all protocols that score the same trained networks."""
+    found: dict[tuple, str] = {}
+    for board in boards:
+        files = {label: path.read_text() for label, path in _lead(board, "history.csv").items()}
+        trained = tuple(sorted((label, text) for label, text in files.items() if text.count("\n") > 1))
+        if trained:
+            found.setdefault(trained, f"Training for {title(board)}")
+    return [
+        figures.training(name, {label: pd.read_csv(io.StringIO(text)) for label, text in trained})
+        for trained, name in found.items()
+    ]
+
+
+def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
+    """The pictures of each leaderboard, best network first."""
+    shown = [
+        (title(board), [entry for entry in board.entries if picture(entry.cell)][: figures.MOST_LINES])
+        for board in boards
+    ]
+    return [(name, entries) for name, entries in shown if entries]
+
+
+def title(board: Leaderboard) -> str:
+    """Protocol and place."""
+    place = formats.place({"dataset": board.dataset, "split": board.split})
+    return f"{board.protocol['name']} on {place}" if place else board.protocol["name"]
+
+
+def labels(cells: list[dict[str, Any]]) -> list[str]:
+    """Names for the lines of a figure, no two alike: where a network occurs more than once, with what sets it apart.
+
+    What still has the name of another cell (other detected boxes, say) has the beginning of its key behind it.
+    """
+    networks = Counter(cell["architecture"] for cell in cells)
+    found: dict[str, None] = {}
+    for cell in cells:
+        name = cell["architecture"]
+        if networks[name] > 1:
+            name = ", ".join((name, f"seed {cell['seed']}", *cell["apart"]))
+        found[f"{name}, {cell['cell'][:6]}" if name in found else name] = None
+    return list(found)
+
+
+def _lead(board: Leaderboard, name: str) -> dict[str, Path]:
+    """label -> file called `name`, for the best entries of a leaderboard that kept one."""
+    found = [(entry.cell, path) for entry in board.entries if (path := kept(entry.cell, name))][: figures.MOST_LINES]
+    return dict(zip(labels([cell for cell, _ in found]), (path for _, path in found), strict=True))

@@ -1,0 +1,1 @@
+"""The ledger: claims of the papers, their checks and their evidence."""

@@ -1,0 +1,167 @@
+"""Claims that two or more papers make together. Ids X01 to X10."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+from reports.data.published import Value
+from reports.ledger.claim import Claim, Evidence, Finding, Verdict, conclude, finding
+from reports.ledger.evidence import Known
+from reports.ledger.measured_checks import MPII, Test, better, cell, less, missing, rule
+from reports.ledger.printed_checks import best, exceeds, gains, means, numbers, say, table
+
+PAPER = "several"
+MPII_TABLES = (("chu2017", "Table 1"), ("yang2017", "Table 1"), ("liu2018", "Table 7"))
+LSP_TABLES = (("chu2017", "Table 2"), ("yang2017", "Table 2"), ("liu2018", "Table 6"))
+JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.", "Mean")
+
+
+def x01(known: Known) -> Verdict:
+    pairs = (
+        ("liu2018", "Table 7", "yang2017", "Table 1", "Ours-B"),
+        ("liu2018", "Table 6", "yang2017", "Table 2", "Ours"),
+    )
+    found = []
+    for paper, place, other, elsewhere, row in pairs:
+        found.append(exceeds(known, (paper, place, "AIOI+CJN", "Mean"), (other, elsewhere, row, "Mean")))
+        absent = not any(name.startswith("Yang") for name in known.column(paper, place, "Mean"))
+        words = f"{place} of Liu 2018 does not list Yang et al." if absent else ""
+        found.append(Finding("note", words, (Evidence("table", paper, place),)))
+    return conclude(found)
+
+
+def _baselines(known: Known, tables: tuple[tuple[str, str], ...]) -> Finding:
+    """Rows that several tables quote from the same authors have the same numbers, cell by cell.
+
+    Authors who occur more than once in a table (two papers of Pishchulin's) agree if one of the rows does.
+    """
+    found: dict[str, dict[str, list[tuple[Value, ...]]]] = defaultdict(lambda: defaultdict(list))
+    for paper, name in tables:
+        for row, first in known.column(paper, name, "Mean").items():
+            if first.source == "quoted":
+                values = tuple(known.printed(paper, name, row, column) for column in JOINTS)
+                found[_surname(row)][paper].append(values)
+    shared = {author: list(papers.values()) for author, papers in found.items() if len(papers) > 1}
+    apart = []
+    for author, groups in shared.items():
+        numbers = [{tuple(value.value for value in row) for row in rows} for rows in groups]
+        if not set.intersection(*numbers):
+            apart.append(f"{author} ({'; '.join(say(rows[0][-1]) for rows in groups)})")
+    names = ", ".join(f"{name} of {known.papers[paper].short}" for paper, name in tables)
+    words = f"{len(shared)} rows stand in more than one of {names}: "
+    words += f"not equal are {', '.join(apart)}." if apart else "all are equal, cell by cell."
+    return finding(not apart, words, *(Evidence("table", *place) for place in tables))
+
+
+def _surname(row: str) -> str:
+    """The first author of a row: "Bulat&Tzimiropoulos [5]" and "Bulat et al." are one."""
+    return row.replace("&", " ").split()[0]
+
+
+def x02(known: Known) -> Verdict:
+    return conclude(_baselines(known, MPII_TABLES), _baselines(known, LSP_TABLES))
+
+
+def x03(known: Known) -> Verdict:
+    found = []
+    for own, quoted in ((MPII_TABLES[0], MPII_TABLES[2]), (LSP_TABLES[0], LSP_TABLES[2])):
+        pairs = [(known.printed(*own, "Ours", name), known.printed(*quoted, "Chu et al.", name)) for name in JOINTS]
+        apart = [one.column for one, two in pairs if one.value != two.value]
+        names = [f"{table} of {known.papers[paper].short}" for paper, table in (quoted, own)]
+        words = f"{names[0]} against {names[1]}: {', '.join(apart) or 'no number'} differs."
+        found.append(finding(not apart, words, Evidence("table", *own), Evidence("table", *quoted)))
+    return conclude(found)
+
+
+def x04(known: Known) -> Verdict:
+    """The more stacks, the better, if the papers measured alike."""
+    with_attention = known.printed("chu2017", "Ablation", "BL+MS", "Mean")
+    two_stacks = known.printed("yang2017", "Ablation", "Baseline (two-stack hourglass)", "Mean")
+    plain = known.printed("liu2018", "Table 1", "Res", "Mean")
+    implied = with_attention.value - numbers(known, "C06")[0]
+    words = f"Eight stacks in Chu 2017 {implied:.1f} (implied), two stacks in Yang 2017 {say(two_stacks)}"
+    words += f", no hourglass in Liu 2018 {say(plain)}."
+    return conclude(
+        finding(implied >= max(two_stacks.value, plain.value), words, *map(table, (with_attention, two_stacks, plain)))
+    )
+
+
+def x05(known: Known) -> Verdict:
+    said: dict[str, list[str]] = defaultdict(list)
+    for paper, item in known.statements("X05"):
+        said[item.says].append(known.papers[paper].short)
+    places = tuple(Evidence("text", paper, item.place) for paper, item in known.statements("X05"))
+    groups = sorted(said.items(), key=lambda group: -len(group[1]))
+    words = "; ".join(f"{', '.join(papers)}: {text}" for text, papers in groups)
+    named = finding(len(groups[0][1]) > 1, f"{words}.", *places)
+    unsaid = Finding("undecided", f"The text of {', '.join(groups[-1][1])} names no list.") if len(groups) > 1 else None
+    return conclude(named, unsaid)
+
+
+def x06(known: Known) -> Verdict:
+    rows = [known.row(name, "complexity", "giga_published") for name in ("mspn-2", "prm-baseline-8")]
+    if lacking := [name for name, row in zip(("mspn-2", "prm-baseline-8"), rows, strict=True) if row is None]:
+        return conclude(missing(known, lacking, Test("complexity", "", "", "giga_published")))
+    units = [rule(known, row["unit"]) for row in rows]
+    words = f"The rule that comes closest for Li 2019 is {units[0]}; for Yang 2017, {units[1]}."
+    return conclude(finding(units[0] == units[1], words, *map(cell, rows)))
+
+
+def x07(known: Known) -> Verdict:
+    papers = (known.papers[paper] for paper in ("chu2017", "yang2017", "liu2018"))
+    return conclude(
+        replace(item, words=f"{paper.short}, {item.words}")
+        for paper in papers
+        for item in means(known, paper.key, "mpii")
+    )
+
+
+def x08(known: Known) -> Verdict:
+    others = [row for row, value in known.column("chu2017", "Table 1", "Mean").items() if value.source == "quoted"]
+    quoted = "of the methods that Chu 2017 quotes"
+    return conclude(
+        exceeds(known, ("li2019", "Table 2", "Res-152", "AP"), ("li2019", "Table 3", "Hourglass, 8", "AP")),
+        best(known, ("chu2017", "Table 1"), "Newell et al. [29]", ["Mean"], rivals=others, among=quoted),
+    )
+
+
+def x09(known: Known) -> Verdict:
+    return conclude(
+        better(known, "attention-8-hru", "attention-8-ms", MPII, "ankle"),
+        better(known, "liu-ioi", "liu-res", MPII, "ankle"),
+        less(known, "attention-8-ms", "attention-8-hru", "receptive-field", "rf_mean", "network"),
+        less(known, "liu-ioi", "liu-res", "receptive-field", "rf_mean", "network"),
+    )
+
+
+def x10(known: Known) -> Verdict:
+    gate = ("liu2018", "Table 2")
+    return conclude(
+        gains(known, gate, "AIOI-sigmoid", "AIOI-softmax", ["Mean"]),
+        better(known, "attention-2-crf", "attention-2-softmax", MPII),
+    )
+
+
+# fmt: off
+CLAIMS = (
+    Claim("X01", PAPER, "Liu 2018 is the state of the art, also beside Yang 2017, which it does not list.",
+          "Liu 2018, Tables 6 and 7", "ranking", x01),
+    Claim("X02", PAPER, "The rows that Chu 2017, Yang 2017 and Liu 2018 quote agree.", "their comparison tables",
+          "consistency", x02),
+    Claim("X03", PAPER, "Liu 2018 quotes Chu 2017 as it was printed.", "Liu 2018, Tables 6 and 7", "consistency", x03),
+    Claim("X04", PAPER, "The hourglass baselines on the MPII validation set are in keeping with each other.",
+          "Chu 2017, Yang 2017, Liu 2018", "consistency", x04),
+    Claim("X05", PAPER, "The papers share one MPII validation split.", "Chu 2017, Yang 2017, Liu 2018", "consistency",
+          x05),
+    Claim("X06", PAPER, "GFLOPs mean the same in Li 2019 and Yang 2017.", "Li 2019, Table 3; Yang 2017, section 5.1.2",
+          "cost", x06),
+    Claim("X07", PAPER, "Means on MPII are weighted by annotated joints, the neck included, in three papers alike.",
+          "Chu 2017, Yang 2017, Liu 2018", "consistency", x07),
+    Claim("X08", PAPER, "Multi-stage networks win on MPII and are not competitive on COCO.", "Li 2019, section 2",
+          "ranking", x08),
+    Claim("X09", PAPER, "Larger fields (HRU) and smaller fields (IOI) both help the ankle.", "Chu 2017 and Liu 2018",
+          "mechanism", x09),
+    Claim("X10", PAPER, "Local gates beat a softmax in both Chu 2017 and Liu 2018.",
+          "Chu 2017, Figure 10; Liu 2018, Table 2",
+          "ablation", x10),
+)
+# fmt: on

@@ -1,0 +1,75 @@
+"""All that a claim may look at: the printed values and quotations of the papers, and the measurement rows."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.results.snapshot import Snapshot
+from reports.data.published import Paper, Statement, Value
+
+Row = dict[str, Any]
+Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Published values and measurements, by what they are about."""
+
+    papers: dict[str, Paper]
+    snapshot: Snapshot
+
+    @cached_property
+    def _printed(self) -> dict[tuple[str, str, str, str], Value]:
+        values = (value for paper in self.papers.values() for value in paper.values())
+        return {(value.paper, value.table, value.row, value.column): value for value in values}
+
+    def printed(self, paper: str, table: str, row: str, column: str) -> Value:
+        """A printed value; KeyError if the paper prints none there."""
+        return self._printed[paper, table, row, column]
+
+    def column(self, paper: str, table: str, column: str) -> dict[str, Value]:
+        """row -> printed value, in the order of the table."""
+        return {key[2]: value for key, value in self._printed.items() if (*key[:2], key[3]) == (paper, table, column)}
+
+    def columns(self, paper: str, table: str) -> list[str]:
+        """The columns of a table that hold numbers, in their order."""
+        return list(dict.fromkeys(key[3] for key in self._printed if key[:2] == (paper, table)))
+
+    def statements(self, claim: str) -> list[tuple[str, Statement]]:
+        """(paper, quotation) of everything that was kept for a claim about texts."""
+        return [(key, item) for key, paper in self.papers.items() for item in paper.statements if item.claim == claim]
+
+    @cached_property
+    def _measured(self) -> dict[tuple[str, str, str, str], list[Row]]:
+        """(network, protocol, metric, part) -> rows of fresh cells; overrides of the network are left out of its name.
+
+        Prediction files are left out: their name does not prove which network wrote them.
+        """
+        found = defaultdict(list)
+        for cell in self.snapshot.sorted_cells:
+            for row in self.snapshot.rows.get(cell["cell"], ()) if cell["state"] == "fresh" else ():
+                if row["source"] == "measured" and row["value"] is not None:
+                    network = row["architecture"].partition("@")[0]
+                    found[network, row["protocol"], row["metric"], row["part"]].append(row)
+        return found
+
+    def rows(self, network: str, protocol: str, metric: str, part: str) -> list[Row]:
+        """Every measurement of a network and of its overridden forms (`network@width=0.25`)."""
+        return self._measured.get((network, protocol, metric, part), [])
+
+    def row(self, network: str, protocol: str, metric: str, part: str = "all") -> Row | None:
+        """The measurement of the very network under a protocol that needs no dataset; None if there is none."""
+        return next((row for row in self.rows(network, protocol, metric, part) if row["architecture"] == network), None)
+
+    def cell(self, row: Row) -> Cell:
+        """The cell of a measurement."""
+        return self.snapshot.cell[row["cell"]]
+
+    def why_not(self, network: str, protocol: str, dataset: str) -> str:
+        """What the matrix says of a cell that is not there: "" if it was not asked for."""
+        for cell in self.snapshot.sorted_cells:
+            place = (cell["architecture"], cell["protocol"], cell["dataset"])
+            if place == (network, protocol, dataset) and cell["state"] != "fresh":
+                return f"{cell['state']}: {cell['why']}" if cell["why"] else cell["state"]
+        return ""

@@ -1,0 +1,1 @@
+"""Tables: leaderboards, published against measured, and their files."""

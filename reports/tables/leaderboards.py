@@ -1,0 +1,215 @@
+"""From rows to the tables of the pages: the matrix of cells, the leaderboards."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.results.snapshot import PARTS, Snapshot
+from reports import formats
+from reports.tables import side_columns as beside
+from reports.tables.side_columns import Column
+
+Cell = dict[str, Any]
+Row = dict[str, Any]
+LONGEST = 1000  # entries of one leaderboard; the CSV has all
+LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
+WORSE = ("drop", "confusion", "error")  # of metrics beside a headline: higher is worse
+NUMBERS = 14  # columns of numbers that a laptop shows side by side
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Architectures x (protocol, dataset, split), each entry a list of cells (one a seed and budget)."""
+
+    groups: list[tuple[str, int]]  # protocol, number of its columns
+    columns: list[tuple[str, str, str]]
+    lines: list[tuple[str, list[list[tuple[Cell, Row | None]]]]]
+    left_out: int  # architectures beyond what a page may hold
+
+
+def matrix(snapshot: Snapshot) -> Matrix:
+    """Every cell with the measurement that ranks it."""
+    found = defaultdict(lambda: defaultdict(list))
+    for cell in snapshot.sorted_cells:
+        column = (cell["protocol"], cell["dataset"], cell["split"])
+        found[cell["architecture"]][column].append((cell, snapshot.headline(cell)))
+    turn = {name: index for index, name in enumerate(snapshot.protocol)}
+    columns = sorted({key for line in found.values() for key in line}, key=lambda key: (turn.get(key[0], 99), key))
+    groups = defaultdict(int)
+    for protocol, _, _ in columns:
+        groups[protocol] += 1
+    lines, size = [], 0.0
+    for name, line in found.items():
+        size += 1 + len(columns) / 8 + sum(map(len, line.values()))
+        if size > LARGEST:
+            break
+        lines.append((name, [line.get(column, []) for column in columns]))
+    return Matrix(list(groups.items()), columns, lines, len(found) - len(lines))
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a leaderboard; `best` if it beats every other beyond the intervals."""
+
+    row: Row
+    best: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a leaderboard."""
+
+    cell: Cell
+    rank: tuple[int, int]  # best and worst place that the intervals allow
+    scores: list[Score | None]
+    beside: dict[str, Row]  # name of a column -> number of the same network in another protocol, where there is one
+
+    @property
+    def external(self) -> bool:
+        """Scored from a file of predictions: nobody here ran the network."""
+        return any(score and score.row["source"] == "predictions" for score in self.scores)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What one protocol found on one split of one dataset. Datasets never mix in a ranking."""
+
+    protocol: dict[str, Any]
+    dataset: str
+    split: str
+    columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
+    main: int  # how many of them are shown until somebody asks for all
+    beside: tuple[Column, ...]  # numbers of other protocols
+    entries: list[Entry]
+    left_out: int  # entries beyond LONGEST
+    unmeasured: list[Cell]
+
+    @property
+    def name(self) -> str:
+        """Identifies the table on its page."""
+        return formats.slug("-".join(part for part in (self.protocol["name"], self.dataset, self.split) if part))
+
+    @cached_property
+    def common(self) -> dict[str, str]:
+        """The settings that all networks share which we ran; the others are told with each entry."""
+        settings = [set(entry.cell.get("settings", {}).items()) for entry in self.entries if not entry.external]
+        return dict(sorted(set.intersection(*settings))) if settings else {}
+
+    def heading(self, metric: str, part: str) -> str:
+        """What a column is called: what it does not share with the headline."""
+        headline = self.columns[0]
+        if metric == headline[0]:
+            return part if part != "all" else metric
+        return metric if part == headline[1] else f"{metric}, {part}"
+
+
+def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboard]:
+    """The leaderboards of a protocol, one a dataset and split."""
+    places = defaultdict(list)
+    for cell in snapshot.sorted_cells:
+        if cell["protocol"] == protocol["name"]:
+            places[cell["dataset"], cell["split"]].append(cell)
+    others = beside.finder(snapshot)
+    return [_leaderboard(snapshot, protocol, key, cells, others) for key, cells in sorted(places.items())]
+
+
+def variants(snapshot: Snapshot, rules: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """(name, what it counts, number of measurements) of the other rules of a protocol that were measured."""
+    meanings = rules.get("variants", {})
+    found = Counter()
+    for row in snapshot.measurements if meanings else ():
+        if row["protocol"] == rules["name"]:
+            found[row["metric"] if row["metric"] in meanings else row["part"]] += 1
+    return [(name, text, found[name]) for name, text in meanings.items() if found[name]]
+
+
+def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tuple[int, int]]:
+    """Best and worst place of each (low, high): place 1 + those surely better, n - those surely worse."""
+    if not higher_is_better:
+        bounds = [(-high, -low) for low, high in bounds]
+    lows, highs = sorted(low for low, _ in bounds), sorted(high for _, high in bounds)
+    return [(1 + len(lows) - bisect_right(lows, high), len(highs) - bisect_left(highs, low)) for low, high in bounds]
+
+
+def _leaderboard(
+    snapshot: Snapshot,
+    protocol: dict[str, Any],
+    place: tuple[str, str],
+    cells: list[Cell],
+    others: Callable[[Cell], dict],
+) -> Leaderboard:
+    headline = tuple(protocol["headline"])
+    scored = {}
+    for cell in cells:
+        values = {(row["metric"], row["part"]): row for row in snapshot.rows.get(cell["cell"], ())}
+        if headline in values and values[headline]["value"] is not None:
+            scored[cell["cell"]] = values
+    up = protocol["higher_is_better"]
+    order = sorted(scored, key=lambda key: -scored[key][headline]["value"] if up else scored[key][headline]["value"])
+    shown = beside.columns(snapshot, protocol, place[0])
+    columns, main = _columns(protocol, scored.values())
+    table = [[scored[key].get(column[:2]) for column in columns] for key in order]
+    best = [_best(list(column), protocol) for column in zip(*table, strict=True)]
+    places = ranks([_bounds(scored[key][headline]) for key in order], up)
+    entries = [
+        Entry(
+            cell=snapshot.cell[key],
+            rank=rank,
+            scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
+            beside={} if scored[key][headline]["source"] == "predictions" else others(snapshot.cell[key]),
+        )
+        for number, (key, rank, line) in enumerate(zip(order, places, table, strict=True))
+    ]
+    unmeasured = [cell for cell in cells if cell["cell"] not in scored]
+    main = min(main, NUMBERS - len(shown))
+    return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
+
+
+def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> tuple[list[tuple[str, str, str]], int]:
+    """Metric, part and unit ("" where it varies) of the columns, the headline first; how many of them matter most.
+
+    These are the ones that the protocol names, else the parts of the papers' tables and the other metrics at the
+    headline's part. Behind them come the other parts and the variants. The parts of a protocol that looks at networks
+    are their layers, which differ: they are on the cells' pages.
+    """
+    headline = tuple(protocol["headline"])
+    found = {}
+    for values in tables:
+        for key, row in values.items():
+            found[key] = row["unit"] if found.get(key, row["unit"]) == row["unit"] else ""
+    poses = protocol["needs"] == "predictions"
+    parts = [key for key in found if key[0] == headline[0] and key != headline] if poses else []
+    others = [key for key in found if key[0] != headline[0] and key[1] == headline[1]]
+    first = protocol.get("columns") or [
+        *(key for key in parts if key[1] in PARTS),
+        *(key for key in others if key[0] not in protocol.get("variants", {})),
+    ]
+    first = [key for key in dict.fromkeys((headline, *map(tuple, first))) if key in found]
+    rest = [key for key in (*parts, *others) if key not in first]
+    return [(*key, found[key]) for key in (*first, *rest)], len(first)
+
+
+def _bounds(row: Row) -> tuple[float, float]:
+    if row["low"] is None or row["high"] is None:
+        return row["value"], row["value"]
+    return row["low"], row["high"]
+
+
+def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
+    """The place in a column of the value that beats all others beyond the interval; None if none does.
+
+    A score without interval proves nothing, and no size or cost of a network is the best one.
+    """
+    rows = {i: row for i, row in enumerate(column) if row and row["value"] is not None}
+    if protocol["needs"] != "predictions" or len(rows) < 2 or any(row["low"] is None for row in rows.values()):
+        return None
+    (metric,) = {row["metric"] for row in rows.values()}
+    worse = any(word in metric for word in WORSE) and metric != protocol["headline"][0]
+    sign = 1 if protocol["higher_is_better"] and not worse else -1
+    winner = max(rows, key=lambda i: sign * rows[i]["value"])
+    near, far = ("low", "high") if sign > 0 else ("high", "low")
+    others = (sign * row[far] for i, row in rows.items() if i != winner)
+    return winner if sign * rows[winner][near] > max(others) else None

@@ -1,0 +1,128 @@
+"""Published against measured: a difference is formed only where both were tested the same way."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.results.snapshot import Snapshot
+from reports import formats
+from reports.data.published import Value
+
+# What a comparison asks for, in this order in every list.
+FIELDS = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One printed number beside ours."""
+
+    published: Value
+    row: dict[str, Any] | None  # our measurement, None if there is none on that dataset
+    cell: dict[str, Any] | None
+    differences: tuple[str, ...]  # in what ours was tested differently; empty: comparable
+    verdict: str  # reproduced | above | below | not comparable | not measured | not rebuilt
+
+    @property
+    def measured(self) -> float:
+        """Our value in the unit of the paper."""
+        return self.row["value"] / self.published.scale
+
+    @property
+    def delta(self) -> float | None:
+        """Measured minus published, in the unit of the paper; None where the two are not comparable."""
+        return None if self.row is None or self.differences else self.measured - self.published.value
+
+    @property
+    def test(self) -> str:
+        """What has to be measured for a comparison: "coco-ap on coco"."""
+        return " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the difference, from that of our measurement; None where either is missing."""
+        if self.delta is None or self.row["low"] is None or self.row["high"] is None:
+            return None
+        low, high = (self.row[end] / self.published.scale - self.published.value for end in ("low", "high"))
+        return low, high
+
+    @property
+    def reason(self) -> str:
+        """Why there is no difference to show, as a sentence; "" if there is one."""
+        if self.verdict == "not rebuilt":
+            whose = "Quoted by the paper" if self.published.source == "quoted" else "The paper's own"
+            return f"{whose}; no network here rebuilds it." if self.published.protocol else ""
+        if self.verdict == "not measured":
+            return f"{self.published.architecture} has no {self.test} yet." if self.test else ""  # a kernel size
+        return f"Not comparable: {'; '.join(self.differences)}." if self.differences else ""
+
+
+def compare(values: Iterable[Value], snapshot: Snapshot) -> list[Comparison]:
+    """Each printed value with the measurement that comes closest to its settings.
+
+    Prediction files are never matched: their name does not prove which network wrote them. Nor is another dataset,
+    so that no difference to a number on photographs is ever formed for drawn people.
+    """
+    measured = defaultdict(list)
+    for row in snapshot.measurements:
+        if row["source"] == "measured" and row["value"] is not None:
+            key = (row["architecture"], row["protocol"], row["dataset"], row["metric"], row["part"])
+            measured[key].append(row)
+    return [_compare(value, measured, snapshot) for value in values]
+
+
+def facts(cell: dict[str, Any], architecture: dict[str, Any] | None) -> dict[str, str]:
+    """What can be compared of a cell: where and how it was tested, as text."""
+    size = {"input": "x".join(map(str, architecture["input"]))} if architecture else {}
+    settings = {key: str(value) for key, value in cell.get("settings", {}).items()}
+    people = f"first {cell['limit']}" if cell.get("limit") else "all"
+    place = {"dataset": cell["dataset"], "split": cell["split"], "people": people}
+    return {**place, "budget": cell["budget"], **size, **settings}
+
+
+def required(value: Value) -> dict[str, str]:
+    """What a cell must have in common with the test behind a printed value."""
+    if not value.dataset:  # a property of the network alone
+        return {}
+    wanted = {"dataset": value.dataset, "split": value.split, "people": "all", "budget": "full", **value.settings}
+    return {key: wanted[key] for key in (*FIELDS, *sorted(wanted)) if key in wanted}
+
+
+def _compare(value: Value, measured: dict[tuple, list], snapshot: Snapshot) -> Comparison:
+    candidates = measured.get((value.architecture, value.protocol, value.dataset, value.metric, value.part), ())
+    if not value.architecture or not candidates:
+        return Comparison(value, None, None, (), "not measured" if value.architecture else "not rebuilt")
+    judged = []
+    for row in candidates:
+        cell = snapshot.cell[row["cell"]]
+        judged.append((_differences(value, cell, snapshot), cell["seed"] or 0, row["cell"], row))
+    differences, _, key, row = min(judged, key=lambda item: (len(item[0]), *item[1:3]))
+    return Comparison(value, row, snapshot.cell[key], differences, _verdict(value, row, differences))
+
+
+def _differences(value: Value, cell: dict[str, Any], snapshot: Snapshot) -> tuple[str, ...]:
+    """One clause for everything in which a cell is not what the paper did."""
+    ours = facts(cell, snapshot.architecture.get(value.architecture))
+    found = [
+        f"{field} {_say(field, ours.get(field, 'unknown'))}, in the paper {_say(field, wanted)}"
+        for field, wanted in required(value).items()
+        if ours.get(field, "unknown") != wanted or wanted == "unknown"
+    ]
+    if cell["state"] != "fresh":
+        found.append(f"the measurement is {cell['state']}")
+    return tuple(found)
+
+
+def _say(field: str, text: str) -> str:
+    return formats.dataset(text) if field == "dataset" else text
+
+
+def _verdict(value: Value, row: dict[str, Any], differences: tuple[str, ...]) -> str:
+    """Reproduced: our interval meets the numbers that would have been printed so."""
+    if differences:
+        return "not comparable"
+    low, high = (row[key] if row[key] is not None else row["value"] for key in ("low", "high"))
+    half = 0.5 * 10**-value.decimals + 1e-9
+    if low / value.scale > value.value + half:
+        return "above"
+    return "below" if high / value.scale < value.value - half else "reproduced"

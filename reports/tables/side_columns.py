@@ -1,0 +1,75 @@
+"""What stands beside the score of a network: its score with a limb covered, its size, its cost, its speed.
+
+Each number is that of a cell of its own, of the network of that very name, its options included. Nothing is borrowed
+from a relative, and nothing is filled in.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.results.snapshot import Snapshot
+
+Cell = dict[str, Any]
+Row = dict[str, Any]
+_ALIKE = ("dataset", "split", "seed", "budget", "recipe", "limit")  # what a second score must share
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of another protocol, shown in the leaderboards of those that score poses."""
+
+    name: str
+    protocol: str
+    metric: str
+    part: str
+    unit: str  # "" where the values carry it
+    meaning: str
+
+
+COVERED = Column("occluded limb", "occluded-limb", "PCKh@0.5", "ankle covered", "%",
+                 "PCKh@0.5 of the ankle under a disc of noise: same people, seed and budget")  # fmt: skip
+COSTS = (
+    Column("parameters", "complexity", "parameters", "all", "", "all trainable numbers"),
+    Column("MACs", "complexity", "macs", "all", "", "multiply-accumulates of one forward pass"),
+    Column("latency", "speed", "latency", "float32 eager", "ms", "one image, on the machine that the cell names"),
+)
+
+
+def columns(snapshot: Snapshot, protocol: dict[str, Any], dataset: str) -> tuple[Column, ...]:
+    """What the leaderboard of a protocol on a dataset shows beside its scores."""
+    if protocol["needs"] != "predictions":
+        return ()
+    covering = snapshot.protocol.get(COVERED.protocol)
+    covers = covering and covering is not protocol and dataset in covering["datasets"]
+    return (COVERED, *COSTS) if covers else COSTS
+
+
+def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Row]]:
+    """Cell -> name of a column -> measurement, as far as there is one. Of several the newest: machines change."""
+    wanted = {(column.protocol, column.metric, column.part): column for column in (COVERED, *COSTS)}
+    found = defaultdict(list)
+    for row in snapshot.measurements:
+        column = wanted.get((row["protocol"], row["metric"], row["part"]))
+        if column and row["value"] is not None:
+            found[_place(column, snapshot.cell[row["cell"]])].append(row)
+
+    def date(row: Row) -> str:
+        return snapshot.cell[row["cell"]]["provenance"].get("date", "")
+
+    newest = {place: max(rows, key=date) for place, rows in found.items()}
+
+    def beside(cell: Cell) -> dict[str, Row]:
+        places = {column.name: _place(column, cell) for column in wanted.values()}
+        return {name: newest[place] for name, place in places.items() if place in newest}
+
+    return beside
+
+
+def _place(column: Column, cell: Cell) -> tuple[str, ...]:
+    """What a cell and the one beside it have in common; a score also people, training and testing."""
+    if column is not COVERED:
+        return column.name, cell["architecture"]
+    alike = [str(cell.get(key) or "") for key in _ALIKE]
+    return column.name, cell["architecture"], *alike, str(sorted(cell["settings"].items()))

@@ -1,0 +1,73 @@
+"""`bench report`: the site of a store, and whether one that was written earlier is up to date."""
+
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+
+from bench.cells.cell import Cell
+from bench.cells.plan import MISSING, Task
+from bench.cli import main as cli
+from bench.results import collect as reporting
+from bench.store.store import Store
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch, capsys):
+    """Runs `bench report` with some options on an empty store: exit code and output."""
+
+    def run(*options):
+        place = [
+            "--store",
+            str(tmp_path / "runs"),
+            "--matrix",
+            str(tmp_path / "none.toml"),
+            "--out",
+            str(tmp_path / "site"),
+        ]
+        monkeypatch.setattr(sys, "argv", ["bench", "report", *place, *options])
+        code = cli.main()
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def test_a_site_is_up_to_date_until_something_changes(report, tmp_path):
+    assert report("--check")[0] == 4, "without a site nothing was compared"
+    assert report()[0] == 0
+    code, text = report("--check")
+    assert code == 0 and "up to date" in text
+    (tmp_path / "site" / "runs.html").write_text("edited by hand")
+    (tmp_path / "site" / "stray.html").write_text("left over")
+    picture = tmp_path / "site" / "files" / "papers" / "nie2019" / "tables.png"
+    picture.write_bytes(picture.read_bytes()[:-1])
+    (tmp_path / "site" / "claims.html").unlink()
+    code, text = report("--check")
+    changed = ["claims.html", "files/papers/nie2019/tables.png", "runs.html", "stray.html"]
+    assert code == 1 and text.split() == changed
+    code, text = report("--check", "--json")
+    assert code == 1 and json.loads(text) == {"different": changed}
+    assert (tmp_path / "site" / "runs.html").read_text() == "edited by hand", "nothing was written"
+
+
+def test_cells_that_differ_in_one_thing_do_not_look_alike(tmp_path):
+    """Two that differed in --fast or in their recipe alone looked like one twice."""
+    usual = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", recipe="newell2016")
+    others = [replace(usual, fast=True), replace(usual, recipe="ablation")]
+    shown = reporting.snapshot([Task(cell, MISSING, "") for cell in (usual, *others)], Store(tmp_path)).cells
+    assert sorted(cell["apart"] for cell in shown) == [[], ["fast"], ["recipe ablation"]]
+
+
+def test_a_cell_of_another_version_is_named(report, tmp_path):
+    store = Store(tmp_path / "runs")
+    with store.publish("cells", "a" * 20) as folder:
+        (folder / "cell.json").write_text('{"cell": "a", "architecture": "net"}')
+    code, text = report("--json")
+    told = json.loads(text)
+    assert code == 3 and f"{'a' * 20}/cell.json: there is no field apart, conventions, identity" in told["error"]
+    assert "another version of Repose" in told["cause"]
+    with store.publish("cells", "b" * 20) as folder:
+        (folder / "cell.json").write_text("{}")
+    told = json.loads(report("--json")[1])
+    assert "1 more of 2 cells" in told["error"] and f"move {store.root / 'cells'} away" in told["next_step"]

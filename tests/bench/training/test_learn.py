@@ -1,0 +1,134 @@
+"""From a cell to a trained network: networks, recipes and mixes of the user, without touching the repository."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.cells.cell import Cell, cell_inputs
+from bench.cells.plan import plan
+from bench.context import Bench
+from bench.executors.run import run
+from bench.results.publish import describe
+from bench.store.store import CELLS, WEIGHTS, Store, content_key
+from bench.training import validation
+from protocols.errors import DataError
+
+NOWHERE = Path("nowhere")
+NETWORK = """
+from torch import nn
+
+class Mine(nn.Module):
+    def __init__(self, joints):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 7, 4, 3), nn.ReLU(), nn.Conv2d(8, joints, 3, 1, 1))
+
+    def forward(self, images):
+        return (self.body(images),)
+
+def mine(*, joints=16):
+    return Mine(joints)
+"""
+RECIPE = """
+paper = "mine"
+[training]
+optimizer = "adam"
+learning_rate = 1e-2
+batch = 8
+steps = 20
+people = 24
+[targets]
+[testing]
+scales = [0.9, 1.0]
+[quick]
+steps = 10
+"""
+
+
+@pytest.fixture
+def cell(tmp_path) -> Cell:
+    (tmp_path / "net.py").write_text(NETWORK)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    place = f"{tmp_path / 'net.py'}:mine"
+    return Cell(place, "mpii-pckh", "mannequin", "val", {"input": 32}, str(tmp_path / "recipe.toml"), limit=12)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Few people to validate on."""
+    monkeypatch.setattr(validation, "PEOPLE", {"full": 8, "quick": 4})
+
+
+def finish(cell: Cell, store: Store) -> dict:
+    """Run a cell; returns its document."""
+    tasks = plan([cell], store, NOWHERE)
+    done, failed = run(tasks, Bench(store, NOWHERE, "cpu"))
+    assert done and not failed
+    return store.read(CELLS, tasks[0].key, "cell.json")
+
+
+def test_a_network_and_a_recipe_of_the_users_own(cell, tmp_path, few):
+    store = Store(tmp_path / "runs")
+    document = finish(cell, store)
+    assert document["settings"] == {
+        "flip": "yes", "scales": "2", "boxes": "ground truth", "training data": "mannequin/train, first 24",
+    }  # fmt: skip
+    history = pd.read_csv(store.folder(CELLS, document["cell"]) / "history.csv")
+    assert history.step.tolist() == [10, 20] and history.metric.notna().all()
+    (weights,) = store.keys(WEIGHTS)
+    assert {path.name for path in store.folder(WEIGHTS, weights).iterdir()} >= {
+        "weights.safetensors",
+        "best.safetensors",
+    }
+
+
+def test_a_budget_is_said_everywhere(cell, tmp_path, few, capsys):
+    document = finish(replace(cell, budget="quick"), Store(tmp_path / "runs"))
+    assert document["budget"] == "quick" and "quick" in document["identity"]
+    assert "quick budget" in capsys.readouterr().err
+    assert document["inputs"]["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
+
+
+def test_another_training_set_is_another_training(cell, tmp_path, few):
+    store = Store(tmp_path / "runs")
+    mixed = replace(cell, trained_on="mannequin/train+mannequin/test")
+    assert mixed.identity != cell.identity
+    first, second = (plan([each], store, NOWHERE)[0] for each in (cell, mixed))
+    assert first.key != second.key
+    assert second.inputs["predictions"]["weights"]["trained on"].count(" + ") == 1
+    document = finish(mixed, store)
+    assert document["settings"]["training data"] == "mannequin/train+mannequin/test, first 24"
+
+
+def test_the_dataset_s_own_training_set_by_name_is_no_other(cell):
+    named = replace(cell, trained_on="mannequin/train")
+    assert plan([named], Store(Path("none")), NOWHERE)[0].key == plan([cell], Store(Path("none")), NOWHERE)[0].key
+
+
+def test_training_without_broken_images_is_another_training(cell):
+    keys = {content_key(cell_inputs(each, "t", "v")) for each in (cell, replace(cell, drop_invalid=True))}
+    assert len(keys) == 2
+
+
+def test_unknown_datasets_of_a_mix_block_the_cell(cell):
+    (task,) = plan([replace(cell, trained_on="mannequin/train+nobody")], Store(Path("none")), NOWHERE)
+    assert task.state == "blocked" and "no dataset 'nobody'" in task.why
+
+
+def test_without_images_to_validate_on_training_goes_on(cell, tmp_path, few, monkeypatch, capsys):
+    def missing(*asked):
+        raise DataError("images/1.jpg: the image is not there.")
+
+    monkeypatch.setattr("bench.training.learn.hold_out", missing)
+    store = Store(tmp_path / "runs")
+    document = finish(cell, store)
+    assert "no validation during this training: images/1.jpg" in capsys.readouterr().err
+    history = pd.read_csv(store.folder(CELLS, document["cell"]) / "history.csv")
+    assert history.metric.isna().all() and len(history) == 2
+
+
+def test_what_the_report_is_told_needs_no_training(cell):
+    (task,) = plan([cell], Store(Path("none")), NOWHERE)
+    assert json.loads(json.dumps(describe(task, "measured")))["recipe"] == cell.recipe

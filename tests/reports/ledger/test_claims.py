@@ -1,0 +1,243 @@
+"""The ledger: complete, computed, and turned over by rows that are planted here. No planted number was measured."""
+
+import re
+from collections import Counter
+
+import pytest
+from planted import CLAIM, PAPERS, check, counted, plant, scored
+from snapshots import COMPLEXITY, PCKH
+
+from bench.results.snapshot import Snapshot
+from reports.data.published import Paper
+from reports.ledger.claim import KINDS, Finding, conclude
+from reports.ledger.claims import CLAIMS
+from reports.ledger.claims.scales import INCEPTION, IOI, RESIDUAL
+from reports.ledger.evidence import Known
+
+EMPTY = Known(PAPERS, Snapshot([], [], [], []))
+
+
+def test_ids_are_unique_and_their_fields_are_known():
+    assert len(CLAIM) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.paper in {*PAPERS, "several"} and claim.kind in KINDS
+        assert claim.statement.endswith(".") and claim.place
+
+
+def test_every_entry_of_the_list_is_there(real_data):
+    listed = real_data.parent / "spec" / "claims.md"
+    if not listed.is_file():
+        pytest.skip(f"the list {listed.name} is not beside the real data")
+    ids = re.findall(r"^\| ([ACPMTX]\d\d) \|", listed.read_text("utf-8"), re.MULTILINE)
+    assert [claim.id for claim in CLAIMS] == ids and len(ids) == 166
+
+
+def test_every_verdict_is_reached_and_says_why():
+    verdicts = {claim.id: claim.check(EMPTY) for claim in CLAIMS}
+    assert set(Counter(item.verdict for item in verdicts.values())) == {
+        "supported", "contradicted", "partly", "not tested",
+    }  # fmt: skip
+    for name, item in verdicts.items():
+        assert item.sentence.endswith(".") and item.sentence[0] != " ", name
+        assert ("Missing: " in item.sentence) or item.verdict != "not tested", name
+        assert item.evidence or item.verdict in ("not tested", "partly"), name
+
+
+def test_evidence_exists():
+    for claim in CLAIMS:
+        for item in claim.check(EMPTY).evidence:
+            assert item.target in PAPERS, claim.id
+            if item.kind == "table":
+                assert item.label in {table.name for table in PAPERS[item.target].tables}, claim.id
+            if item.kind == "text":
+                assert item.label in {quoted.place for quoted in PAPERS[item.target].statements}, claim.id
+
+
+def test_quotations_belong_to_claims():
+    for key, paper in PAPERS.items():
+        for item in paper.statements:
+            assert item.claim in CLAIM and item.quote and item.says, (key, item.place)
+
+
+F = {name: Finding(name, name) for name in ("yes", "no", "undecided", "limited", "open", "missing", "note")}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (["yes", "yes"], "supported"),
+        (["yes", "note"], "supported"),
+        (["no", "no"], "contradicted"),
+        (["no", "missing"], "contradicted"),
+        (["yes", "no"], "partly"),
+        (["yes", "missing"], "partly"),
+        (["undecided"], "partly"),
+        (["limited"], "partly"),
+        (["open"], "not tested"),
+        (["missing", "note"], "not tested"),
+        ([], "not tested"),
+    ],
+)
+def test_findings_become_a_verdict(found, verdict):
+    assert conclude([F[name] for name in found]).verdict == verdict
+
+
+def test_measurements_of_one_place_are_said_in_one_sentence():
+    """The place alone, with matrix, budget and seeds, is half a line; P12 would say it five times."""
+    words = ("Table 1: x.", "Measured on A, PCK: a − b = +1.00.", "Measured on A, PCK: c − b = +2.00.",
+             "Measured on B, PCK: a − b = +3.00.")  # fmt: skip
+    assert conclude([Finding("yes", sentence) for sentence in words]).sentence == (
+        "Table 1: x. Measured on A, PCK: a − b = +1.00; c − b = +2.00. Measured on B, PCK: a − b = +3.00."
+    )
+
+
+# ------------------------------------------------------------------------------ arithmetic of papers
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict", "said"),
+    [
+        ("A01", "supported", f"{88.8 - 87.3:+.1f}"),
+        ("A07", "contradicted", f"= {1 + 2 * 6 * 2}"),  # two blocks of six 3x3 convolutions
+        ("A08", "contradicted", f"= {1 + 3 * 6 * 2}"),
+        ("A09", "partly", f"{2 * 32 - 1}"),
+        ("A17", "contradicted", "88.4"),
+        ("A20", "supported", f"{77.4 - 64.7:+.1f}"),
+        ("A23", "contradicted", f"{88.8 - 86.5:.1f}"),
+        ("A36", "supported", f"{64.6 - 63.8:+.1f}"),
+        ("A43", "partly", f"{25925 + 2958}"),
+        ("A29", "partly", "89.1"),  # equal scores do not name their cause
+        ("C04", "supported", f"{92.6 - 90.7:+.1f}"),
+        ("C11", "supported", f"{2 + 4 + 4}"),
+        ("C15", "supported", f"{64 // 2**4} cells"),  # four poolings, and up again: 8, 16, 32, 64
+        ("P05", "partly", f"{93.7 - 89.9:+.1f}"),
+        ("P06", "supported", f"{26.9 / 23.7:.3f}"),
+        ("P16", "partly", "0.5 / n"),
+        ("P20", "supported", f"{2**-0.25:.3f}"),
+        ("M04", "supported", f"{1.6 / 3.1:.3f}"),
+        ("M19", "contradicted", f"{74.2 - 73.3:+.1f}"),
+        ("M18", "supported", "Setting 3 is best"),
+        ("M22", "supported", "of the single models trained on COCO alone"),
+        ("M31", "supported", f"{90_000 * 256 / 150_000:.1f}"),
+        ("T02", "supported", "Table 1 of Chu 2017"),
+        ("T23", "contradicted", f"{25925 + 2958}"),
+        ("X01", "contradicted", "92.0"),
+        ("X04", "contradicted", f"{87.2 - 1.2:.1f}"),
+        ("X08", "supported", "of the methods that Chu 2017 quotes"),
+    ],
+)
+def test_arithmetic_claims(claim, verdict, said):
+    found = check(claim)
+    assert found.verdict == verdict and said in found.sentence, found.sentence
+
+
+def test_a_unit_of_the_pyramid_is_counted_by_hand():
+    plain = 256 * 128 + 128 + 9 * 128 * 128 + 128 + 128 * 256 + 256
+    more = (256 * 28 + 28) + 4 * (9 * 28 * 28 + 28) + (28 * 128 + 128)
+    assert (plain, plain + more) == (213_504, 252_748)  # as the ledger's list has them
+    assert f"{100 * more / plain:+.1f} %" in check("P08").sentence
+
+
+def test_scale_distributions():
+    """Counts of the spec sheet (inception, section 3)."""
+    assert RESIDUAL.stacked(6).counts == (1, 6, 15, 20, 15, 6, 1)
+    assert INCEPTION.stacked(3).counts == (8, 12, 18, 13, 9, 3, 1)
+    assert IOI.counts == (15, 17, 24, 15, 10, 3, 1)
+    assert IOI.stacked(2).counts == (225, 510, 1009, 1266, 1386, 1150, 837, 478, 238, 90, 29, 6, 1)
+    assert IOI.stacked(3).paths == 85**3 and RESIDUAL.stacked(80).paths == 2**80
+    assert IOI.variance == pytest.approx(8.234740, abs=1e-6)
+    assert INCEPTION.stacked(3).entropy == pytest.approx(2.508, abs=5e-4)
+
+
+def test_a_printed_number_decides(monkeypatch):
+    """With another number in the table, the verdict is another one."""
+    liu = PAPERS["liu2018"]
+    table = liu.tables[0]
+    worse = [item if item.name != "IOI" else _with(item, values=(*item.values[:7], 88.0)) for item in table.rows]
+    changed: Paper = _with(liu, tables=(_with(table, rows=tuple(worse)), *liu.tables[1:]))
+    found = CLAIM["A01"].check(Known({**PAPERS, "liu2018": changed}, Snapshot([], [], [], [])))
+    assert found.verdict == "contradicted" and "stated +1.5" in found.sentence
+
+
+def _with(struct, **fields):
+    import msgspec
+
+    return msgspec.structs.replace(struct, **fields)
+
+
+def test_equal_fields_are_not_equal_sizes():
+    """Counts of the spec sheet: IOI has 1.93 times the parameters of the residual network."""
+    sizes = {"liu-res": (4_364_032, 11.606e9), "liu-incep-res": (5_312_000, 12.576e9), "liu-ioi": (8_441_600, 15.758e9)}
+    rows = [counted(name, "parameters", size) for name, (size, _) in sizes.items()]
+    rows += [counted(name, "macs", macs, unit="MACs") for name, (_, macs) in sizes.items()]
+    found = check("A06", **plant(*rows))
+    assert found.verdict == "partly" and f"{8_441_600 / 4_364_032:.2f}" in found.sentence
+    alike = [counted(name, metric, 5e6) for name in sizes for metric in ("parameters", "macs")]
+    assert check("A06", **plant(*alike)).verdict == "supported"
+
+
+def test_printed_costs_are_counted_again():
+    assert check("M27").verdict == "not tested"
+    giga = {1: 3.938, 2: 6.164, 4: 10.615, 8: 19.518}  # the spec sheet's counts
+    rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G") for n, value in giga.items()]
+    assert check("M27", **plant(*rows)).verdict == "supported"
+    rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G (opc)") for n, value in giga.items()]
+    told = check("M27", **plant(*rows), protocols=[{"name": "complexity", "variants": {"opc": "ops of a counter"}}])
+    assert told.verdict == "supported" and told.sentence.count("opc: ops of a counter.") == 1
+    rows[0] = counted("mspn-hourglass-1", "giga_published", 4.35, unit="G")
+    assert check("M27", **plant(*rows)).verdict == "partly"
+
+
+def test_a_reconstruction_made_to_be_small_proves_little():
+    rows = [counted("nie-4", metric, 1e7) for metric in ("parameters", "macs")]
+    rows += [counted("cpm-6", metric, 3e7) for metric in ("parameters", "macs")]
+    known = {"name": "nie-4", "kind": "reconstruction", "summary": "widths are chosen"}
+    assert check("T08", **plant(*rows), architectures=[known]).verdict == "partly"
+    assert check("T08", **plant(*rows)).verdict == "supported"
+
+
+def test_receptive_fields_are_read_from_the_graph():
+    wider = [
+        counted(name, "rf_mean", value, part, "px", "receptive-field")
+        for name, value in (("attention-8-ms", 78.3), ("attention-8-hru", 79.9))
+        for part in ("AttentionStack", "network")
+    ]
+    assert check("C18").verdict == "not tested"
+    assert check("C18", **plant(*wider)).verdict == "supported"
+    one = counted("attention-8-hru", "rf_max", 9.0, "HourglassResidual", "cells", "receptive-field")
+    assert check("C11", **plant(one)).verdict == "partly"
+
+
+@pytest.mark.parametrize(("total", "verdict"), [(4.1, "supported"), (6.0, "partly"), (2.1, "contradicted")])
+def test_variances_of_sums(total, verdict):
+    """Two addends of variance 2 give about 4, twice the one that either has."""
+    part = "stacks.0.hourglass"
+    rows = [counted("prm-baseline-2", "variance msr", total, part, "1", "init-variance")]
+    rows += [
+        counted("prm-baseline-2", "addend_variance msr", 2.0, f"{part} / {n}", "1", "init-variance") for n in (1, 2)
+    ]
+    assert check("P17").verdict == "not tested"
+    assert check("P17", **plant(*rows)).verdict == verdict
+
+
+def test_conventions_of_operations_are_compared():
+    rows = [counted("mspn-2", "giga_published", 9.6, unit="G (gibi-macs-inference)"),
+            counted("prm-baseline-8", "giga_published", 41.1, unit="G (opc)")]  # fmt: skip
+    assert check("X06", **plant(*rows)).verdict == "contradicted"
+
+
+def test_all_claims_survive_rows_of_everything():
+    """A snapshot with a row for every network and metric that claims ask for raises nothing."""
+    names = {claim: CLAIM[claim].check(EMPTY) for claim in CLAIM}
+    networks = sorted(set(re.findall(r"[a-z]+\d?-[a-z0-9-]+", " ".join(item.sentence for item in names.values()))))
+    items = [scored(name, 50 + i % 7) for i, name in enumerate(networks)]
+    items += [counted(name, metric, 1e6 + i) for i, name in enumerate(networks) for metric in ("parameters", "macs")]
+    known = Known(PAPERS, Snapshot(**_fields(plant(*items))))
+    assert {claim.check(known).verdict for claim in CLAIMS} >= {"supported", "partly", "contradicted"}
+
+
+def _fields(planted):
+    return {
+        "measurements": planted["rows"], "cells": planted["cells"], "architectures": [],
+        "protocols": [PCKH, COMPLEXITY],
+    }  # fmt: skip

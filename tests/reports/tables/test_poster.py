@@ -1,0 +1,66 @@
+"""The picture of a paper's tables: the same bytes, a line a row, ours in its own colour."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from snapshots import COMPLEXITY, PCKH, architecture, cell, pckh
+
+from bench.results.snapshot import Snapshot
+from reports.data.published import papers
+from reports.ledger.evidence import Known
+from reports.pages import all as pages
+from reports.tables import poster
+from reports.tables.sheets import Number, Sheet
+
+
+def sheet(rows: int, kind: str = "measured") -> Sheet:
+    entries = [(f"row {index}", Number(1.25, "1.3"), None) for index in range(rows)]
+    return Sheet("table-1", "numbers", ("method", f"Mean {kind}", "Ankle"), entries)
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def test_the_same_tables_give_the_same_bytes():
+    tables = {"Table 1": sheet(3), "Table 2": sheet(2)}
+    assert poster.poster("A paper", tables) == poster.poster("A paper", tables)
+    assert poster.poster("A paper", tables)[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_every_row_and_every_table_takes_room():
+    one, four = (opened(poster.poster("A paper", {"Table 1": sheet(rows)})) for rows in (1, 4))
+    row = poster.LEADING + 9
+    assert four.height - one.height == 3 * row and four.width == one.width
+    both = opened(poster.poster("A paper", {"Table 1": sheet(1), "Table 2": sheet(1)}))
+    table = one.height - 2 * poster.MARGIN - 3 * poster.LEADING
+    assert both.height == one.height + table
+
+
+@pytest.mark.parametrize(("kind", "there"), [("measured", True), ("published", False)])
+def test_what_we_measured_has_a_colour_of_its_own(kind, there):
+    colours = {colour for _, colour in opened(poster.poster("A paper", {"Table 1": sheet(2, kind)})).getcolors()}
+    assert (any(blue > red + 60 for red, _, blue in colours)) is there
+
+
+def test_words_go_on_in_the_next_line():
+    long = Sheet("table-1", "words", ("method", "comparison"), [("a", "no such thing was measured " * 9)])
+    short = Sheet("table-1", "words", ("method", "comparison"), [("a", "nothing")])
+    pictures = [opened(poster.poster("A paper", {"Table 1": table})) for table in (long, short)]
+    assert pictures[0].height > pictures[1].height + 3 * poster.LEADING
+    assert pictures[0].width < 900
+
+
+def test_a_paper_shows_its_tables_in_one_picture():
+    made = cell("hourglass-8", "mpii-pckh", "mpii", "val")
+    snapshot = Snapshot(pckh(made, 88), [made], [architecture("hourglass-8")], [PCKH, COMPLEXITY])
+    known = Known(papers(), snapshot)
+    with_ours = {page.path: page for page in pages.pages(known, pages.judged(known), "")}
+    without = Known(papers(), Snapshot([], [], [], [PCKH, COMPLEXITY]))
+    empty = {page.path: page for page in pages.pages(without, pages.judged(without), "")}
+    wide, narrow = (opened(found["papers/yang2017.html"].pictures["tables.png"]) for found in (with_ours, empty))
+    assert wide.width > narrow.width, "a column of ours beside every printed one"
+    said = [row[-1] for table in with_ours["papers/li2019.html"].sheets for row in table.rows]
+    assert not [words for words in said if re.search(r"ha(s|ve) no +yet", str(words))], "nobody measures a kernel size"

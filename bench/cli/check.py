@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.cells.plan import Task
+from bench.cli.site import write_site
 from bench.context import Bench
 from bench.errors import FINE
 from bench.gate import baseline
@@ -16,7 +17,6 @@ from bench.gate.annotations import annotations, problems, summary
 from bench.gate.check import Outcome, accept, as_document, check
 from bench.gate.junit import junit
 from bench.store.store import Store
-from reports.site import write_site
 
 SHOWN = 20  # failing rows on the terminal
 

@@ -1,12 +1,11 @@
 """What `list`, `status`, `data` and `run` print. Imports neither torch nor numpy."""
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from architectures import catalogue
-from bench.errors import USAGE, Problem
+from bench.cells.places import place
 from protocols import PROTOCOLS
 from protocols.datasets import DATASETS, missing, open_people
 
@@ -80,27 +79,6 @@ def print_datasets(found: list[dict[str, Any]]) -> None:
         print(f"  {row['name']:<18} {row['summary']}; splits {', '.join(row['splits'])}\n{'':<21}{state}")
 
 
-def print_measurements(rows: Iterable[dict[str, Any]]) -> None:
-    """The number that ranks, one line a cell, with its interval."""
-    for row in rows:
-        if PROTOCOLS[row["protocol"]].headline == (row["metric"], row["part"]):
-            where = f" on {row['dataset']}/{row['split']}" if row["dataset"] else ""
-            print(
-                f"{row['architecture']:<36} {row['protocol']}{where}  {row['metric']} {quantity(row)}, n={row['n']:,}"
-            )
-
-
-def quantity(row: dict[str, Any]) -> str:
-    """A value with its unit and interval: "63.1 % [62.0, 64.2]"."""
-    if row["value"] is None:
-        return "not defined"
-    digits = "{:,.0f}" if row["unit"] not in ("%", "") and abs(row["value"]) >= 100 else "{:.2f}"
-    text = digits.format(row["value"]) + (f" {row['unit']}" if row["unit"] not in ("", "1") else "")
-    if row["low"] is None:
-        return text
-    return f"{text} [{digits.format(row['low'])}, {digits.format(row['high'])}]"
-
-
 def print_status(tasks: list["Task"]) -> None:
     """One line a cell, then the counts."""
     for task in tasks:
@@ -109,17 +87,6 @@ def print_status(tasks: list["Task"]) -> None:
         print(f"{MARKS[task.state]} {task.state:<8} {task.cell.label}{step}{why}")
     counts = Counter(task.state for task in tasks)
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cell matches")
-
-
-def place(text: str, usual: str = "test") -> tuple[str, str]:
-    """ "mpii" or "mpii/val" as dataset and split; `usual` ("train" or "test") says what a name alone means."""
-    name, _, split = text.partition("/")
-    if name not in DATASETS:
-        raise Problem(f"There is no dataset {name!r}.", expected=f"one of {', '.join(DATASETS)}", code=USAGE)
-    splits = DATASETS[name].splits
-    if split and split not in splits:
-        raise Problem(f"{name} has no split {split!r}.", expected=f"one of {', '.join(splits)}", code=USAGE)
-    return name, split or getattr(DATASETS[name], usual)
 
 
 def checked(text: str, data: Path) -> dict[str, Any]:

@@ -224,8 +224,8 @@ def report(
     """Write the HTML site and its CSV files from the store."""
     from bench.cells import matrix as matrices
     from bench.cells.plan import plan
+    from bench.cli.site import outdated, write_site
     from bench.store.store import Store
-    from reports.site import outdated, write_site
 
     tasks = plan(matrices.load(matrix), Store(store), data) if matrix.exists() else []
     if check_only:

@@ -24,7 +24,7 @@ from bench.store import provenance
 from bench.store.store import CELLS
 
 PACKAGES = ("architectures", "bench", "protocols", "reports")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RETRIES = 3  # of a cell whose node died
 IN_FLIGHT = 100  # cells that the cluster knows of at a time: enough for any autoscaler to see what is wanted
 GIB = 2**30

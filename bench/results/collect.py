@@ -1,16 +1,14 @@
-"""What a report is made of: the finished cells of a store, and the state of those of a matrix."""
+"""Collecting a snapshot: the finished cells of a store, and the state of those of a matrix."""
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import architectures
 from bench.cells.plan import FAILED, FRESH, STALE, Task
-from bench.errors import CELL_FAILED, NOTHING, Problem
+from bench.errors import CELL_FAILED, Problem
 from bench.results.paired import paired
 from bench.results.publish import describe
 from bench.results.snapshot import Snapshot
@@ -18,7 +16,6 @@ from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
 from protocols.origins import CHANGES, CONSTANTS
 from protocols.pose.skeletons import SKELETONS
-from reports.data.ablations import collections
 
 FIELDS = ("apart", "architecture", "conventions", "identity", "inputs", "label", "protocol", "provenance", "settings",
           "source")  # fmt: skip
@@ -45,26 +42,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         paired=paired(store),
         skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
         benchmarks=_benchmarks(store),
-        kept=collections(),
     )
-
-
-def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
-    """Write the site of a store; returns its index page."""
-    from protocols.datasets.mannequin.people import contact_sheet
-    from reports import site
-
-    return site.build(snapshot(tasks, store), out, contact_sheet())
-
-
-def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:
-    """The files of a site that would be others if it were written now; Problem if there is no site."""
-    from reports.site import differences
-
-    if not (out / "index.html").is_file():
-        raise Problem(f"There is no site in {out} to compare with.", next_step="bench report", code=NOTHING)
-    with tempfile.TemporaryDirectory() as folder:
-        return differences(write_site(tasks, store, Path(folder) / "site").parent, out)
 
 
 def measurements(store: Store, key: str) -> list[dict[str, Any]]:

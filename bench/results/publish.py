@@ -8,7 +8,7 @@ from bench import progress
 from bench.cells import recipe as recipes
 from bench.cells.cell import CLEAN, COVERED, Cell, weights_in
 from bench.cells.plan import Task
-from bench.steps import score
+from bench.results.rows import curve_csv, rows
 from bench.store import provenance
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive, content_key
 from protocols.statistics.scores import Scores
@@ -27,14 +27,13 @@ def publish_cell(
 ) -> None:
     """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
     cell, measured = task.cell, source == "measured"
-    rows = score.rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
+    found = rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
-        lines = "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
-        (folder / "measurements.jsonl").write_text(lines)
+        (folder / "measurements.jsonl").write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in found))
         (folder / "log.txt").write_text(progress.tail())
         if scores.curve:
-            (folder / "curve.csv").write_text(score.curve_csv(scores))
+            (folder / "curve.csv").write_text(curve_csv(scores))
         if scores.samples:
             (folder / "samples.npz").write_bytes(archive(**scores.samples))
         for file, content in (files or {}).items():

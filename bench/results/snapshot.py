@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reports.data.ablations import Collection
-
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _PLACE = {part: index for index, part in enumerate(PARTS)}
 
@@ -42,7 +40,7 @@ class Snapshot:
     paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
-    kept: tuple[Collection, ...] = ()
+    kept: tuple[Any, ...] = ()  # of reports.data.ablations.Collection
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:

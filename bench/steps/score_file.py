@@ -1,6 +1,5 @@
 """Prediction files of any origin: scored under a protocol, kept beside our own measurements, compared with others."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,10 +12,8 @@ from bench.errors import DATA, Problem
 from bench.results.collect import measurements
 from bench.results.paired import difference, finished
 from bench.results.publish import publish_cell
-from bench.results.text import print_measurements, quantity
 from bench.steps.prediction_files import Terms, read_and_score
 from bench.store.store import CELLS, Store, content_key, file_digest
-from protocols import PROTOCOLS
 from protocols.readers.arrays import SUFFIXES
 from protocols.statistics.scores import Scores
 
@@ -90,25 +87,3 @@ def _compared(ours: Sequence[Scores], against: str, under: Terms, store: Store) 
         documents, theirs = finished(store, against, under.rules, under.place, under.options)
         labels = [document["label"] for document in documents]
     return {"against": labels, "difference": [asdict(value) for value in difference(under.rules, ours, theirs)]}
-
-
-def print_outcome(outcome: dict[str, Any]) -> None:
-    """Everything that was found, for people."""
-    for what, notes in outcome.get("read", {}).items():
-        told = ", ".join(
-            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in notes.items()
-        )
-        print(f"{what}: {told}", file=sys.stderr)
-    rules = PROTOCOLS[outcome["cells"][0]["protocol"]]
-    for row in outcome["measurements"] if len(outcome["cells"]) == 1 else []:
-        if row["metric"] == rules.headline[0]:
-            print(f"  {row['metric']:<12} {row['part']:<10} {quantity(row)}, n={row['n']:,}")
-    print_measurements(outcome["measurements"])
-    if "against" in outcome:
-        print(f"minus {'; '.join(outcome['against'])}", file=sys.stderr)
-    for row in outcome.get("difference", []):
-        print(f"  difference {row['metric']:<12} {row['part']:<10} {quantity(row)}")
-    for row in outcome.get("variants", []):
-        print("  " + "  ".join(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values()))
-    for warning in outcome["warnings"]:
-        print(f"! {warning}")

@@ -46,7 +46,7 @@ def commit() -> str:
     """
     if "REPOSE_COMMIT" in os.environ:
         return os.environ["REPOSE_COMMIT"]
-    folder = Path(__file__).resolve().parent
+    folder = Path(__file__).resolve().parents[1]
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, check=False)

@@ -11,19 +11,12 @@ import numpy as np
 import scipy.io
 
 from protocols.errors import DataError
-from protocols.pose.skeletons import MPII
+from protocols.pose.skeletons import MPII, MPII_COLUMNS, SHORT_NAMES
 from protocols.readers import mat_structure
 from protocols.readers.arrays import LIMIT, load
 
 LARGEST = 64 * 2**20  # bytes of a JSON annotation; pytorch-pose's has 17 MiB
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
-
-# Names of joints in files, in the release's order.
-COLUMNS = (
-    "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor",
-    "neck", "head", "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
-)  # fmt: skip
-SHORT_NAMES = dict(zip(COLUMNS, MPII.joints, strict=True)) | {"thrx": "thorax"}  # -> ours; Newell spells thorax so
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ def joint_columns(path: Path, names: list[str]) -> list[int]:
     if sorted(known) != sorted(MPII.joints):
         raise DataError(
             what=f"{path.name} names the joints {', '.join(names)}.",
-            expected=f"each of {', '.join(COLUMNS)} once",
+            expected=f"each of {', '.join(MPII_COLUMNS)} once",
             cause="another skeleton, or a name that is missing or doubled",
         )
     return [known.index(joint) for joint in MPII.joints]

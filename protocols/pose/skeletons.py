@@ -103,3 +103,10 @@ COCO = Skeleton(
 )  # fmt: skip
 
 SKELETONS = {skeleton.name: skeleton for skeleton in (MPII, LSP, COCO)}
+
+# Short names of MPII's joints in files, in the release's order.
+MPII_COLUMNS = (
+    "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor",
+    "neck", "head", "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
+)  # fmt: skip
+SHORT_NAMES = dict(zip(MPII_COLUMNS, MPII.joints, strict=True)) | {"thrx": "thorax"}  # -> ours; Newell spells thorax so

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-FOLDER = Path(__file__).with_name("measured")
+FOLDER = Path(__file__).parents[1] / "measured"
 SHARED = ("input", "width")  # what all networks of a matrix have alike; the rest of a name is what is compared
 FLOOR = "mean-pose"
 VALUE = ("metric", "part", "value", "unit", "low", "high", "n")
@@ -142,3 +142,8 @@ def _collection(name: str, lines: Iterable[dict[str, Any]]) -> Collection:
     for line in lines:
         kinds[line["kind"]].append(line)
     return Collection(name, *map(tuple, kinds.values()))
+
+
+def trial_name(collection: str, ablation: str, dataset: str) -> str:
+    """Where on the page an ablation on a dataset lies."""
+    return formats.slug(f"{collection}-{ablation}-{dataset}")

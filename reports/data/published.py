@@ -29,7 +29,7 @@ from typing import Literal
 
 import msgspec
 
-FOLDER = Path(__file__).with_name("published")
+FOLDER = Path(__file__).parents[1] / "published"
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

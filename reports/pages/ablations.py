@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from reports import formats
-from reports.data.ablations import FLOOR, Ablation, Collection, Row, ablations, network, values
+from reports.data.ablations import FLOOR, Ablation, Collection, Row, ablations, network, trial_name, values
 from reports.pages.page import Page
 from reports.tables import leaderboards as tables
 from reports.tables.sheets import Number, Sheet
@@ -134,11 +134,6 @@ def page(collections: Sequence[Collection]) -> Page:
         "bounds": bounds,
     }
     return Page("ablations.html", "ablations.html", context, tuple(sheets))
-
-
-def trial_name(collection: str, ablation: str, dataset: str) -> str:
-    """Where on the page an ablation on a dataset lies."""
-    return formats.slug(f"{collection}-{ablation}-{dataset}")
 
 
 def trials(collection: Collection) -> Iterator[Trial]:

@@ -8,7 +8,7 @@ import pytest
 from bench.errors import Problem, as_document, explain
 from protocols.errors import DataError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LABELLED = ("expected", "cause", "next_step")  # behind a label each; `what` is a sentence
 ORDER = ("what", *LABELLED)
 

@@ -29,8 +29,8 @@ SAME_BYTES = ("pixels.npy", "weights.safetensors", "predictions.npz", "measureme
 NEVER_KILLED = 1200.0  # seconds
 
 CONTEXT = multiprocessing.get_context("forkserver")  # one process imports everything, all others are forks of it
-USED = """bench.executors bench.matrix bench.reporting protocols.datasets.mannequin protocols.lsp_pck protocols.mix
-protocols.mpii_pckh pytest reports.site small_bench torch._dynamo"""
+USED = """bench.executors.local bench.cells.matrix bench.cli.site protocols.datasets.mannequin.people
+protocols.joints.lsp_pck protocols.joints.mpii_pckh protocols.pose.mix pytest small_bench torch._dynamo"""
 CONTEXT.set_forkserver_preload(USED.split())
 
 

@@ -13,7 +13,7 @@ from bench.results.snapshot import Snapshot
 from benchmarks.rounds import Line, in_turn, text
 from reports import site
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = ("__init__", "__main__", "rounds")
 NAMES = sorted(path.stem for path in (REPOSITORY / "benchmarks").glob("*.py") if path.stem not in SHARED)
 

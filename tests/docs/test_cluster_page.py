@@ -18,7 +18,7 @@ from bench.cells.cell import Cell
 from bench.cli import main as cli
 from bench.gate import baseline
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "cluster.md"
 PEAKS = {"A100": 156, "H100 SXM, H200": 495, "RTX 4090": 83}  # the makers' figures, without sparsity
 SHARES = (0.1, 0.4)

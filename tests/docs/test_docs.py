@@ -26,7 +26,7 @@ from bench.cells import recipe
 from bench.cli import main as cli
 from protocols import datasets
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = ("run", "add-a-network", "add-a-protocol", "how-numbers-are-computed")
 COPIED = (
     "architectures",

@@ -18,7 +18,7 @@ from reports import site
 
 pytestmark = pytest.mark.browser
 AXE = "axe-core@4.14.1"  # always the same rules
-FOLDER = Path(__file__).parent.parent / "build" / AXE
+FOLDER = Path(__file__).resolve().parents[2] / "build" / AXE
 KINDS = (
     "index.html", "claims.html", "architectures.html", "curves.html", "training.html", "predictions.html",
     "mannequin.html", "runs.html", "ablations.html", "benchmarks.html",

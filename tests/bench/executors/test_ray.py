@@ -26,7 +26,7 @@ from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 NETWORK = """
 import tempfile

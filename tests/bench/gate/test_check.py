@@ -329,7 +329,9 @@ def test_at_most_ten_annotations_worst_first():
     assert len(lines) == 10
     assert "broken" in lines[0]
     assert ["net-39" in lines[1], "net-38" in lines[2], "net-31" in lines[9]] == [True] * 3
-    assert all("\n" not in line and line.startswith("::error file=protocols/network/complexity.py,line=") for line in lines)
+    assert all(
+        "\n" not in line and line.startswith("::error file=protocols/network/complexity.py,line=") for line in lines
+    )
     assert "net-39%3A 100%25%2C odd" in lines[1]  # as GitHub wants what ends a property
     page = summary(failing(40))
     assert page.index("net-39") < page.index("net-38") and "odd \\| name" in page and "it broke" in page
@@ -345,7 +347,7 @@ def test_control_characters_do_not_break_the_junit_file():
     assert root.find(".//error").text == "�&"
 
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("name", [".github/workflows/check.yml", ".gitlab-ci.yml"])

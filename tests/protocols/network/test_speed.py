@@ -122,7 +122,7 @@ print(speed._peak("cpu") - before)
 
 def test_peak_memory_counts_what_was_touched():
     """In a process of its own: one that has run other tests has memory that the system may take back meanwhile."""
-    root = Path(speed.__file__).resolve().parents[1]
+    root = Path(speed.__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", PEAKS], cwd=root, capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip("this system does not forget peaks")

@@ -1,0 +1,27 @@
+"""The site of a store: what `bench report` and `bench check` write."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from bench.cells.plan import Task
+from bench.errors import NOTHING, Problem
+from bench.results.collect import snapshot
+from bench.store.store import Store
+from protocols.datasets.mannequin.people import contact_sheet
+from reports.data.ablations import collections
+from reports.site import build, differences
+
+
+def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
+    """Write the site of a store; returns its index page."""
+    return build(replace(snapshot(tasks, store), kept=collections()), out, contact_sheet())
+
+
+def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:
+    """The files of a site that would be others if it were written now; Problem if there is no site."""
+    if not (out / "index.html").is_file():
+        raise Problem(f"There is no site in {out} to compare with.", next_step="bench report", code=NOTHING)
+    with tempfile.TemporaryDirectory() as folder:
+        return differences(write_site(tasks, store, Path(folder) / "site").parent, out)

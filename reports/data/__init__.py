@@ -1,0 +1,1 @@
+"""Data of the pages and claims: published values, kept ablations, files of cells."""

@@ -1,0 +1,35 @@
+"""Files that a cell keeps beside its rows, to be looked at."""
+
+from pathlib import Path
+from typing import Any
+
+from reports import formats
+
+# What cells keep to be looked at: name -> (what it is, how it was chosen and how to read it).
+PICTURES = {
+    "gallery": (
+        "Predicted skeletons",
+        "The same people for every network of the dataset, evenly spaced over the split.",
+    ),
+    "extremes": (
+        "Best, median and worst predictions",
+        "A row each of the best, the median and the worst people by the mean distance of the joints from their "
+        "annotation, in heights of the crop; the annotation is white.",
+    ),
+    "attention": (
+        "Attention maps",
+        "What the network attends to, a map a row; from dark to bright as the value goes from the lowest to the "
+        "highest of the row, which stand beside it.",
+    ),
+}
+
+
+def picture(cell: dict[str, Any], name: str = "gallery") -> Path | None:
+    """A picture that a cell kept, one of PICTURES; None if it did not."""
+    return kept(cell, f"{name}.webp")
+
+
+def kept(cell: dict[str, Any], name: str) -> Path | None:
+    """A file that a cell kept beside its rows, None if it did not."""
+    path = Path(cell["folder"]) / name
+    return path if cell["folder"] and path.is_file() else None

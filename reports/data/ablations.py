@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from reports import formats
+
 FOLDER = Path(__file__).parents[1] / "measured"
 SHARED = ("input", "width")  # what all networks of a matrix have alike; the rest of a name is what is compared
 FLOOR = "mean-pose"

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from reports import formats
-
 # What cells keep to be looked at: name -> (what it is, how it was chosen and how to read it).
 PICTURES = {
     "gallery": (

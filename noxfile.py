@@ -74,9 +74,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format and style with ruff."""
+    """Check format and style with ruff, types with basedpyright."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
+    run(session, "basedpyright", "--pythonpath", str(PYTHON))
 
 
 @nox.session
@@ -104,7 +105,7 @@ def protocol_session(name: str, summary: str, example: str) -> None:
         run(session, "bench", *(session.posargs or example.split()))
 
     session_of_protocol.__doc__ = f"{summary} (default: bench {example})."
-    nox.session(session_of_protocol, name=name)
+    nox.session(name=name)(session_of_protocol)
 
 
 NARROW = "--set width=0.25 --set input=64 --budget quick"

@@ -17,16 +17,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from architectures.errors import ArchitectureError
 from architectures.signature import signature
 
 if TYPE_CHECKING:
     from torch import nn
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
-
-
-class ArchitectureError(ValueError):
-    """A name, an option or an input size that no network can have; the message says what is allowed."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.layers import channels
 
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
 from architectures.cpm import CPM, centre_map, conv, gaussian, he
+from architectures.errors import ArchitectureError
 from architectures.layers import channels
 
 

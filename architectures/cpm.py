@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.layers import channels
 
 CENTRE_SIGMA = 21.0  # pixels of the crop

@@ -4,7 +4,7 @@ import re
 
 from torch import nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.layers import Hourglass, Residual, Stack, StackedNetwork, channels, conv_norm_relu, newell_stem
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from architectures import ArchitectureError
 from architectures.cpm import centre_map
+from architectures.errors import ArchitectureError
 from architectures.layers import channels
 
 SCALES = 3  # branches of an IOI block: chains of 1, 2 and 3 Inception-residual blocks

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 
 VARIANCES: dict[str, Callable[[float, float, int, int], float]] = {
     "xavier": lambda n_i, n_o, c_i, c_o: 2 / (n_i + n_o),

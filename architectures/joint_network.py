@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.inception import TRUNK, InceptionOfInception, Stage, TwoStage, make_gate
 from architectures.layers import channels
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 
 
 def channels(count: int, width: float, multiple: int = 2) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
 from architectures.backbones import conv_norm, down_path
+from architectures.errors import ArchitectureError
 from architectures.layers import channels
 
 KERNELS = (15, 11, 9, 7, 5)  # sides of the Gaussians that blur the targets, coarse to fine

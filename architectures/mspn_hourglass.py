@@ -7,7 +7,7 @@ described for MSPN alone; here they are reconstructions with the same parts.
 
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.layers import Hourglass, Residual, channels, conv_norm_relu, newell_stem
 from architectures.mspn import resize, target_kernels
 

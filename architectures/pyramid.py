@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from architectures.layers import (
     Hourglass,
     Residual,

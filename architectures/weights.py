@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 
 SHOWN = 3  # keys named in a message
 

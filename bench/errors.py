@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from architectures import ArchitectureError
+from architectures.errors import ArchitectureError
 from protocols.errors import DataError
 
 FINE, REGRESSED, USAGE, CELL_FAILED, NOTHING, DATA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130

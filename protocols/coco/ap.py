@@ -10,12 +10,11 @@ import numpy as np
 
 from protocols import Value
 from protocols.coco import official as coco_official
-from protocols.coco.annotations import GroundTruth
 from protocols.coco.matching import AREAS, HIT, IGNORED, THRESHOLDS, Matches, match
 from protocols.coco.results import Results, from_entries
 from protocols.coco.top_down import HRNET, TopDown, assemble
 from protocols.errors import DataError
-from protocols.pose.people import People, Predictions
+from protocols.pose.people import GroundTruth, People, Predictions
 from protocols.pose.skeletons import COCO
 from protocols.statistics import bootstrap
 from protocols.statistics.scores import Scores

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from protocols.coco.annotations import GroundTruth
 from protocols.coco.ap import score
 from protocols.coco.matching import offsets
 from protocols.coco.results import Results
+from protocols.pose.people import GroundTruth
 from protocols.pose.skeletons import COCO
 
 SOUND = 0.5  # AP from which on the gross repairs are not tried: each of them would have cost nearly everything

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from protocols.coco.annotations import GroundTruth
 from protocols.coco.oks import pair_oks
 from protocols.coco.results import Results
+from protocols.pose.people import GroundTruth
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 AREAS = {"all": (0.0, 1e5**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e5**2)}  # both ends included

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from protocols.coco.annotations import PERSON, GroundTruth
+from protocols.coco.annotations import PERSON
 from protocols.coco.results import Results
 from protocols.errors import DataError
+from protocols.pose.people import GroundTruth
 
 TOOLS = {
     "pycocotools": ("pycocotools.coco:COCO", "pycocotools.cocoeval:COCOeval"),

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from protocols.coco.annotations import PERSON, GroundTruth
+from protocols.coco.annotations import PERSON
 from protocols.coco.json_files import Box, Id, convert, decode
 from protocols.errors import DataError
+from protocols.pose.people import GroundTruth
 from protocols.pose.skeletons import COCO
 
 _CAUSE = (

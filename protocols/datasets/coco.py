@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols.coco.annotations import GroundTruth, read
+from protocols.coco.annotations import read
 from protocols.coco.results import Detections, read_detections
 from protocols.coco.top_down import HRNET, TopDown, box_windows
 from protocols.datasets import images
 from protocols.errors import DataError
 from protocols.pose.crops import WINDOW
-from protocols.pose.people import People
+from protocols.pose.people import GroundTruth, People
 from protocols.pose.skeletons import COCO
 
 # Where HRNet's and SimpleBaseline's instructions put the detector's file (56.4 AP on people).

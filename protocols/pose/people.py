@@ -1,17 +1,62 @@
 """Ground truth and predictions as arrays: what readers return and protocols take."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from protocols.pose.skeletons import Skeleton
 
-if TYPE_CHECKING:
-    from protocols.coco.annotations import GroundTruth
-
 ABSENT, OCCLUDED, VISIBLE = 0, 1, 2  # COCO's codes, used for every dataset
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """M annotated people and crowds of COCO on I images: what keypoint AP is computed against.
+
+    Images are in ascending order of their ids, annotations in the order of the file. Pixels, first one at 0.
+    """
+
+    image_ids: np.ndarray  # I int64, ascending
+    image_names: tuple[str, ...]  # I
+    image_sizes: np.ndarray  # I x 2 int64: width, height
+    ids: np.ndarray  # M int64, >= 1
+    image: np.ndarray  # M int64: row of the image
+    keypoints: np.ndarray  # M x 17 x 2 float64
+    visibility: np.ndarray  # M x 17 uint8
+    areas: np.ndarray  # M float64: square pixels of the segment
+    boxes: np.ndarray  # M x 4 float64: x, y, width, height
+    crowd: np.ndarray  # M bool
+    labelled: np.ndarray  # M int64: num_keypoints as the file says, 0 means ignored
+    source: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def on(self, image_ids: np.ndarray) -> "GroundTruth":
+        """The same, of these images only."""
+        images = np.flatnonzero(np.isin(self.image_ids, image_ids))
+        people = np.flatnonzero(np.isin(self.image, images))
+        rows = ("ids", "keypoints", "visibility", "areas", "boxes", "crowd", "labelled")
+        return replace(
+            self,
+            image_ids=self.image_ids[images],
+            image_names=tuple(self.image_names[i] for i in images),
+            image_sizes=self.image_sizes[images],
+            image=np.searchsorted(images, self.image[people]),
+            **{name: getattr(self, name)[people] for name in rows},
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when, and only when, something changes that a score depends on."""
+        digest = hashlib.sha256("\n".join(self.image_names).encode())
+        for array in (self.image_ids, self.image_sizes, self.ids, self.image, self.keypoints, self.visibility):
+            digest.update(array.tobytes())
+        for array in (self.areas, self.boxes, self.crowd, self.labelled):
+            digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -40,7 +85,7 @@ class People:
     image_ids: np.ndarray | None = None  # N int64, COCO only
     annotation_ids: np.ndarray | None = None  # N int64, COCO's ground-truth boxes only
     box_scores: np.ndarray | None = None  # N float64, detected boxes only
-    ground_truth: "GroundTruth | None" = None  # COCO: every annotation, those that OKS ignores included
+    ground_truth: GroundTruth | None = None  # COCO: every annotation, those that OKS ignores included
     notes: dict[str, int | str] = field(default_factory=dict)  # what the reader counted: people, joints, missing
 
     def __len__(self) -> int:

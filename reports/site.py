@@ -28,7 +28,7 @@ from reports.figures.svg import standalone
 from reports.ledger.claim import KINDS
 from reports.ledger.evidence import Known
 from reports.pages import exports
-from reports.pages.all import SEVERAL, VERDICTS, evidence_path, judged, pages
+from reports.pages.all import SEVERAL, VERDICTS, judged, pages, source_path
 from reports.pages.page import Page, architecture_path, cell_path, picture_path
 from reports.tables import sheets
 
@@ -160,7 +160,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "CLAIM_VERDICTS": formats.VERDICTS,
         "KINDS": KINDS,
         "SEVERAL": SEVERAL,
-        "evidence_path": evidence_path,
+        "source_path": source_path,
         "FORMATS": sheets.FORMATS,
         "architecture_path": architecture_path,
         "cell_path": cell_path,

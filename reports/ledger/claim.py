@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Known, Source
 
 KINDS = {  # kind -> what a claim of that kind says
     "difference": "a number between two results",
@@ -22,15 +22,6 @@ KINDS = {  # kind -> what a claim of that kind says
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a verdict rests on: a printed table, a quoted place of a paper, a cell or an ablation of ours."""
-
-    kind: Literal["table", "text", "cell", "ablation"]
-    target: str  # key of the paper or of the cell, name of the trial
-    label: str  # name of the table, place of the quotation, name of the network
-
-
-@dataclass(frozen=True)
 class Finding:
     """One thing a claim says, held against what is known.
 
@@ -41,16 +32,16 @@ class Finding:
 
     holds: Literal["yes", "no", "undecided", "limited", "open", "missing", "note"]
     words: str
-    evidence: tuple[Evidence, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim, in a sentence made from the data, and what it rests on."""
+    """What became of a claim, in a sentence made from the data, and the sources it rests on."""
 
     verdict: Literal["supported", "contradicted", "partly", "not tested"]
     sentence: str
-    evidence: tuple[Evidence, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +75,8 @@ def conclude(*findings: Findings) -> Verdict:
     said = _joined(dict.fromkeys(item.words for item in flat if item.words and item.holds != "missing"))
     lacking = dict.fromkeys(item.words for item in flat if item.holds == "missing")
     sentence = " ".join([*said, f"Missing: {'; '.join(lacking)}."] if lacking else said)
-    evidence = tuple(dict.fromkeys(entry for item in flat for entry in item.evidence))
-    return Verdict(verdict, sentence, evidence)
+    sources = tuple(dict.fromkeys(entry for item in flat for entry in item.sources))
+    return Verdict(verdict, sentence, sources)
 
 
 def _joined(sentences: Iterable[str]) -> list[str]:
@@ -108,9 +99,9 @@ def _flat(findings: Findings) -> Iterator[Finding]:
             yield from _flat(item)
 
 
-def finding(holds: bool, words: str, *evidence: Evidence) -> Finding:
+def finding(holds: bool, words: str, *sources: Source) -> Finding:
     """A finding that was decided."""
-    return Finding("yes" if holds else "no", words, evidence)
+    return Finding("yes" if holds else "no", words, sources)
 
 
 def ask(question: Callable[..., Findings], *arguments: Any, **options: Any) -> Callable[[Known], Verdict]:

@@ -3,13 +3,32 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import Paper, Statement, Value
 
 Row = dict[str, Any]
 Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something a verdict rests on: a printed table, a quoted place of a paper, a cell or an ablation of ours."""
+
+    kind: Literal["table", "text", "cell", "ablation"]
+    target: str  # key of the paper or of the cell, name of the trial
+    label: str  # name of the table, place of the quotation, name of the network
+
+
+def table(paper: str, name: str) -> Source:
+    """A printed table."""
+    return Source("table", paper, name)
+
+
+def text(paper: str, place: str) -> Source:
+    """A place in the text of a paper."""
+    return Source("text", paper, place)
 
 
 @dataclass(frozen=True)
@@ -24,17 +43,18 @@ class Known:
         values = (value for paper in self.papers.values() for value in paper.values())
         return {(value.paper, value.table, value.row, value.column): value for value in values}
 
-    def printed(self, paper: str, table: str, row: str, column: str) -> Value:
+    def printed(self, table: Source, row: str, column: str) -> Value:
         """A printed value; KeyError if the paper prints none there."""
-        return self._printed[paper, table, row, column]
+        return self._printed[table.target, table.label, row, column]
 
-    def column(self, paper: str, table: str, column: str) -> dict[str, Value]:
+    def column(self, table: Source, column: str) -> dict[str, Value]:
         """row -> printed value, in the order of the table."""
-        return {key[2]: value for key, value in self._printed.items() if (*key[:2], key[3]) == (paper, table, column)}
+        place = (table.target, table.label, column)
+        return {key[2]: value for key, value in self._printed.items() if (*key[:2], key[3]) == place}
 
-    def columns(self, paper: str, table: str) -> list[str]:
+    def columns(self, table: Source) -> list[str]:
         """The columns of a table that hold numbers, in their order."""
-        return list(dict.fromkeys(key[3] for key in self._printed if key[:2] == (paper, table)))
+        return list(dict.fromkeys(key[3] for key in self._printed if key[:2] == (table.target, table.label)))
 
     def statements(self, claim: str) -> list[tuple[str, Statement]]:
         """(paper, quotation) of everything that was kept for a claim about texts."""

@@ -8,9 +8,9 @@ from reports import formats
 from reports.data.ablations import Row as Kept
 from reports.data.ablations import ablations, trial_name
 from reports.data.published import Value
-from reports.ledger.claim import Evidence, Finding, finding
-from reports.ledger.evidence import Known, Row
-from reports.ledger.printed_checks import half_unit, table
+from reports.ledger.claim import Finding, finding
+from reports.ledger.evidence import Known, Row, Source
+from reports.ledger.printed_checks import half_unit, source
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Difference:
     where: str  # "" under the paper's conditions, else what is different
 
 
-def cell(row: Row) -> Evidence:
+def cell(row: Row) -> Source:
     """The cell of a measurement."""
-    return Evidence("cell", row["cell"], row["architecture"])
+    return Source("cell", row["cell"], row["architecture"])
 
 
 def better(
@@ -70,7 +70,7 @@ def again(
     """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
     found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
     found += kept(known, ours, theirs, test, part, lower)
-    return [Finding("note", item.words, item.evidence) if item.holds in ("limited", "open") else item for item in found]
+    return [Finding("note", item.words, item.sources) if item.holds in ("limited", "open") else item for item in found]
 
 
 def kept(known: Known, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
@@ -83,8 +83,8 @@ def kept(known: Known, ours: str, theirs: str, test: Test, part: str, lower: boo
         if row:
             place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
             words = f"Measured {place}, {metric} {part}: {ours} − {theirs} = {signed(row['value'], row['unit'])}"
-            evidence = Evidence("ablation", _trial(collection.name, ours, theirs), f"ablation {place}")
-            found.append(_told(words, row, (evidence,), "elsewhere", lower))
+            trial = Source("ablation", _trial(collection.name, ours, theirs), f"ablation {place}")
+            found.append(_told(words, row, (trial,), "elsewhere", lower))
     return found
 
 
@@ -170,17 +170,17 @@ def _judged(item: Difference, test: Test, part: str, lower: bool) -> Finding:
     return _told(words, bounds, (cell(item.ours), cell(item.theirs)), item.where, lower)
 
 
-def _told(words: str, bounds: Kept, evidence: tuple[Evidence, ...], where: str, lower: bool) -> Finding:
+def _told(words: str, bounds: Kept, sources: tuple[Source, ...], where: str, lower: bool) -> Finding:
     """A difference with its interval; `where` is "" under the paper's conditions."""
     if bounds["low"] is None or bounds["high"] is None:
-        return Finding("open" if where else "undecided", f"{words}, without an interval.", evidence)
+        return Finding("open" if where else "undecided", f"{words}, without an interval.", sources)
     words += f" [{signed(bounds['low'], bounds['unit'])}, {signed(bounds['high'], bounds['unit'])}]"
     low, high = (-bounds["high"], -bounds["low"]) if lower else (bounds["low"], bounds["high"])
     if low > 0:
-        return Finding("limited" if where else "yes", f"{words}.", evidence)
+        return Finding("limited" if where else "yes", f"{words}.", sources)
     if high < 0:
-        return Finding("open" if where else "no", f"{words}, the opposite.", evidence)
-    return Finding("open" if where else "undecided", f"{words}, which includes 0.", evidence)
+        return Finding("open" if where else "no", f"{words}, the opposite.", sources)
+    return Finding("open" if where else "undecided", f"{words}, which includes 0.", sources)
 
 
 def signed(value: float, unit: str) -> str:
@@ -205,7 +205,7 @@ def reproduces(known: Known, value: Value, network: str = "") -> list[Finding]:
     words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
     meaning = rule(known, row["unit"])
     note = [Finding("note", f"{meaning}.")] if meaning != row["unit"] else []
-    return [finding(right, words, table(value), cell(row)), *note]
+    return [finding(right, words, source(value), cell(row)), *note]
 
 
 def rule(known: Known, unit: str) -> str:

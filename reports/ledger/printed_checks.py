@@ -1,6 +1,6 @@
 """The questions that many claims share, asked of printed values and of texts.
 
-A `Place` is (paper, table). "Column: a − b" in words is always a better minus a worse side.
+"Column: a − b" in words is always a better minus a worse side.
 """
 
 import math
@@ -9,10 +9,10 @@ from itertools import pairwise
 
 from reports.data.published import Value
 from reports.formats import printed, signed
-from reports.ledger.claim import Evidence, Finding, finding
-from reports.ledger.evidence import Known
+from reports.ledger.claim import Finding, finding
+from reports.ledger.evidence import Known, Source, table, text
 
-Place = tuple[str, str]
+Number = tuple[Source, str, str]  # where a number is printed: table, row, column
 # Annotated joints of the MPII validation set that a printed mean is weighted by; Head counts top and neck.
 MPII_JOINTS = {
     "head": 5864, "shoulder": 5888, "elbow": 5867, "wrist": 5837, "hip": 5777, "knee": 4963, "ankle": 4234,
@@ -20,9 +20,9 @@ MPII_JOINTS = {
 MEAN_ERROR = 0.06  # points: rounding of seven columns and of the mean
 
 
-def table(value: Value) -> Evidence:
+def source(value: Value) -> Source:
     """The table that a printed value stands in."""
-    return Evidence("table", value.paper, value.table)
+    return table(value.paper, value.table)
 
 
 def say(value: Value) -> str:
@@ -37,20 +37,20 @@ def half_unit(decimals: int) -> float:
 
 def gain(
     known: Known,
-    where: Place,
+    where: Source,
     ours: str,
     theirs: str,
     column: str,
     stated: float | None = None,
     lower: bool = False,
-    elsewhere: Place | None = None,
+    elsewhere: Source | None = None,
 ) -> Finding:
     """Ours minus theirs in a column of a table: as stated, or better where nothing is stated.
 
     `lower` turns better round, for errors and drops; `elsewhere` is the table of theirs if it is another one.
     Both numbers were rounded and so was the stated one: it agrees if it is within their half units.
     """
-    one, two = known.printed(*where, ours, column), known.printed(*(elsewhere or where), theirs, column)
+    one, two = known.printed(where, ours, column), known.printed(elsewhere or where, theirs, column)
     difference = one.value - two.value
     if lower:
         difference = -difference
@@ -58,16 +58,16 @@ def gain(
     first, second = (two, one) if lower else (one, two)
     words = f"{_place(known, one, two)}, {column}: {say(first)} − {say(second)} = {signed(difference, digits)}"
     if stated is None:
-        return finding(difference > 1e-9, words + ".", table(one), table(two))
+        return finding(difference > 1e-9, words + ".", source(one), source(two))
     slack = half_unit(one.decimals) + half_unit(two.decimals)
     exact = abs(difference - stated) < 1e-9
     near = abs(difference - stated) <= slack + 1e-9
     ending = "as stated" if exact else f"stated {signed(stated, digits)}{', within rounding' if near else ''}"
-    return finding(near, f"{words}, {ending}.", table(one), table(two))
+    return finding(near, f"{words}, {ending}.", source(one), source(two))
 
 
 def gains(
-    known: Known, where: Place, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options
+    known: Known, where: Source, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options
 ) -> list[Finding]:
     """`gain` in several columns, with what is stated for each where it is."""
     stated = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
@@ -76,7 +76,7 @@ def gains(
 
 def best(
     known: Known,
-    where: Place,
+    where: Source,
     row: str,
     columns: Iterable[str] = (),
     rivals: Iterable[str] = (),
@@ -87,95 +87,93 @@ def best(
 
     `among` says what the rivals are, where the table has others too.
     """
-    columns, rivals = list(columns) or known.columns(*where), list(rivals)
+    columns, rivals = list(columns) or known.columns(where), list(rivals)
     lost = []
     for column in columns:
-        values = known.column(*where, column)
+        values = known.column(where, column)
         others = {name: value for name, value in values.items() if name != row and (not rivals or name in rivals)}
         rival = (min if lower else max)(others.values(), key=lambda value: value.value)
         ahead = rival.value - values[row].value if lower else values[row].value - rival.value
         if ahead <= 1e-9:
             relation = "equals" if abs(ahead) < 1e-9 else "is behind"
             lost.append(f"{column}, where {row} ({say(values[row])}) {relation} {rival.row} ({say(rival)})")
-    evidence, among = Evidence("table", *where), f" {among}" if among else ""
+    among = f" {among}" if among else ""
     if not lost:
         said = columns[0] if len(columns) == 1 else f"all {len(columns)} columns"
-        return finding(True, f"{where[1]}: {row} is best in {said}{among}.", evidence)
+        return finding(True, f"{where.label}: {row} is best in {said}{among}.", where)
     won = f"{len(columns) - len(lost)} of {len(columns)} columns"
-    words = f"{where[1]}: {row} is best in {won}{among}, not in {'; '.join(lost)}."
-    return Finding("no" if len(lost) == len(columns) else "undecided", words, (evidence,))
+    words = f"{where.label}: {row} is best in {won}{among}, not in {'; '.join(lost)}."
+    return Finding("no" if len(lost) == len(columns) else "undecided", words, (where,))
 
 
 def largest(
-    known: Known, where: Place, ours: str, theirs: str, columns: Iterable[str], elsewhere: Place | None = None
+    known: Known, where: Source, ours: str, theirs: str, columns: Iterable[str], elsewhere: Source | None = None
 ) -> list[Finding]:
     """Ours minus theirs is largest in the named columns: each gains more than every joint that is not named."""
-    shown = [name for name in known.columns(*where) if name not in ("Mean", "AUC")]
+    shown = [name for name in known.columns(where) if name not in ("Mean", "AUC")]
     other = elsewhere or where
-    value = {
-        name: known.printed(*where, ours, name).value - known.printed(*other, theirs, name).value for name in shown
-    }
+    value = {name: known.printed(where, ours, name).value - known.printed(other, theirs, name).value for name in shown}
     columns = list(columns)
     rest = {name: number for name, number in value.items() if name not in columns}
     rival = max(rest, key=rest.__getitem__)
-    evidence = (Evidence("table", *where), Evidence("table", *other))
     told = f"of the other joints {rival} gains most, {signed(rest[rival], 1)}"
     return [
         finding(
             value[name] > rest[rival] + 1e-9,
             f"{ours} − {theirs}, {name}: {signed(value[name], 1)}; {told}.",
-            *evidence,
+            where,
+            other,
         )
         for name in columns
     ]
 
 
-def ordered(known: Known, where: Place, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
+def ordered(known: Known, where: Source, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
     """In a row, every value of a group of columns is above every value of the next group."""
-    groups = [[known.printed(*where, row, column) for column in group] for group in groups]
+    groups = [[known.printed(where, row, column) for column in group] for group in groups]
     found = []
     for upper, lower in pairwise(groups):
         low, high = min(upper, key=lambda item: item.value), max(lower, key=lambda item: item.value)
         relation = ">" if low.value > high.value else "≤"
-        words = f"{where[1]}, {row}: {low.column} {say(low)} {relation} {high.column} {say(high)}."
-        found.append(finding(low.value > high.value, words, table(low)))
+        words = f"{where.label}, {row}: {low.column} {say(low)} {relation} {high.column} {say(high)}."
+        found.append(finding(low.value > high.value, words, source(low)))
     return found
 
 
-def lead(known: Known, where: Place, row: str, column: str, stated: float) -> Finding:
+def lead(known: Known, where: Source, row: str, column: str, stated: float) -> Finding:
     """A row is ahead of the best other row of its table by what is stated."""
-    others = [value for name, value in known.column(*where, column).items() if name != row]
+    others = [value for name, value in known.column(where, column).items() if name != row]
     rival = max(others, key=lambda value: value.value)
     item = gain(known, where, row, rival.row, column, stated)
-    return finding(item.holds == "yes", f"Best of the others is {rival.row}. {item.words}", *item.evidence)
+    return finding(item.holds == "yes", f"Best of the others is {rival.row}. {item.words}", *item.sources)
 
 
-def printed_as(known: Known, where: Place, row: str, column: str, stated: float) -> Finding:
+def printed_as(known: Known, where: Source, row: str, column: str, stated: float) -> Finding:
     """A number of the text is the one of the table."""
-    value = known.printed(*where, row, column)
+    value = known.printed(where, row, column)
     words = f"{value.table}, {row}, {column}: {say(value)}, stated {printed(stated, value.decimals)}."
-    return finding(abs(value.value - stated) < 1e-9, words, table(value))
+    return finding(abs(value.value - stated) < 1e-9, words, source(value))
 
 
-def exceeds(known: Known, one: tuple[str, str, str, str], two: tuple[str, str, str, str]) -> Finding:
-    """A printed number, given by (paper, table, row, column), is larger than another one."""
+def exceeds(known: Known, one: Number, two: Number) -> Finding:
+    """A printed number, given by (table, row, column), is larger than another one."""
     left, right = known.printed(*one), known.printed(*two)
     names = [
         f"{item.row} {say(item)} ({known.papers[item.paper].short}, {item.table}, {item.column})"
         for item in (left, right)
     ]
     relation = ">" if left.value > right.value else "≤"
-    return finding(left.value > right.value, f"{names[0]} {relation} {names[1]}.", table(left), table(right))
+    return finding(left.value > right.value, f"{names[0]} {relation} {names[1]}.", source(left), source(right))
 
 
-def same(known: Known, one: tuple[str, str, str, str], two: tuple[str, str, str, str]) -> Finding:
-    """Two printed numbers, each given by (paper, table, row, column), are equal."""
+def same(known: Known, one: Number, two: Number) -> Finding:
+    """Two printed numbers, each given by (table, row, column), are equal."""
     left, right = known.printed(*one), known.printed(*two)
     equal = abs(left.value - right.value) < 1e-9
     papers = {item.paper: f" of {known.papers[item.paper].short}" for item in (left, right)}
     whose = papers if len(papers) > 1 else dict.fromkeys(papers, "")
     names = [f"{item.table}{whose[item.paper]}, {item.row}, {item.column}: {say(item)}" for item in (left, right)]
-    return finding(equal, f"{names[0]}; {names[1]}.", table(left), table(right))
+    return finding(equal, f"{names[0]}; {names[1]}.", source(left), source(right))
 
 
 def means(known: Known, paper: str, kind: str = "") -> list[Finding]:
@@ -193,7 +191,7 @@ def means(known: Known, paper: str, kind: str = "") -> list[Finding]:
             errors.append(abs(mean - values["mean"]))
         rule = "weighted by annotated joints, the neck in Head" if item.mean == "mpii" else "plain average"
         words = f"{item.name}: {len(errors)} means, {rule}, are off by at most {max(errors):.3f}."
-        found.append(finding(max(errors) <= MEAN_ERROR, words, Evidence("table", paper, item.name)))
+        found.append(finding(max(errors) <= MEAN_ERROR, words, table(paper, item.name)))
     return found
 
 
@@ -209,12 +207,12 @@ def agree(known: Known, claim: str) -> Finding:
 def differ(known: Known, claim: str) -> Finding:
     """The places of a text that should say different things do not say the same."""
     item = agree(known, claim)
-    return finding(item.holds == "no", item.words, *item.evidence)
+    return finding(item.holds == "no", item.words, *item.sources)
 
 
-def quoted(known: Known, claim: str) -> tuple[Evidence, ...]:
+def quoted(known: Known, claim: str) -> tuple[Source, ...]:
     """The places that were quoted for a claim."""
-    return tuple(Evidence("text", paper, item.place) for paper, item in known.statements(claim))
+    return tuple(text(paper, item.place) for paper, item in known.statements(claim))
 
 
 def numbers(known: Known, claim: str) -> list[float]:
@@ -229,9 +227,9 @@ def ratio(known: Known, one: Value, two: Value, stated: float | None, decimals: 
     high = (one.value + half_unit(one.decimals)) / (two.value - half_unit(two.decimals))
     words = f"{_place(known, one, two)}, {one.column}: {say(one)} / {say(two)} = {printed(value, decimals)}"
     if stated is None:
-        return finding(low > 1, f"{words}.", table(one))
+        return finding(low > 1, f"{words}.", source(one))
     fits = low - half_unit(decimals) <= stated <= high + half_unit(decimals)
-    return finding(fits, f"{words}, stated {printed(stated, decimals)}.", table(one))
+    return finding(fits, f"{words}, stated {printed(stated, decimals)}.", source(one))
 
 
 def _place(known: Known, one: Value, two: Value) -> str:

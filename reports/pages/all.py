@@ -13,9 +13,9 @@ from reports.figures import leaderboard_plots as illustrations
 from reports.figures import skeleton
 from reports.figures import svg as figures
 from reports.figures.paper_figures import redrawn
-from reports.ledger.claim import Claim, Evidence, Verdict
+from reports.ledger.claim import Claim, Verdict
 from reports.ledger.claims import CLAIMS
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Known, Source
 from reports.pages import ablations as ablation_page
 from reports.pages import benchmarks, exports
 from reports.pages.architecture import architecture_pages
@@ -63,15 +63,15 @@ def judged(known: Known) -> Ledger:
     return [(claim, claim.check(known)) for claim in CLAIMS]
 
 
-def evidence_path(evidence: Evidence, papers: dict[str, Paper]) -> str:
+def source_path(source: Source, papers: dict[str, Paper]) -> str:
     """Where in the site something lies that a verdict rests on; places that are not quoted lead to the paper."""
-    if evidence.kind == "cell":
-        return f"cells/{formats.slug(evidence.target)}.html"
-    if evidence.kind == "ablation":
-        return f"ablations.html#{evidence.target}"
-    quoted = evidence.label in {item.place for item in papers[evidence.target].statements}
-    anchor = f"#{formats.slug(evidence.label)}" if evidence.kind == "table" or quoted else ""
-    return f"papers/{evidence.target}.html{anchor}"
+    if source.kind == "cell":
+        return f"cells/{formats.slug(source.target)}.html"
+    if source.kind == "ablation":
+        return f"ablations.html#{source.target}"
+    quoted = source.label in {item.place for item in papers[source.target].statements}
+    anchor = f"#{formats.slug(source.label)}" if source.kind == "table" or quoted else ""
+    return f"papers/{source.target}.html{anchor}"
 
 
 def _index(

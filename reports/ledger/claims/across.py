@@ -4,52 +4,48 @@ from collections import defaultdict
 from dataclasses import replace
 
 from reports.data.published import Value
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, conclude, finding
-from reports.ledger.evidence import Known
+from reports.ledger.claim import Claim, Finding, Verdict, conclude, finding
+from reports.ledger.evidence import Known, Source, table
 from reports.ledger.measured_checks import MPII, Test, better, cell, less, missing, rule
-from reports.ledger.printed_checks import best, exceeds, gains, means, numbers, say, table
+from reports.ledger.printed_checks import best, exceeds, gains, means, numbers, quoted, say, source
 
 PAPER = "several"
-MPII_TABLES = (("chu2017", "Table 1"), ("yang2017", "Table 1"), ("liu2018", "Table 7"))
-LSP_TABLES = (("chu2017", "Table 2"), ("yang2017", "Table 2"), ("liu2018", "Table 6"))
+MPII_TABLES = (table("chu2017", "Table 1"), table("yang2017", "Table 1"), table("liu2018", "Table 7"))
+LSP_TABLES = (table("chu2017", "Table 2"), table("yang2017", "Table 2"), table("liu2018", "Table 6"))
 JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.", "Mean")
 
 
 def x01(known: Known) -> Verdict:
-    pairs = (
-        ("liu2018", "Table 7", "yang2017", "Table 1", "Ours-B"),
-        ("liu2018", "Table 6", "yang2017", "Table 2", "Ours"),
-    )
     found = []
-    for paper, place, other, elsewhere, row in pairs:
-        found.append(exceeds(known, (paper, place, "AIOI+CJN", "Mean"), (other, elsewhere, row, "Mean")))
-        absent = not any(name.startswith("Yang") for name in known.column(paper, place, "Mean"))
-        words = f"{place} of Liu 2018 does not list Yang et al." if absent else ""
-        found.append(Finding("note", words, (Evidence("table", paper, place),)))
+    for (_, yang, liu), row in ((MPII_TABLES, "Ours-B"), (LSP_TABLES, "Ours")):
+        found.append(exceeds(known, (liu, "AIOI+CJN", "Mean"), (yang, row, "Mean")))
+        absent = not any(name.startswith("Yang") for name in known.column(liu, "Mean"))
+        words = f"{liu.label} of Liu 2018 does not list Yang et al." if absent else ""
+        found.append(Finding("note", words, (liu,)))
     return conclude(found)
 
 
-def _baselines(known: Known, tables: tuple[tuple[str, str], ...]) -> Finding:
+def _baselines(known: Known, tables: tuple[Source, ...]) -> Finding:
     """Rows that several tables quote from the same authors have the same numbers, cell by cell.
 
     Authors who occur more than once in a table (two papers of Pishchulin's) agree if one of the rows does.
     """
     found: dict[str, dict[str, list[tuple[Value, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for paper, name in tables:
-        for row, first in known.column(paper, name, "Mean").items():
+    for place in tables:
+        for row, first in known.column(place, "Mean").items():
             if first.source == "quoted":
-                values = tuple(known.printed(paper, name, row, column) for column in JOINTS)
-                found[_surname(row)][paper].append(values)
+                values = tuple(known.printed(place, row, column) for column in JOINTS)
+                found[_surname(row)][place.target].append(values)
     shared = {author: list(papers.values()) for author, papers in found.items() if len(papers) > 1}
     apart = []
     for author, groups in shared.items():
         numbers = [{tuple(value.value for value in row) for row in rows} for rows in groups]
         if not set.intersection(*numbers):
             apart.append(f"{author} ({'; '.join(say(rows[0][-1]) for rows in groups)})")
-    names = ", ".join(f"{name} of {known.papers[paper].short}" for paper, name in tables)
+    names = ", ".join(f"{place.label} of {known.papers[place.target].short}" for place in tables)
     words = f"{len(shared)} rows stand in more than one of {names}: "
     words += f"not equal are {', '.join(apart)}." if apart else "all are equal, cell by cell."
-    return finding(not apart, words, *(Evidence("table", *place) for place in tables))
+    return finding(not apart, words, *tables)
 
 
 def _surname(row: str) -> str:
@@ -63,25 +59,25 @@ def x02(known: Known) -> Verdict:
 
 def x03(known: Known) -> Verdict:
     found = []
-    for own, quoted in ((MPII_TABLES[0], MPII_TABLES[2]), (LSP_TABLES[0], LSP_TABLES[2])):
-        pairs = [(known.printed(*own, "Ours", name), known.printed(*quoted, "Chu et al.", name)) for name in JOINTS]
+    for chu, _, liu in (MPII_TABLES, LSP_TABLES):
+        pairs = [(known.printed(chu, "Ours", name), known.printed(liu, "Chu et al.", name)) for name in JOINTS]
         apart = [one.column for one, two in pairs if one.value != two.value]
-        names = [f"{table} of {known.papers[paper].short}" for paper, table in (quoted, own)]
+        names = [f"{place.label} of {known.papers[place.target].short}" for place in (liu, chu)]
         words = f"{names[0]} against {names[1]}: {', '.join(apart) or 'no number'} differs."
-        found.append(finding(not apart, words, Evidence("table", *own), Evidence("table", *quoted)))
+        found.append(finding(not apart, words, chu, liu))
     return conclude(found)
 
 
 def x04(known: Known) -> Verdict:
     """The more stacks, the better, if the papers measured alike."""
-    with_attention = known.printed("chu2017", "Ablation", "BL+MS", "Mean")
-    two_stacks = known.printed("yang2017", "Ablation", "Baseline (two-stack hourglass)", "Mean")
-    plain = known.printed("liu2018", "Table 1", "Res", "Mean")
+    with_attention = known.printed(table("chu2017", "Ablation"), "BL+MS", "Mean")
+    two_stacks = known.printed(table("yang2017", "Ablation"), "Baseline (two-stack hourglass)", "Mean")
+    plain = known.printed(table("liu2018", "Table 1"), "Res", "Mean")
     implied = with_attention.value - numbers(known, "C06")[0]
     words = f"Eight stacks in Chu 2017 {implied:.1f} (implied), two stacks in Yang 2017 {say(two_stacks)}"
     words += f", no hourglass in Liu 2018 {say(plain)}."
     return conclude(
-        finding(implied >= max(two_stacks.value, plain.value), words, *map(table, (with_attention, two_stacks, plain)))
+        finding(implied >= max(two_stacks.value, plain.value), words, *map(source, (with_attention, two_stacks, plain)))
     )
 
 
@@ -89,10 +85,9 @@ def x05(known: Known) -> Verdict:
     said: dict[str, list[str]] = defaultdict(list)
     for paper, item in known.statements("X05"):
         said[item.says].append(known.papers[paper].short)
-    places = tuple(Evidence("text", paper, item.place) for paper, item in known.statements("X05"))
     groups = sorted(said.items(), key=lambda group: -len(group[1]))
     words = "; ".join(f"{', '.join(papers)}: {text}" for text, papers in groups)
-    named = finding(len(groups[0][1]) > 1, f"{words}.", *places)
+    named = finding(len(groups[0][1]) > 1, f"{words}.", *quoted(known, "X05"))
     unsaid = Finding("undecided", f"The text of {', '.join(groups[-1][1])} names no list.") if len(groups) > 1 else None
     return conclude(named, unsaid)
 
@@ -116,11 +111,19 @@ def x07(known: Known) -> Verdict:
 
 
 def x08(known: Known) -> Verdict:
-    others = [row for row, value in known.column("chu2017", "Table 1", "Mean").items() if value.source == "quoted"]
-    quoted = "of the methods that Chu 2017 quotes"
+    others = [row for row, value in known.column(MPII_TABLES[0], "Mean").items() if value.source == "quoted"]
     return conclude(
-        exceeds(known, ("li2019", "Table 2", "Res-152", "AP"), ("li2019", "Table 3", "Hourglass, 8", "AP")),
-        best(known, ("chu2017", "Table 1"), "Newell et al. [29]", ["Mean"], rivals=others, among=quoted),
+        exceeds(
+            known, (table("li2019", "Table 2"), "Res-152", "AP"), (table("li2019", "Table 3"), "Hourglass, 8", "AP")
+        ),
+        best(
+            known,
+            MPII_TABLES[0],
+            "Newell et al. [29]",
+            ["Mean"],
+            rivals=others,
+            among="of the methods that Chu 2017 quotes",
+        ),
     )
 
 
@@ -134,7 +137,7 @@ def x09(known: Known) -> Verdict:
 
 
 def x10(known: Known) -> Verdict:
-    gate = ("liu2018", "Table 2")
+    gate = table("liu2018", "Table 2")
     return conclude(
         gains(known, gate, "AIOI-sigmoid", "AIOI-softmax", ["Mean"]),
         better(known, "attention-2-crf", "attention-2-softmax", MPII),

@@ -1,14 +1,14 @@
 """Chu et al. 2017: multi-context attention and hourglass residual units. Ids C01 to C23."""
 
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known
+from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
+from reports.ledger.evidence import Known, table, text
 from reports.ledger.measured_checks import MPII, Test, again, better, cell, less, unmeasured
 from reports.ledger.printed_checks import agree, best, gain, gains, means, numbers, printed_as, quoted
 
 PAPER = "chu2017"
-T1, T2, ABLATION = (PAPER, "Table 1"), (PAPER, "Table 2"), (PAPER, "Ablation")
+T1, T2, ABLATION = table(PAPER, "Table 1"), table(PAPER, "Table 2"), table(PAPER, "Ablation")
 JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.")
-HRU_TEXT = Evidence("text", PAPER, "section 4.2")
+HRU_TEXT = text(PAPER, "section 4.2")
 POOLED, KERNEL = 2, 3  # branch C: 2x2 pooling, two 3x3 convolutions on the pooled map
 CONFUSION = Test("occluded-limb", "mpii", "val", "left-right confusion clean")
 CELLS, POOLINGS = 64, 4  # of an hourglass: its grid, and how often it halves it
@@ -24,13 +24,13 @@ def c03(known: Known) -> Verdict:
 
 def _implied(known: Known, *steps: str) -> float:
     """A bar of figure 8 that has no printed number: BL+MS and the increases that the text states."""
-    return known.printed(*ABLATION, "BL+MS", "Mean").value + sum(numbers(known, step)[0] for step in steps)
+    return known.printed(ABLATION, "BL+MS", "Mean").value + sum(numbers(known, step)[0] for step in steps)
 
 
 def _step(known: Known, value: float, name: str, ours: str, theirs: str) -> Verdict:
     """A step of figure 8: only our own runs can tell."""
     words = f"The text implies {value:.1f} for {name}, which is not printed."
-    note = Finding("note", words, (Evidence("table", *ABLATION),))
+    note = Finding("note", words, (ABLATION,))
     return conclude(note, better(known, ours, theirs, MPII))
 
 
@@ -48,13 +48,13 @@ def c08(known: Known) -> Verdict:
 
 
 def c09(known: Known) -> Verdict:
-    full = (*ABLATION, "BL+MS+HRU+MR+HP", "Mean")
+    full = (ABLATION, "BL+MS+HRU+MR+HP", "Mean")
     before = _implied(known, "C07", "C08")
     more = known.printed(*full).value - before
     words = f"The text implies {before:.1f} before, so that part attention adds {more:.1f}."
     return conclude(
-        printed_as(known, ABLATION, *full[2:], 89.4),
-        Finding("note", words, (Evidence("table", *ABLATION),)),
+        printed_as(known, ABLATION, *full[1:], 89.4),
+        Finding("note", words, (ABLATION,)),
         again(known, "attention-8-hp", "attention-8-mr", MPII),
     )
 

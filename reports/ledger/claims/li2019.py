@@ -2,13 +2,13 @@
 
 from itertools import pairwise
 
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known
+from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
+from reports.ledger.evidence import Known, table
 from reports.ledger.measured_checks import COCO, again, reproduces, unmeasured
 from reports.ledger.printed_checks import agree, best, exceeds, gain, gains, numbers, printed_as, quoted, same
 
 PAPER = "li2019"
-T2, T3, T4, T5, T6, T7, T8 = ((PAPER, f"Table {number}") for number in range(2, 9))
+T2, T3, T4, T5, T6, T7, T8 = (table(PAPER, f"Table {number}") for number in range(2, 9))
 BASE, CTF, CSFA = "BaseNet", "BaseNet + CTF", "BaseNet + CTF + CSFA"
 OURS, ENSEMBLE = "Ours (MSPN)", "Ours (MSPN+*)"
 SINGLE = ("CMU Pose [5]", "Mask R-CNN [14]", "G-RMI [27]", "AE [25]", "CPN [8]", "Simple Baseline [39]")
@@ -29,18 +29,18 @@ def _grown(
 
 
 def m04(known: Known) -> Verdict:
-    points, cost = known.column(*T2, "AP"), known.column(*T2, "Flops(G)")
+    points, cost = known.column(T2, "AP"), known.column(T2, "Flops(G)")
     steps = [
         (points[two].value - points[one].value) / (cost[two].value - cost[one].value) for one, two in pairwise(points)
     ]
     told = ", ".join(f"{step:.3f}" for step in steps)
     falls = all(one > two for one, two in pairwise(steps))
-    return conclude(finding(falls, f"AP gained a GFLOP: {told}.", Evidence("table", *T2)))
+    return conclude(finding(falls, f"AP gained a GFLOP: {told}.", T2))
 
 
 def _steps(known: Known, name: str) -> list[float]:
     """What each further line of Table 3 gains."""
-    values = [value.value for row, value in known.column(*T3, "AP").items() if row.startswith(f"{name},")]
+    values = [value.value for row, value in known.column(T3, "AP").items() if row.startswith(f"{name},")]
     return [two - one for one, two in pairwise(values)]
 
 
@@ -49,23 +49,23 @@ def m05(known: Known) -> Verdict:
     told = ", ".join(f"{step:+.1f}" for step in (first, *rest))
     little = all(step < LITTLE * first for step in rest)
     return conclude(
-        finding(little, f"Steps to 2, 4 and 8 stages: {told}.", Evidence("table", *T3)),
+        finding(little, f"Steps to 2, 4 and 8 stages: {told}.", T3),
         again(known, "mspn-hourglass-2", "mspn-hourglass-1", COCO, "all"),
     )
 
 
 def m06(known: Known) -> Verdict:
-    one, two = (known.printed(*T3, row, "FLOPs(G)") for row in ("MSPN, 1", "Hourglass, 1"))
-    cost = Finding("note", f"At {one.value} against {two.value} GFLOPs.", (Evidence("table", *T3),))
+    one, two = (known.printed(T3, row, "FLOPs(G)") for row in ("MSPN, 1", "Hourglass, 1"))
+    cost = Finding("note", f"At {one.value} against {two.value} GFLOPs.", (T3,))
     measured = again(known, "mspn-1", "mspn-hourglass-1", COCO, "all")
     return conclude(gain(known, T3, "MSPN, 1", "Hourglass, 1", "AP"), cost, measured)
 
 
 def m07(known: Known) -> Verdict:
-    ours, theirs = (known.printed(*T3, row, "AP").value for row in ("MSPN, 1", "Hourglass, 8"))
+    ours, theirs = (known.printed(T3, row, "AP").value for row in ("MSPN, 1", "Hourglass, 8"))
     words = f"MSPN with 1 stage has {ours}, Hourglass with 8 has {theirs}."
     cheaper = gain(known, T3, "MSPN, 1", "Hourglass, 8", "FLOPs(G)", lower=True)
-    return conclude(finding(abs(ours - theirs) <= 0.5, words, Evidence("table", *T3)), cheaper)
+    return conclude(finding(abs(ours - theirs) <= 0.5, words, T3), cheaper)
 
 
 def m08(known: Known) -> Verdict:
@@ -81,33 +81,33 @@ def m09(known: Known) -> Verdict:
     found = []
     for stages, step in zip((3, 4), rest, strict=True):
         words = f"Stage {stages} adds {step:+.1f}, stage 2 added {first:+.1f}."
-        found += [finding(step > 0, words, Evidence("table", *T3)), finding(step >= LITTLE * first, words)]
+        found += [finding(step > 0, words, T3), finding(step >= LITTLE * first, words)]
     return conclude(found)
 
 
 def m10(known: Known) -> Verdict:
     found = []
     for ours, theirs in (("MSPN, 2", "Res-152"), ("MSPN, 4", "Res-254")):
-        found.append(exceeds(known, (*T3, ours, "AP"), (*T2, theirs, "AP")))
-        cost = known.printed(*T3, ours, "FLOPs(G)").value, known.printed(*T2, theirs, "Flops(G)").value
+        found.append(exceeds(known, (T3, ours, "AP"), (T2, theirs, "AP")))
+        cost = known.printed(T3, ours, "FLOPs(G)").value, known.printed(T2, theirs, "Flops(G)").value
         words = f"At {cost[0]} against {cost[1]} GFLOPs."
-        found.append(finding(cost[0] <= ALIKE * cost[1], words, Evidence("table", *T2)))
+        found.append(finding(cost[0] <= ALIKE * cost[1], words, T2))
     measured = again(known, "mspn-2", "mspn-1-res152", COCO, "all")
     return conclude(found, measured, again(known, "mspn-4", "mspn-1-res254", COCO, "all"))
 
 
 def m11(known: Known) -> Verdict:
-    ours, theirs = (known.printed(*T4, row, "AP").value for row in ("2×Res-18", "Res-50"))
-    near = finding(abs(ours - theirs) <= 0.5, f"2×Res-18 has {ours}, Res-50 {theirs}.", Evidence("table", *T4))
+    ours, theirs = (known.printed(T4, row, "AP").value for row in ("2×Res-18", "Res-50"))
+    near = finding(abs(ours - theirs) <= 0.5, f"2×Res-18 has {ours}, Res-50 {theirs}.", T4)
     return conclude(near, gain(known, T4, "2×Res-18", "Res-50", "FLOPs", lower=True))
 
 
 def m12(known: Known) -> Verdict:
-    ours, theirs = (known.printed(*T4, row, "FLOPs").value for row in ("4×S-XCP", "L-XCP"))
+    ours, theirs = (known.printed(T4, row, "FLOPs").value for row in ("4×S-XCP", "L-XCP"))
     words = f"At {ours} against {theirs} GFLOPs."
     return conclude(
         gain(known, T4, "4×S-XCP", "L-XCP", "AP", 1.0),
-        finding(max(ours, theirs) <= ALIKE * min(ours, theirs), words, Evidence("table", *T4)),
+        finding(max(ours, theirs) <= ALIKE * min(ours, theirs), words, T4),
         again(known, "mspn-4-sxcp", "mspn-1-lxcp", COCO, "all"),
     )
 
@@ -131,12 +131,11 @@ def m16(known: Known) -> Verdict:
 
 def m17(known: Known) -> Verdict:
     ours, theirs = (
-        known.printed(*T6, CSFA, column).value - known.printed(*T6, CTF, column).value
-        for column in ("Hourglass", "MSPN")
+        known.printed(T6, CSFA, column).value - known.printed(T6, CTF, column).value for column in ("Hourglass", "MSPN")
     )
     words = f"CSFA adds {ours:.1f} to Hourglass, {theirs:.1f} to MSPN."
     rounding = Finding("undecided", "Single runs, each rounded to 0.1; nothing is said of their spread.")
-    return conclude(finding(ours > theirs, words, Evidence("table", *T6)), rounding)
+    return conclude(finding(ours > theirs, words, T6), rounding)
 
 
 def m18(known: Known) -> Verdict:
@@ -146,17 +145,17 @@ def m18(known: Known) -> Verdict:
 
 
 def m19(known: Known) -> Verdict:
-    without = known.printed(*T6, CTF, "MSPN").value - known.printed(*T6, BASE, "MSPN").value
-    kernels = known.printed(*T7, "Setting 3", "AP").value - known.printed(*T7, "Setting 1", "AP").value
+    without = known.printed(T6, CTF, "MSPN").value - known.printed(T6, BASE, "MSPN").value
+    kernels = known.printed(T7, "Setting 3", "AP").value - known.printed(T7, "Setting 1", "AP").value
     words = f"Table 6: {without:+.1f} (without CSFA); Table 7, kernels 7, 7 to 7, 5: {kernels:+.1f} (with CSFA)."
-    tables = (Evidence("table", *T6), Evidence("table", *T7))
+    tables = (T6, T7)
     return conclude(finding(abs(without - kernels) < 0.05, words, *tables))
 
 
 def m21(known: Known) -> Verdict:
-    ours, theirs = (known.printed(*T3, row, "FLOPs(G)").value for row in ("Hourglass, 4", "MSPN, 2"))
+    ours, theirs = (known.printed(T3, row, "FLOPs(G)").value for row in ("Hourglass, 4", "MSPN, 2"))
     words = f"{ours} against {theirs} GFLOPs, {100 * (ours / theirs - 1):+.0f} %."
-    return conclude(finding(ours <= ALIKE * theirs, words, Evidence("table", *T3)))
+    return conclude(finding(ours <= ALIKE * theirs, words, T3))
 
 
 def m22(known: Known) -> Verdict:
@@ -187,25 +186,23 @@ def m25(known: Known) -> Verdict:
 def m26(known: Known) -> Verdict:
     found = []
     for name, stages in (("MSPN", (1, 2, 3, 4)), ("Hourglass", (1, 2, 4, 8))):
-        cost = [known.printed(*T3, f"{name}, {number}", "FLOPs(G)").value for number in stages]
+        cost = [known.printed(T3, f"{name}, {number}", "FLOPs(G)").value for number in stages]
         steps = [(b - a) / (n - m) for (a, b), (m, n) in zip(pairwise(cost), pairwise(stages), strict=True)]
         told = ", ".join(f"{step:.3g}" for step in steps)
         constant = max(steps) - min(steps) <= 0.1 + 1e-9  # each cost is rounded to 0.1
-        found.append(finding(constant, f"{name}: {told} GFLOPs a stage.", Evidence("table", *T3)))
+        found.append(finding(constant, f"{name}: {told} GFLOPs a stage.", T3))
     return conclude(found)
 
 
 def m27(known: Known) -> Verdict:
-    return conclude(
-        reproduces(known, known.printed(*T3, f"Hourglass, {stages}", "FLOPs(G)")) for stages in (1, 2, 4, 8)
-    )
+    return conclude(reproduces(known, known.printed(T3, f"Hourglass, {stages}", "FLOPs(G)")) for stages in (1, 2, 4, 8))
 
 
 def m30(known: Known) -> Verdict:
     steps = _steps(known, "MSPN")
     told = ", ".join(f"{step:+.1f}" for step in steps)
     measured = (again(known, f"mspn-{stages + 1}", f"mspn-{stages}", COCO, "all") for stages in (1, 2, 3))
-    return conclude(finding(min(steps) > 0, f"Every stage adds: {told}.", Evidence("table", *T3)), *measured)
+    return conclude(finding(min(steps) > 0, f"Every stage adds: {told}.", T3), *measured)
 
 
 def m31(known: Known) -> Verdict:
@@ -217,8 +214,8 @@ def m31(known: Known) -> Verdict:
 
 def m32(known: Known) -> Verdict:
     return conclude(
-        same(known, (*T3, "Hourglass, 4", "AP"), (*T6, BASE, "Hourglass")),
-        same(known, (*T3, "MSPN, 2", "AP"), (*T6, CSFA, "MSPN")),
+        same(known, (T3, "Hourglass, 4", "AP"), (T6, BASE, "Hourglass")),
+        same(known, (T3, "MSPN, 2", "AP"), (T6, CSFA, "MSPN")),
     )
 
 
@@ -277,7 +274,7 @@ CLAIMS = (
           m31),
     Claim("M32", PAPER, "The base networks of Table 6 are those of Table 3.", "Tables 3 and 6", "consistency", m32),
     Claim("M33", PAPER, "MSPN without either technique already beats Hourglass with both.", "Table 6", "ranking",
-          ask(exceeds, (*T6, BASE, "MSPN"), (*T6, CSFA, "Hourglass"))),
+          ask(exceeds, (T6, BASE, "MSPN"), (T6, CSFA, "Hourglass"))),
     Claim("M34", PAPER, "All other entries of the challenge are below MSPN.", "Table 8", "ranking",
           ask(best, T8, ENSEMBLE)),
 )

@@ -3,9 +3,9 @@
 import math
 from itertools import pairwise
 
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
+from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.claims.scales import INCEPTION, IOI, RESIDUAL
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Known, table, text
 from reports.ledger.measured_checks import MPII, Test, again, better, cell, label, missing
 from reports.ledger.printed_checks import (
     MPII_JOINTS,
@@ -22,8 +22,8 @@ from reports.ledger.printed_checks import (
 )
 
 PAPER = "liu2018"
-T1, T2, T3, T4, T5, T6, T7 = ((PAPER, f"Table {number}") for number in range(1, 8))
-TEXT = Evidence("text", PAPER, "equation of P(r)")
+T1, T2, T3, T4, T5, T6, T7 = (table(PAPER, f"Table {number}") for number in range(1, 8))
+TEXT = text(PAPER, "equation of P(r)")
 STAGES = {"liu-res": RESIDUAL.stacked(18), "liu-incep-res": INCEPTION.stacked(9), "liu-ioi": IOI.stacked(3)}
 EQUAL_FIELD = {"6 Res": RESIDUAL.stacked(6), "3 Incep-Res": INCEPTION.stacked(3), "1 IOI": IOI}
 JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.")
@@ -144,14 +144,14 @@ def a15(known: Known) -> Verdict:
 
 
 def a16(known: Known) -> Verdict:
-    columns = known.columns(*T2)
+    columns = known.columns(T2)
     printed = gains(known, T2, "AIOI-sigmoid", "AIOI-softmax", columns)
     return conclude(printed, again(known, "liu-aioi", "liu-aioi-softmax", MPII))
 
 
 def a17(known: Known) -> Verdict:
     pairs = {"Wrist": "Wri.", "Ankle": "Ank.", "Mean": "Mean"}
-    return conclude(same(known, (*T2, "AIOI-sigmoid", two), (*T3, "AIOI", three)) for two, three in pairs.items())
+    return conclude(same(known, (T2, "AIOI-sigmoid", two), (T3, "AIOI", three)) for two, three in pairs.items())
 
 
 def a18(known: Known) -> Verdict:
@@ -160,7 +160,7 @@ def a18(known: Known) -> Verdict:
 
 def _drop(known: Known, row: str, column: str) -> float:
     """Points lost when a calf is covered."""
-    return known.printed(*CLEAN[row], row, column).value - known.printed(*T4, row, column).value
+    return known.printed(CLEAN[row], row, column).value - known.printed(T4, row, column).value
 
 
 def a19(known: Known) -> Verdict:
@@ -169,7 +169,7 @@ def a19(known: Known) -> Verdict:
         drop = _drop(known, row, "Ank.")
         words = f"{row}: {drop:.1f} at the ankle, within {AROUND} of 10."
         words = words if abs(drop - 10) <= AROUND else words.replace("within", "not within")
-        found.append(finding(abs(drop - 10) <= AROUND, words, Evidence("table", *clean), Evidence("table", *T4)))
+        found.append(finding(abs(drop - 10) <= AROUND, words, clean, T4))
     return conclude(found)
 
 
@@ -183,12 +183,12 @@ def a21(known: Known) -> Verdict:
     found = []
     for rival, network in (("Res", "liu-res"), ("Incep-Res", "liu-incep-res"), ("IOI", "liu-ioi")):
         shares = [
-            known.printed(*where, row, "Ank.").value / 100 for row in (rival, "AIOI") for where in (CLEAN[row], T4)
+            known.printed(where, row, "Ank.").value / 100 for row in (rival, "AIOI") for where in (CLEAN[row], T4)
         ]
         bound = 196 * math.sqrt(sum(share * (1 - share) / MPII_JOINTS["ankle"] for share in shares))
         less = _drop(known, rival, "Ank.") - _drop(known, "AIOI", "Ank.")
         words = f"AIOI drops {less:.1f} less than {rival}; {bound:.1f} would be significant (independent samples)."
-        found.append(Finding("yes" if less > bound else "undecided", words, (Evidence("table", *T4),)))
+        found.append(Finding("yes" if less > bound else "undecided", words, (T4,)))
         found += again(known, "liu-aioi", network, DROP, "ankle", lower=True)
     return conclude(found)
 
@@ -196,10 +196,10 @@ def a21(known: Known) -> Verdict:
 def a22(known: Known) -> Verdict:
     found = []
     for column in ("Ank.", "Mean"):
-        clean = known.printed(*T3, "AIOI", column).value - known.printed(*T1, "Res", column).value
-        covered = known.printed(*T4, "AIOI", column).value - known.printed(*T4, "Res", column).value
+        clean = known.printed(T3, "AIOI", column).value - known.printed(T1, "Res", column).value
+        covered = known.printed(T4, "AIOI", column).value - known.printed(T4, "Res", column).value
         words = f"AIOI − Res, {column}: {covered:.1f} occluded, {clean:.1f} clean."
-        found.append(finding(covered > clean + 1e-9, words, *(Evidence("table", *where) for where in (T1, T3, T4))))
+        found.append(finding(covered > clean + 1e-9, words, *(where for where in (T1, T3, T4))))
     return conclude(found)
 
 
@@ -208,7 +208,7 @@ def a23(known: Known) -> Verdict:
     for column in ("Ank.", "Knee", "Mean"):
         ours, theirs = _drop(known, "IOI", column), _drop(known, "Incep-Res", column)
         words = f"Drop at {column}: IOI {ours:.1f}, Incep-Res {theirs:.1f}."
-        found.append(finding(ours < theirs - 1e-9, words, Evidence("table", *T1), Evidence("table", *T4)))
+        found.append(finding(ours < theirs - 1e-9, words, T1, T4))
     return conclude(found, again(known, "liu-ioi", "liu-incep-res", DROP, "ankle", lower=True))
 
 
@@ -217,8 +217,8 @@ def a24(known: Known) -> Verdict:
     unmoved = max(abs(_drop(known, row, column)) for row in CLEAN for column in ("Head", "Sho."))
     words = f"A disc of 0.8 calves around the middle of the calf ends {margin:.1f} calves before the ankle."
     return conclude(
-        finding(margin > 0, words, Evidence("text", PAPER, "Robustness of the AIOI Block")),
-        finding(unmoved <= 0.2 + 1e-9, f"Head and shoulders change by at most {unmoved:.1f}.", Evidence("table", *T4)),
+        finding(margin > 0, words, text(PAPER, "Robustness of the AIOI Block")),
+        finding(unmoved <= 0.2 + 1e-9, f"Head and shoulders change by at most {unmoved:.1f}.", T4),
     )
 
 
@@ -241,13 +241,13 @@ def a28(known: Known) -> Verdict:
 
 
 def a29(known: Known) -> Verdict:
-    alike = same(known, (*T5, "MS-AIOI", "Mean"), (*T3, "AIOI", "Mean"))
+    alike = same(known, (T5, "MS-AIOI", "Mean"), (T3, "AIOI", "Mean"))
     cause = Finding("undecided", "CJN-all differs in more than messages: its every branch finds all joints.")
     return conclude(alike, cause, again(known, "liu-cjn", "liu-ms-aioi", MPII))
 
 
 def a30(known: Known) -> Verdict:
-    draws = [row for row in known.column(*T5, "Mean") if "Random" in row]
+    draws = [row for row in known.column(T5, "Mean") if "Random" in row]
     spread = Finding("undecided", f"Table 5 has {len(draws)} random order; the spread over orders is not known.")
     measured = again(known, "liu-cjn", "liu-cjn-random", MPII)
     return conclude(gain(known, T5, "CJN", "CJN-Random", "Mean"), spread, measured)
@@ -260,8 +260,8 @@ def a37(known: Known) -> Verdict:
 
 
 def a38(known: Known) -> Verdict:
-    designs = len(known.column(*T1, "Mean"))
-    few = Finding("undecided", f"Only {designs} designs were compared.", (Evidence("table", *T1),))
+    designs = len(known.column(T1, "Mean"))
+    few = Finding("undecided", f"Only {designs} designs were compared.", (T1,))
     return conclude(best(known, T1, "IOI", ["Mean"]), few)
 
 

@@ -3,21 +3,21 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known
+from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
+from reports.ledger.evidence import Known, table, text
 from reports.ledger.measured_checks import LSP, MPII, again, better, less, unmeasured
 from reports.ledger.printed_checks import agree, exceeds, gain, numbers, quoted, same
 
 PAPER = "nie2019"
-MEAN, LIMBS = (PAPER, "Text, MPII"), (PAPER, "Text, LSP")
-WEI = ("liu2018", "Table 6", "Wei et al.")
-RIVALS = {  # (paper, table, row) of networks that were published before
-    "CPM": ("chu2017", "Table 1", "Wei et al. [40]"),
-    "Bulat": ("chu2017", "Table 1", "Bulat&Tzimiropoulos [5]"),
-    "Newell": ("chu2017", "Table 1", "Newell et al. [29]"),
-    "Chu": ("chu2017", "Table 1", "Ours"),
-    "Yang": ("yang2017", "Table 1", "Ours-B"),
-    "Liu": ("liu2018", "Table 7", "AIOI+CJN"),
+MEAN, LIMBS = table(PAPER, "Text, MPII"), table(PAPER, "Text, LSP")
+WEI = (table("liu2018", "Table 6"), "Wei et al.")
+RIVALS = {  # (table, row) of networks that were published before
+    "CPM": (table("chu2017", "Table 1"), "Wei et al. [40]"),
+    "Bulat": (table("chu2017", "Table 1"), "Bulat&Tzimiropoulos [5]"),
+    "Newell": (table("chu2017", "Table 1"), "Newell et al. [29]"),
+    "Chu": (table("chu2017", "Table 1"), "Ours"),
+    "Yang": (table("yang2017", "Table 1"), "Ours-B"),
+    "Liu": (table("liu2018", "Table 7"), "AIOI+CJN"),
 }
 DILATIONS = (1, 2, 3, 4)
 PILOT = ("cpm-3-sq", "cpm-3-pd", "cpm-3-gate")
@@ -26,31 +26,31 @@ PILOT = ("cpm-3-sq", "cpm-3-pd", "cpm-3-gate")
 def t01(known: Known) -> Verdict:
     notes = []
     for column, theirs in (("Ankle", "Ank."), ("Wrist", "Wri.")):
-        wei, more = known.printed(*WEI, theirs), known.printed(*LIMBS, "Proposed − CPM", column)
+        wei, more = known.printed(*WEI, theirs), known.printed(LIMBS, "Proposed − CPM", column)
         words = f"{column}: {wei.value} of CPM + {more.value} implies {wei.value + more.value:.1f}."
-        notes.append(Finding("note", words, (Evidence("table", *WEI[:2]), Evidence("table", *LIMBS))))
+        notes.append(Finding("note", words, (WEI[0], LIMBS)))
     return conclude(notes, *(better(known, "nie-4", "cpm-6", LSP, part) for part in ("ankle", "wrist")))
 
 
 def t02(known: Known) -> Verdict:
     return conclude(
         gain(known, MEAN, "Proposed", "CPM", "Mean", 1.0),
-        same(known, (*MEAN, "CPM", "Mean"), (*RIVALS["CPM"], "Mean")),
+        same(known, (MEAN, "CPM", "Mean"), (*RIVALS["CPM"], "Mean")),
         again(known, "nie-4", "cpm-6", MPII),
     )
 
 
 def t05(known: Known) -> Verdict:
     newell = known.printed(*RIVALS["Newell"], "Mean").value
-    words = f"Its mean, {known.printed(*MEAN, 'Proposed', 'Mean').value}, is below Newell's, {newell}."
-    note = Finding("note", words, (Evidence("table", *MEAN), Evidence("table", *RIVALS["Newell"][:2])))
+    words = f"Its mean, {known.printed(MEAN, 'Proposed', 'Mean').value}, is below Newell's, {newell}."
+    note = Finding("note", words, (MEAN, RIVALS["Newell"][0]))
     rivals = (better(known, "nie-4", "hourglass-8", MPII, part) for part in ("ankle", "knee", "wrist"))
     return conclude(note, unmeasured(known, "the numbers of Figure 8, which is an image"), *rivals)
 
 
 def _against(known: Known, names: tuple[str, ...]) -> list[Finding]:
     """The printed mean on MPII against those of other papers."""
-    return [exceeds(known, (*MEAN, "Proposed", "Mean"), (*RIVALS[name], "Mean")) for name in names]
+    return [exceeds(known, (MEAN, "Proposed", "Mean"), (*RIVALS[name], "Mean")) for name in names]
 
 
 def t08(known: Known) -> Verdict:
@@ -95,7 +95,7 @@ def t16(known: Known) -> Verdict:
     width = 64
     pooled, convolved = width, width
     words = f"{pooled} pooled and {convolved} convolved channels, of stride 2, are {pooled + convolved}."
-    return conclude(finding(pooled + convolved == 2 * width, words, Evidence("text", PAPER, "section 3.2")))
+    return conclude(finding(pooled + convolved == 2 * width, words, text(PAPER, "section 3.2")))
 
 
 def t17(known: Known) -> Verdict:

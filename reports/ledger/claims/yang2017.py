@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from reports.formats import number
-from reports.ledger.claim import Claim, Evidence, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known, Row
+from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
+from reports.ledger.evidence import Known, Row, table, text
 from reports.ledger.measured_checks import (
     CIFAR,
     MPII,
@@ -23,14 +23,15 @@ from reports.ledger.measured_checks import (
 from reports.ledger.printed_checks import agree, best, gain, gains, lead, means, printed_as, ratio
 
 PAPER = "yang2017"
-T1, T2, T3 = (PAPER, "Table 1"), (PAPER, "Table 2"), (PAPER, "Table 3")
-COST, ABLATION = (PAPER, "Complexity"), (PAPER, "Ablation")
+T1, T2, T3 = table(PAPER, "Table 1"), table(PAPER, "Table 2"), table(PAPER, "Table 3")
+COST, ABLATION = table(PAPER, "Complexity"), table(PAPER, "Ablation")
 NEWELL, BULAT = "Newell et al. [39]", "Bulat&Tzimiropoulos [5]"
 BASE, CONTROLLED, FULL = (
     "Baseline (two-stack hourglass)", "With variance control", "With variance control and PRM",
 )  # fmt: skip
-UNIT = Evidence("text", PAPER, "section 3.3")
-THEORY = Evidence("text", PAPER, "section 4.1")
+UNIT = text(PAPER, "section 3.3")
+COCO_STAGES = table("li2019", "Table 3")
+THEORY = text(PAPER, "section 4.1")
 ALIKE = 1.05  # sizes within 5 % are similar
 MERGE = re.compile(r"hourglass( #\d+)?$")  # how a merge is called among the probes
 TWICE = (1.5, 2.5)  # approximately doubled
@@ -49,7 +50,7 @@ def p05(known: Known) -> Verdict:
 def _increase(known: Known, column: str, metric: str, stated: float) -> list[Finding]:
     """The printed increase over the hourglass, and that of our two networks."""
     rows = ("Ours", "Eight-stack hourglass")
-    found = [ratio(known, *(known.printed(*COST, row, column) for row in rows), 1 + stated / 100, 3)]
+    found = [ratio(known, *(known.printed(COST, row, column) for row in rows), 1 + stated / 100, 3)]
     ours = [known.row(name, "complexity", metric) for name in ("pyranet-bstar-8", "prm-baseline-8")]
     if all(ours):
         more = 100 * (ours[0]["value"] / ours[1]["value"] - 1)
@@ -80,7 +81,7 @@ def p08(known: Known) -> Verdict:
 
 
 def p09(known: Known) -> Verdict:
-    printed = [known.printed(*COST, "Eight-stack hourglass", column) for column in ("Parameters", "GFLOPs")]
+    printed = [known.printed(COST, "Eight-stack hourglass", column) for column in ("Parameters", "GFLOPs")]
     released = known.row("hourglass-8", "complexity", "parameters")
     words = f"The released hourglass-8 counts {released['value'] / 1e6:.1f} M." if released else ""
     note = Finding("note", words, (cell(released),)) if released else None
@@ -125,7 +126,7 @@ def _heavier(known: Known, metric: str, larger: tuple[str, ...], smaller: tuple[
 def p14(known: Known) -> Verdict:
     said = agree(known, "P14")
     return conclude(
-        Finding("yes" if said.holds == "yes" else "undecided", said.words, said.evidence),
+        Finding("yes" if said.holds == "yes" else "undecided", said.words, said.sources),
         better(known, "pyranet-b-2-scales4", "pyranet-b-2-scales3", MPII),
         better(known, "pyranet-b-2-scales5", "pyranet-b-2-scales4", MPII),
     )
@@ -194,25 +195,23 @@ def p19(known: Known) -> Verdict:
 def p20(known: Known) -> Verdict:
     scales = [2 ** (-level / 4) for level in range(5)]
     told = ", ".join(f"{scale:.3f}" for scale in scales)
-    return conclude(
-        finding(scales[-1] == 0.5, f"Scales for M = 1, C = 4: {told}.", Evidence("text", PAPER, "equation 3"))
-    )
+    return conclude(finding(scales[-1] == 0.5, f"Scales for M = 1, C = 4: {told}.", text(PAPER, "equation 3")))
 
 
 def _smaller_and_better(known: Known, ours: str, theirs: str, network: str, rival: str) -> list[Finding]:
     """Fewer errors at a similar or smaller size."""
-    one, two = (known.printed(*T3, row, "#params") for row in (ours, theirs))
+    one, two = (known.printed(T3, row, "#params") for row in (ours, theirs))
     words = f"{ours} has {one.value:.1f} M parameters, {theirs} {two.value:.1f} M."
-    size = finding(one.value <= ALIKE * two.value, words, Evidence("table", *T3))
+    size = finding(one.value <= ALIKE * two.value, words, T3)
     errors = gain(known, T3, ours, theirs, "top-1", lower=True)
     return [errors, size, *again(known, network, rival, CIFAR, "all", lower=True)]
 
 
 def p26(known: Known) -> Verdict:
-    eight, four = (("li2019", "Table 3", f"Hourglass, {stacks}", "AP") for stacks in (8, 4))
+    eight, four = ((COCO_STAGES, f"Hourglass, {stacks}", "AP") for stacks in (8, 4))
     grew = known.printed(*eight).value - known.printed(*four).value
     words = f"On COCO, Table 3 of Li 2019: eight stacks are {grew:+.1f} against four."
-    elsewhere = Finding("limited" if grew < 0.5 else "open", words, (Evidence("table", *eight[:2]),))
+    elsewhere = Finding("limited" if grew < 0.5 else "open", words, (COCO_STAGES,))
     return conclude(elsewhere, unmeasured(known, "hourglasses of more than eight stacks on MPII; the paper cites them"))
 
 

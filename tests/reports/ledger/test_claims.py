@@ -40,12 +40,12 @@ def test_every_verdict_is_reached_and_says_why():
     for name, item in verdicts.items():
         assert item.sentence.endswith(".") and item.sentence[0] != " ", name
         assert ("Missing: " in item.sentence) or item.verdict != "not tested", name
-        assert item.evidence or item.verdict in ("not tested", "partly"), name
+        assert item.sources or item.verdict in ("not tested", "partly"), name
 
 
 def test_evidence_exists():
     for claim in CLAIMS:
-        for item in claim.check(EMPTY).evidence:
+        for item in claim.check(EMPTY).sources:
             assert item.target in PAPERS, claim.id
             if item.kind == "table":
                 assert item.label in {table.name for table in PAPERS[item.target].tables}, claim.id

@@ -21,7 +21,7 @@ def test_training_turns_a_claim(ours, theirs, verdict):
     assert check("C06").verdict == "not tested"
     found = check("C06", **pair(scored("attention-8-ms", ours), scored("attention-8-bl", theirs)))
     assert found.verdict == verdict
-    assert {item.label for item in found.evidence if item.kind == "cell"} == {"attention-8-ms", "attention-8-bl"}
+    assert {item.label for item in found.sources if item.kind == "cell"} == {"attention-8-ms", "attention-8-bl"}
 
 
 def test_the_interval_of_independent_cells():
@@ -78,7 +78,7 @@ def test_committed_ablations_restrict_and_refute_nothing(low, high, verdict, wor
     found = check("P25", kept=tuple(kept(*pair, low, high) for pair in pairs))
     assert found.verdict == verdict and words in found.sentence
     assert "on LSPET, our budget (matrix.cpu.toml, 2 seeds), PCK@0.2 mean" in found.sentence
-    assert {item.target for item in found.evidence} == {"cpu-pyramids-lspet"}
+    assert {item.target for item in found.sources} == {"cpu-pyramids-lspet"}
 
 
 @pytest.mark.parametrize(("low", "high", "words"), [(-1.6, -0.4, "the opposite"), (0.4, 1.6, "[+0.40, +1.60]")])

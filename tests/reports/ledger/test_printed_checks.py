@@ -6,9 +6,10 @@ from bench.results.snapshot import Snapshot
 from reports.data.published import Column, Paper, Row, Statement, Table
 from reports.ledger import printed_checks as checks
 from reports.ledger.evidence import Known
+from reports.ledger.evidence import table as printed_table
 
 JOINTS = ("Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
-PLACE = ("made2000", "Table 1")
+PLACE = printed_table("made2000", "Table 1")
 
 
 def table(name: str, columns: tuple[str, ...], rows: dict[str, tuple[float, ...]], **more) -> Table:
@@ -98,25 +99,25 @@ def test_the_lead_is_over_the_best_of_the_others():
 def test_numbers_of_the_text_are_those_of_the_table():
     assert checks.printed_as(SMALL, PLACE, "ours", "Knee", 84.0).holds == "yes"
     assert checks.printed_as(SMALL, PLACE, "ours", "Knee", 84.1).holds == "no"
-    knee, mean = (*PLACE, "ours", "Knee"), (*PLACE, "ours", "Mean")
+    knee, mean = (PLACE, "ours", "Knee"), (PLACE, "ours", "Mean")
     assert [checks.exceeds(SMALL, *pair).holds for pair in ((mean, knee), (knee, mean))] == ["yes", "no"]
-    equal = (*PLACE, "theirs", "Mean")
+    equal = (PLACE, "theirs", "Mean")
     assert checks.exceeds(SMALL, mean, equal).holds == "no" and checks.same(SMALL, mean, equal).holds == "yes"
-    assert checks.same(SMALL, (*PLACE, "theirs", "Knee"), knee).holds == "no"  # 83.5 and 84.0
+    assert checks.same(SMALL, (PLACE, "theirs", "Knee"), knee).holds == "no"  # 83.5 and 84.0
 
 
 @pytest.mark.parametrize(("stated", "holds"), [(1.1, "yes"), (1.2, "yes"), (1.0, "no"), (1.3, "no"), (None, "yes")])
 def test_a_ratio_of_rounded_numbers(stated, holds):
     """Printed 2.1 and 1.9: from 2.05 / 1.95 = 1.051 to 2.15 / 1.85 = 1.162, which a digit says as 1.1 or 1.2."""
     told = known(table("Table 1", ("Head", "Knee"), {"ours": (2.1, 1.9)}))
-    one, two = (told.printed(*PLACE, "ours", column) for column in ("Head", "Knee"))
+    one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
     assert checks.ratio(told, one, two, stated, 1).holds == holds
 
 
 def test_a_ratio_that_may_be_one_is_no_gain():
     """2.0 / 1.9 may be 1.95 / 1.95."""
     told = known(table("Table 1", ("Head", "Knee"), {"ours": (2.0, 1.9)}))
-    one, two = (told.printed(*PLACE, "ours", column) for column in ("Head", "Knee"))
+    one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
     assert checks.ratio(told, one, two, None, 1).holds == "no"
 
 

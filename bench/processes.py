@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def deaf_children() -> Iterator[None]:
-    """Processes that are started here never see Ctrl-C: who started them ends them."""
+def block_interrupt() -> Iterator[None]:
+    """Block SIGINT while spawning: children inherit the mask, and the parent alone handles Ctrl-C."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -20,11 +20,11 @@ def deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def started(command: list[str]) -> int:
-    """Run a command to its end and return its exit code; it ends with this process, and never sees Ctrl-C itself."""
+def run_child(command: list[str]) -> int:
+    """Run a command to its end and return its exit code. It ends with this process and does not see Ctrl-C."""
     parent_death_signal = 1  # of prctl, on Linux
     libc = ctypes.CDLL(None)
-    with deaf_children():
+    with block_interrupt():
         process = subprocess.Popen(command, preexec_fn=lambda: libc.prctl(parent_death_signal, signal.SIGTERM))
     try:
         return process.wait()

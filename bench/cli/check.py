@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.cells.plan import Task
 from bench.cli.site import write_site
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import FINE
 from bench.gate import baseline
 from bench.gate.annotations import annotations, problems, summary
@@ -43,11 +43,11 @@ def gate(
     """
     earlier = {} if accepted and not against.is_file() else baseline.read(against)
     with _folder(store) as folder:
-        here = Bench(Store(folder), data, device, debug)
-        outcome, tasks = check(matrix, earlier, here, architectures, protocols)
+        ctx = RunContext(Store(folder), data, device, debug)
+        outcome, tasks = check(matrix, earlier, ctx, architectures, protocols)
         code = outcome.exit_code(allow_missing)
         _tell(outcome, code, allow_missing, as_json)
-        written = _leave(outcome, tasks, here, out, allow_missing)
+        written = _leave(outcome, tasks, ctx, out, allow_missing)
     print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
     if not accepted:
         return code
@@ -86,7 +86,7 @@ def _tell(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> No
         print("New rows fail nothing; --accept --reason TEXT takes them into the baseline.")
 
 
-def _leave(outcome: Outcome, tasks: list[Task], here: Bench, out: Path, allow_missing: bool) -> list[Path]:
+def _leave(outcome: Outcome, tasks: list[Task], ctx: RunContext, out: Path, allow_missing: bool) -> list[Path]:
     """Write the JUnit file, the summary and the site; on GitHub also annotations and the step's summary."""
     out.mkdir(parents=True, exist_ok=True)
     page = summary(outcome, allow_missing)
@@ -98,5 +98,5 @@ def _leave(outcome: Outcome, tasks: list[Task], here: Bench, out: Path, allow_mi
     if step := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(step).open("a", encoding="utf-8") as file:
             file.write(page)
-    write_site(tasks, here.store, out / "site")
+    write_site(tasks, ctx.store, out / "site")
     return [out / "junit.xml", out / "summary.md", out / "site" / "index.html"]

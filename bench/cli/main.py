@@ -141,12 +141,12 @@ def run(
     if all(task.state in (FRESH, BLOCKED) for task in tasks):
         done, failed = [task for task in tasks if task.state == FRESH], []
     else:  # the imports take seconds: not for nothing
-        from bench.context import Bench
+        from bench.context import RunContext
         from bench.executors.local import execute
 
         device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
-        here = Bench(Store(store), data, device, debug, processes, tensorboard)
-        done, failed = execute(tasks, here, executor, jobs, address)
+        ctx = RunContext(Store(store), data, device, debug, processes, tensorboard)
+        done, failed = execute(tasks, ctx, executor, jobs, address)
     conclude(tasks, done, failed, Store(store), as_json)
 
 
@@ -170,12 +170,12 @@ def train(
 
     On several GPUs: torchrun --standalone --nproc-per-node N -m bench train ...
     """
-    from bench.context import Bench
+    from bench.context import RunContext
     from bench.steps.pipeline import train_only
     from bench.store.store import Store
 
-    here = Bench(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
-    document = train_only(here, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
+    ctx = RunContext(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
+    document = train_only(ctx, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
     print(json.dumps(document) if as_json else document["weights"])
 
 

@@ -17,55 +17,55 @@ import torch
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import Problem
 from bench.executors.run import run
-from bench.processes import deaf_children, end_with_parent
+from bench.processes import block_interrupt, end_with_parent
 
 
 def execute(
-    tasks: Sequence[Task], bench: Bench, executor: str, jobs: int = 0, address: str = ""
+    tasks: Sequence[Task], ctx: RunContext, executor: str, jobs: int = 0, address: str = ""
 ) -> tuple[list[Task], list[tuple[Task, str]]]:
     """Run tasks with the executor of that name; returns what `run` returns."""
-    if bench.processes > 1 and (jobs > 1 or bench.tensorboard):
+    if ctx.processes > 1 and (jobs > 1 or ctx.tensorboard):
         raise Problem(
             "Processes that train a network together take all accelerators, and keep no curves for TensorBoard.",
             next_step="--processes N with --jobs 1 and without --tensorboard",
         )
     if executor == "local":
-        return local(tasks, bench, 1 if bench.processes > 1 else jobs)
+        return local(tasks, ctx, 1 if ctx.processes > 1 else jobs)
     if executor != "ray":
         raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
-    if bench.tensorboard:
+    if ctx.tensorboard:
         raise Problem("--tensorboard: curves stay on the nodes of a cluster.", next_step="leave it out, or train here")
     from bench.executors.ray_driver import on_ray
 
-    return on_ray(tasks, bench, address)
+    return on_ray(tasks, ctx, address)
 
 
-def local(tasks: Sequence[Task], bench: Bench, jobs: int = 0) -> tuple[list[Task], list[tuple[Task, str]]]:
+def local(tasks: Sequence[Task], ctx: RunContext, jobs: int = 0) -> tuple[list[Task], list[tuple[Task, str]]]:
     """Run tasks with `jobs` processes, 0 for one a core on processors and one an accelerator on those.
 
     Returns what `run` returns.
     """
     gc.freeze()  # what is imported stays: looked at again and again, it costs two fifths of building and counting
     waiting = sum(task.state not in (FRESH, BLOCKED) for task in tasks)
-    each = devices(bench.device, jobs, len(os.sched_getaffinity(0)), torch.cuda.device_count())
+    each = devices(ctx.device, jobs, len(os.sched_getaffinity(0)), torch.cuda.device_count())
     first, *others = each[: max(1, waiting)]
-    bench = replace(bench, device=first)
+    ctx = replace(ctx, device=first)
     if not others:
-        return run(tasks, bench)
+        return run(tasks, ctx)
     torch.set_num_threads(1)
     progress.only_lines()
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     helpers = [
-        context.Process(target=_help, args=(tasks, replace(bench, device=device, debug=False))) for device in others
+        context.Process(target=_help, args=(tasks, replace(ctx, device=device, debug=False))) for device in others
     ]
-    with deaf_children():
+    with block_interrupt():
         for helper in helpers:
             helper.start()
     try:
-        return run(tasks, bench)
+        return run(tasks, ctx)
     except BaseException:
         for helper in helpers:
             helper.terminate()  # what it was at is continued the next time
@@ -83,11 +83,11 @@ def devices(device: str, jobs: int, cores: int, accelerators: int) -> list[str]:
     return list(islice(cycle(those), jobs or len(those)))
 
 
-def _help(tasks: Sequence[Task], bench: Bench) -> None:
+def _help(tasks: Sequence[Task], ctx: RunContext) -> None:
     """What the other processes do: the same, until nothing is left or their parent is gone."""
     end_with_parent()
     gc.freeze()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # so that it ends processes of its own, too
     torch.set_num_threads(1)
     progress.only_lines()
-    run(tasks, bench, wait=False)
+    run(tasks, ctx, wait=False)

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import CELL_FAILED, EXPECTED, Problem, explain
 from bench.executors.ray_worker import Order, Step, finish_order, outside_files, pack, shared_steps, unpack
 from bench.executors.run import note_failure, run
@@ -34,67 +34,70 @@ MEMORY = {"train": 6 * GIB, "predict": 2 * GIB, "score": 2 * GIB, "measure": 2 *
 
 
 @dataclass
-class _Flight:
-    """A cell that the cluster works on, the steps that it makes on its way, and the locks on it and them."""
+class _InFlight:
+    """A cell that the cluster works on, the shared steps that it makes, and the locks on all of them."""
 
     task: Task
     makes: list[Step]
     locks: ExitStack
 
 
-def on_ray(tasks: Sequence[Task], bench: Bench, address: str = "") -> tuple[list[Task], list[tuple[Task, str]]]:
+def on_ray(tasks: Sequence[Task], ctx: RunContext, address: str = "") -> tuple[list[Task], list[tuple[Task, str]]]:
     """Run tasks on the cluster at `address` ("" for $RAY_ADDRESS, else for one on this machine).
 
     Returns what `run` returns. Finished cells are not sent, and no training is made twice: cells that share one
-    wait for the first of them. KeyboardInterrupt ends what is under way and passes through; what came home stays.
+    wait for the first of them. KeyboardInterrupt cancels what is in flight and passes through; collected results stay.
     Raises Problem when Ray is not installed or the cluster cannot be reached.
     """
     at_home = [task for task in tasks if task.state == FRESH or task.cell.protocol == "speed"]
     away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and task.cell.protocol != "speed"]
     with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints what nodes say
-        done, failed = _Home(ray, bench).run(away)
-    measured, others = run(at_home, bench)  # a speed belongs to the machine that asks
+        done, failed = _RayDriver(ray, ctx).run(away)
+    measured, others = run(at_home, ctx)  # a speed belongs to the machine that asks
     return done + measured, failed + others
 
 
-class _Home:
-    """The loop that sends cells away and takes results in."""
+class _RayDriver:
+    """The loop that submits cells to the cluster and collects their results."""
 
-    def __init__(self, ray: ModuleType, bench: Bench):
+    def __init__(self, ray: ModuleType, ctx: RunContext):
         resources = ray.cluster_resources()
-        self.ray, self.bench, self.store = ray, bench, bench.store
-        self.device = ("cuda" if resources.get("GPU") else "cpu") if bench.device == "auto" else bench.device
+        self.ray, self.ctx, self.store = ray, ctx, ctx.store
+        self.device = ("cuda" if resources.get("GPU") else "cpu") if ctx.device == "auto" else ctx.device
         self.largest = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
         self.code = _digest()
-        self.flights: dict = {}  # object reference -> _Flight
+        self.in_flight: dict = {}  # object reference -> _InFlight
         self.done: list[Task] = []
         self.failed: list[tuple[Task, str]] = []
 
     def run(self, tasks: Sequence[Task]) -> tuple[list[Task], list[tuple[Task, str]]]:
         waiting, total = deque(tasks), len(tasks)
         try:
-            while waiting or self.flights:
-                waiting = deque(task for task in waiting if not self._settled(task, wait=False))
-                if waiting and not self.flights:  # other processes have all that is left
+            while waiting or self.in_flight:
+                waiting = deque(task for task in waiting if not self._submit(task, wait=False))
+                if waiting and not self.in_flight:  # other processes have all that is left
                     task = waiting.popleft()
-                    if not self._settled(task, wait=True):
+                    if not self._submit(task, wait=True):
                         waiting.append(task)
-                landed, _ = self.ray.wait(list(self.flights), timeout=1.0) if self.flights else ([], [])
-                for reference in landed:
-                    self._land(reference)
+                finished, _ = self.ray.wait(list(self.in_flight), timeout=1.0) if self.in_flight else ([], [])
+                for reference in finished:
+                    self._collect(reference)
                     progress.say(f"{len(self.done) + len(self.failed)} of {total} cells are home")
         finally:
-            for reference, flight in self.flights.items():
+            for reference, sent in self.in_flight.items():
                 self.ray.cancel(reference, force=True)
-                flight.locks.close()
+                sent.locks.close()
         return self.done, self.failed
 
-    def _settled(self, task: Task, wait: bool) -> bool:
-        """Send a task away if nothing stands against it; True if it needs no more attention here."""
-        if len(self.flights) >= IN_FLIGHT:
+    def _submit(self, task: Task, wait: bool) -> bool:
+        """Submit a task unless at capacity, locked elsewhere, or sharing an unfinished step with one in flight.
+
+        True if it was submitted, is finished already, or failed.
+        """
+        if len(self.in_flight) >= IN_FLIGHT:
             return False
         makes = [step for step in shared_steps(task) if not self.store.has(*step)]
-        if any(step in flight.makes for flight in self.flights.values() for step in makes):
+        if any(step in sent.makes for sent in self.in_flight.values() for step in makes):
             return False
         with ExitStack() as locks:
             try:
@@ -109,22 +112,22 @@ class _Home:
             except EXPECTED as error:
                 self._fail(task, explain(error))
                 return True
-            self.flights[reference] = _Flight(task, makes, locks.pop_all())
+            self.in_flight[reference] = _InFlight(task, makes, locks.pop_all())
         return True
 
     def _send(self, task: Task) -> object:
-        """Give a task to the cluster; returns the reference of its result."""
+        """Submit a task to the cluster; returns the reference of its result."""
         finished = [step for step in shared_steps(task) if self.store.has(*step)]
         trains = task.step == "train"
         order = Order(
             task=task,
-            data=self.bench.data.resolve(),
+            data=self.ctx.data.resolve(),
             device=self.device,
             files={name: Path(name).read_bytes() for name in outside_files(task.cell)},
             folders={step: pack(self.store, step) for step in finished},
             code=self.code,
             command=provenance.command(),
-            processes=self.bench.processes if trains else 1,
+            processes=self.ctx.processes if trains else 1,
         )
         accelerated = self.device != "cpu" and task.step in ("train", "predict")
         remote = self.ray.remote(finish_order).options(
@@ -136,14 +139,14 @@ class _Home:
         )
         return remote.remote(order)
 
-    def _land(self, reference: object) -> None:
-        """Publish what a task brought home, or note why it failed."""
-        flight = self.flights.pop(reference)
-        with flight.locks:
+    def _collect(self, reference: object) -> None:
+        """Publish the results of a finished task, or note why it failed."""
+        sent = self.in_flight.pop(reference)
+        with sent.locks:
             try:
                 why, folders = self.ray.get(reference)
-                self.store.forget_failure(flight.task.key)  # before the cell is there: no failure ever lies beside it
-                for step in [*shared_steps(flight.task), (CELLS, flight.task.key)]:
+                self.store.forget_failure(sent.task.key)  # before the cell is there: no failure ever lies beside it
+                for step in [*shared_steps(sent.task), (CELLS, sent.task.key)]:
                     if step in folders:
                         unpack(self.store, step, folders[step])
             except self.ray.exceptions.RayTaskError as error:
@@ -153,14 +156,14 @@ class _Home:
             except OSError as error:
                 why = explain(error)
             if why:
-                self._fail(flight.task, why)
+                self._fail(sent.task, why)
             else:
-                self.done.append(flight.task)
+                self.done.append(sent.task)
 
     def _fail(self, task: Task, why: str) -> None:
         progress.say(f"✕ {task.cell.label}: {why}")
         self.failed.append((task, why))
-        note_failure(task, why, self.bench)
+        note_failure(task, why, self.ctx)
 
 
 @contextlib.contextmanager
@@ -200,7 +203,7 @@ def _cluster(address: str) -> Iterator[ModuleType]:
 
 
 def _digest() -> str:
-    """Twelve hexadecimal digits that stand for the code that is sent."""
+    """Twelve hexadecimal digits of a hash of the code that is sent."""
     content = hashlib.sha256()
     for name in PACKAGES:
         for path in sorted((ROOT / name).rglob("*")):

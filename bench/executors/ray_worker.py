@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.cells.cell import CLEAN, COVERED, Cell, differences, weights_in
 from bench.cells.plan import BLOCKED, Task, plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import DATA, Problem
 from bench.store import provenance
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
@@ -61,7 +61,7 @@ def finish_order(order: Order) -> tuple[str, Folders]:
         try:
             data = Path(os.environ.get("REPOSE_DATA", order.data))
             task = _same(order.task, plan([order.task.cell], store, data)[0])
-            _, failed = run([task], Bench(store, data, order.device, processes=order.processes))
+            _, failed = run([task], RunContext(store, data, order.device, processes=order.processes))
         finally:
             os.chdir(scratch)
         made = [step for step in steps if step not in order.folders and store.has(*step)]

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import CELL_FAILED, EXPECTED, exit_code, explain
 from bench.steps.pipeline import finish
 from bench.store import provenance
 from bench.store.store import CELLS
 
 
-def run(tasks: Iterable[Task], bench: Bench, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:
+def run(tasks: Iterable[Task], ctx: RunContext, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:
     """Bring every task to its end; returns those that are done and those that failed, with the reason.
 
     A cell that another process works on is left for last, then waited for, unless `wait` is off. A cell that
@@ -20,55 +20,55 @@ def run(tasks: Iterable[Task], bench: Bench, wait: bool = True) -> tuple[list[Ta
     done, failed, busy = [], [], []
     queue = [task for task in tasks if task.state != BLOCKED]
     for task in queue:
-        (done if task.state == FRESH or _attempt(task, bench, failed, wait=False) else busy).append(task)
+        (done if task.state == FRESH or _attempt(task, ctx, failed, wait=False) else busy).append(task)
     tried = {task.key for task, _ in failed}
     for task in busy if wait else ():
-        if task.key not in tried and _attempt(task, bench, failed, wait=True):
+        if task.key not in tried and _attempt(task, ctx, failed, wait=True):
             done.append(task)
     return done, failed
 
 
-def _attempt(task: Task, bench: Bench, failed: list[tuple[Task, str]], wait: bool) -> bool:
+def _attempt(task: Task, ctx: RunContext, failed: list[tuple[Task, str]], wait: bool) -> bool:
     """Try to finish a task; False if another process has it or it failed."""
     try:
-        with bench.store.lock(CELLS, task.key, wait) as mine:
-            return mine and _finished(task, bench, failed)
+        with ctx.store.lock(CELLS, task.key, wait) as mine:
+            return mine and _finished(task, ctx, failed)
     except OSError as error:  # the store itself
-        _fail(task, error, bench, failed)
+        _fail(task, error, ctx, failed)
         return False
 
 
-def _finished(task: Task, bench: Bench, failed: list[tuple[Task, str]]) -> bool:
+def _finished(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) -> bool:
     """Finish a task whose lock is held; False if that failed."""
-    store = bench.store
-    if (failure := store.failure(task.key)) and failure.get("run") == bench.run:
+    store = ctx.store
+    if (failure := store.failure(task.key)) and failure.get("run") == ctx.run:
         failed.append((task, failure["why"]))  # another process of this run has tried it
         return False
     try:
         store.forget_failure(task.key)  # before the cell is there: a kill leaves no failure beside it
         if not store.has(CELLS, task.key):
             store.sweep(CELLS, task.key)
-            finish(task, bench)
+            finish(task, ctx)
         return True
     except Exception as error:
-        if bench.debug and not isinstance(error, EXPECTED):
+        if ctx.debug and not isinstance(error, EXPECTED):
             raise
-        _fail(task, error, bench, failed)
+        _fail(task, error, ctx, failed)
         return False
 
 
-def _fail(task: Task, error: Exception, bench: Bench, failed: list[tuple[Task, str]]) -> None:
+def _fail(task: Task, error: Exception, ctx: RunContext, failed: list[tuple[Task, str]]) -> None:
     why = explain(error)
     progress.say(f"✕ {task.cell.label}: {why}")
     failed.append((task, why))
-    note_failure(task, why, bench, exit_code(error))
+    note_failure(task, why, ctx, exit_code(error))
 
 
-def note_failure(task: Task, why: str, bench: Bench, code: int = CELL_FAILED) -> None:
+def note_failure(task: Task, why: str, ctx: RunContext, code: int = CELL_FAILED) -> None:
     """Remember why, unless the store itself is what failed."""
     try:
-        note = {"cell": task.cell.label, "why": why, "code": code, "run": bench.run}
+        note = {"cell": task.cell.label, "why": why, "code": code, "run": ctx.run}
         note |= {"command": provenance.command(), "log": progress.tail()}
-        bench.store.note_failure(task.key, note)
+        ctx.store.note_failure(task.key, note)
     except OSError as error:
         progress.say(f"  the reason could not be stored: {error}")

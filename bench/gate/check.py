@@ -12,7 +12,7 @@ from bench.cells import matrix
 from bench.cells.cell import Cell
 from bench.cells.places import place
 from bench.cells.plan import BLOCKED, Task, plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
 from bench.errors import REGRESSED as EXIT_REGRESSED
 from bench.executors.local import local
@@ -99,11 +99,16 @@ class Outcome:
 
 
 def check(
-    path: Path, earlier: dict[Key, Measured], here: Bench, architectures: str = "", protocols: str = "", jobs: int = 0
+    path: Path,
+    earlier: dict[Key, Measured],
+    ctx: RunContext,
+    architectures: str = "",
+    protocols: str = "",
+    jobs: int = 0,
 ) -> tuple[Outcome, list[Task]]:
     """Measure the cells of the matrix at `path` that two globs choose, and compare them with a baseline.
 
-    Cells that `here.store` holds already count as measured; `jobs` is that of `executors.local`. Returns the outcome
+    Cells that `ctx.store` holds already count as measured; `jobs` is that of `executors.local`. Returns the outcome
     and the tasks, for a report.
     Raises Problem when the matrix cannot be read or nothing is chosen.
     """
@@ -113,10 +118,10 @@ def check(
     files = [pair for pair in files if _chosen(architectures, protocols, Path(pair[0].file).stem, pair[1])]
     if not cells and not files:
         raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
-    tasks = plan(cells, here.store, here.data)
-    done, failed = local(tasks, here, jobs)
-    found = [_result(task, here.store, {id(task) for task in done}, failed) for task in tasks]
-    found += [_score_fixed(fixed, name, here) for fixed, name in files]
+    tasks = plan(cells, ctx.store, ctx.data)
+    done, failed = local(tasks, ctx, jobs)
+    found = [_result(task, ctx.store, {id(task) for task in done}, failed) for task in tasks]
+    found += [_score_fixed(fixed, name, ctx) for fixed, name in files]
     expected = {key: cell for key, cell in earlier.items() if _chosen(architectures, protocols, key[1], key[0])}
     results = [_compared(result, expected.get(result.key)) for result in found]
     known = {result.key for result in results}
@@ -167,18 +172,18 @@ def _result(task: Task, store: Store, done: set[int], failed: Iterable[tuple[Tas
     return Result(key, FAILED, why, CELL_FAILED, task.cell)
 
 
-def _score_fixed(fixed: matrix.Fixed, protocol: str, here: Bench) -> Result:
+def _score_fixed(fixed: matrix.Fixed, protocol: str, ctx: RunContext) -> Result:
     """Score a prediction file; what raises is blocked if data are missing, else failed."""
     file = Path(fixed.file)
     cell = Cell(file.stem, protocol, *place(fixed.dataset))
     key = baseline.cell_key(cell, "predictions")
     with progress.step(f"{file.name} × {protocol}"):
         try:
-            outcome = score_file(file, "", "", False, terms(protocol, fixed.dataset, {}, here.data), here.store)
+            outcome = score_file(file, "", "", False, terms(protocol, fixed.dataset, {}, ctx.data), ctx.store)
         except Exception as error:
             code = exit_code(error)
             return Result(key, BLOCKED if code == DATA else FAILED, explain(error), code, cell, "predictions")
-    now = _measured(key, here.store, outcome["cells"][0]["cell"])
+    now = _measured(key, ctx.store, outcome["cells"][0]["cell"])
     return Result(key, FINISHED, cell=cell, source="predictions", now=now)
 
 

@@ -17,7 +17,7 @@ from bench.cells import recipe as recipes
 from bench.cells.cell import CLEAN, COVERED, Cell, box_options, weights_in, weights_inputs
 from bench.cells.plan import Task
 from bench.cells.training_sets import fingerprint_of, parts_of
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import DATA, Problem
 from bench.progress import timed
 from bench.results.gallery import pictures
@@ -25,7 +25,7 @@ from bench.results.publish import ATTENTION, publish_cell
 from bench.steps import score
 from bench.steps.attention_maps import attention
 from bench.steps.predict import predict
-from bench.steps.torchrun import TOGETHER, train_together
+from bench.steps.torchrun import TORCHRUN, train_with_torchrun
 from bench.store import provenance
 from bench.store.store import PREDICTIONS, WEIGHTS, archive, content_key
 from bench.training import distributed
@@ -44,44 +44,44 @@ from protocols.pose.people import People, Predictions
 from protocols.statistics.scores import Scores
 
 
-def finish(task: Task, bench: Bench) -> None:
+def finish(task: Task, ctx: RunContext) -> None:
     """All the steps that a cell still needs."""
     progress.forget()
     cell = task.cell
     seconds: dict[str, float] = {}
     if cell.rules.needs == "network":
-        measured = _measure_trained(task, bench, seconds) if cell.dataset else _measure(cell, bench, seconds)
+        measured = _measure_trained(task, ctx, seconds) if cell.dataset else _measure(cell, ctx, seconds)
         scores, files = measured, {}
     elif cell.protocol == "cifar10-error":
-        scores, files = _score_pictures(cell, task.inputs[CLEAN], bench, seconds), {}
+        scores, files = _score_pictures(cell, task.inputs[CLEAN], ctx, seconds), {}
     else:
-        people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, cell.limit, **box_options(cell))
-        predictions = _predictions(cell, task.inputs[CLEAN], people, bench, seconds)
+        people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, cell.limit, **box_options(cell))
+        predictions = _predictions(cell, task.inputs[CLEAN], people, ctx, seconds)
         if COVERED in task.inputs:
-            scores, files = _score_covered(task, people, predictions, bench, seconds)
+            scores, files = _score_covered(task, people, predictions, ctx, seconds)
         else:
             with timed(seconds, "score"):
                 scores = score.score_predictions(cell.protocol, predictions, people, cell.options)
             files = pictures(people, predictions)
-    publish_cell(task, bench.store, bench.device, scores, seconds, files)
+    publish_cell(task, ctx.store, ctx.device, scores, seconds, files)
 
 
-def _measure(cell: Cell, bench: Bench, seconds: dict[str, float]) -> Scores:
+def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """A protocol that looks at a network alone."""
     with timed(seconds, "measure"), progress.step(cell.label), warnings.catch_warnings(record=True) as caught:
         torch.manual_seed(cell.seed)
         with torch.device("meta" if cell.protocol == "complexity" else "cpu"):
             network = architectures.create(cell.row)
-        values = score.measure_network(cell, network, bench.device)
+        values = score.measure_network(cell, network, ctx.device)
     return Scores(tuple(values), warnings=tuple(str(warning.message) for warning in caught))
 
 
-def _measure_trained(task: Task, bench: Bench, seconds: dict[str, float]) -> Scores:
+def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """A protocol that looks at a trained network, and at what it does with a few people."""
     cell, options = task.cell, dict(task.cell.options)
-    network = _network(cell, weights_in(task.inputs), bench, seconds).cpu()
+    network = _network(cell, weights_in(task.inputs), ctx, seconds).cpu()
     count = options.pop("people", cell.rules.options["people"])
-    people = open_people(cell.dataset, cell.split, bench.data, cell.skeleton, count)
+    people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, count)
     with timed(seconds, "measure"), progress.step(cell.label):
         taken = effective_field.crops(people, range(len(people)), cell.row.input)
         taken = replace(taken, images=normalised(taken.images, recipes.load(cell.recipe_name).pixels))
@@ -90,27 +90,27 @@ def _measure_trained(task: Task, bench: Bench, seconds: dict[str, float]) -> Sco
 
 
 def _score_covered(
-    task: Task, people: People, clean: Predictions, bench: Bench, seconds: dict[str, float]
+    task: Task, people: People, clean: Predictions, ctx: RunContext, seconds: dict[str, float]
 ) -> tuple[Scores, dict[str, bytes]]:
     """The occluded-limb protocol: the same people once more, a calf of each covered, and both compared."""
     options = dict(task.cell.options)
     covered, occlusion = occlude(people, options.pop("cover", 0))
-    predictions = _predictions(task.cell, task.inputs[COVERED], covered, bench, seconds)
+    predictions = _predictions(task.cell, task.inputs[COVERED], covered, ctx, seconds)
     with timed(seconds, "score"):
         scores = occluded_limb.score(clean, predictions, people, occlusion, **options)
     return scores, pictures(covered, predictions)
 
 
-def _score_pictures(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> Scores:
+def _score_pictures(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """A classifier on CIFAR-10."""
-    pictures = cifar10.load(cell.split, bench.data).first(cell.limit)
-    predictions = _predictions(cell, inputs, pictures, bench, seconds)
+    pictures = cifar10.load(cell.split, ctx.data).first(cell.limit)
+    predictions = _predictions(cell, inputs, pictures, ctx, seconds)
     with timed(seconds, "score"):
         return cifar10_error.score(predictions.scores, pictures.labels, **cell.options)
 
 
 def train_only(
-    bench: Bench,
+    ctx: RunContext,
     name: str,
     overrides: dict[str, Any],
     dataset: str,
@@ -126,28 +126,28 @@ def train_only(
     (first, split), *more = parts_of(dataset)
     trained_on = dataset if more or split != DATASETS[first].train else ""
     cell = Cell(name, "", first, "", overrides, recipe, budget, seed, trained_on=trained_on, drop_invalid=drop_invalid)
-    key = train_cell(cell, bench)
-    return {"architecture": cell.row.name, "weights": str(bench.store.folder(WEIGHTS, key))}
+    key = train_cell(cell, ctx)
+    return {"architecture": cell.row.name, "weights": str(ctx.store.folder(WEIGHTS, key))}
 
 
-def train_cell(cell: Cell, bench: Bench) -> str:
+def train_cell(cell: Cell, ctx: RunContext) -> str:
     """Train the network of a cell, also as one of the processes of torchrun; returns the key of its weights."""
-    inputs = weights_inputs(cell, fingerprint_of(cell.training_data, bench.data, cell.skeleton))
+    inputs = weights_inputs(cell, fingerprint_of(cell.training_data, ctx.data, cell.skeleton))
     key = content_key(inputs)
-    bench = replace(bench, device=distributed.start(bench.device))
-    finished = bench.store.has(WEIGHTS, key)
+    ctx = replace(ctx, device=distributed.start(ctx.device))
+    finished = ctx.store.has(WEIGHTS, key)
     distributed.wait()
     if distributed.rank() == 0:
-        _network(cell, inputs, bench, {})
+        _network(cell, inputs, ctx, {})
     elif not finished:  # help the first process, which publishes and draws curves
         torch.manual_seed(cell.seed)
         network = architectures.create(cell.row)
-        learn(cell, network, replace(bench, tensorboard=None), bench.store.work(WEIGHTS, key), {})
+        learn(cell, network, replace(ctx, tensorboard=None), ctx.store.work(WEIGHTS, key), {})
     distributed.stop()
     return key
 
 
-def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str, float]) -> nn.Module:
+def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> nn.Module:
     """The network with its weights: read from a released file, taken from the store, or trained now."""
     torch.manual_seed(cell.seed)
     network = architectures.create(cell.row)
@@ -158,60 +158,60 @@ def _network(cell: Cell, inputs: dict[str, Any], bench: Bench, seconds: dict[str
             raise Problem(str(error), next_step="choose the row that the file was made for", code=DATA) from error
         return network
     key = content_key(inputs)
-    if bench.processes > 1:
-        with bench.store.lock(TOGETHER, key, wait=True):
-            if not bench.store.has(WEIGHTS, key):
-                train_together(cell, bench)
-    folder = bench.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, bench, seconds))
+    if ctx.processes > 1:
+        with ctx.store.lock(TORCHRUN, key, wait=True):
+            if not ctx.store.has(WEIGHTS, key):
+                train_with_torchrun(cell, ctx)
+    folder = ctx.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, ctx, seconds))
     weight_files.load(network, folder / "weights.safetensors")
-    seconds.setdefault("train", bench.store.read(WEIGHTS, key, "training.json")["seconds"]["train"])
+    seconds.setdefault("train", ctx.store.read(WEIGHTS, key, "training.json")["seconds"]["train"])
     return network
 
 
-def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, bench: Bench, seconds: dict[str, float]) -> None:
+def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunContext, seconds: dict[str, float]) -> None:
     """Train and publish the weights."""
-    store, key = bench.store, content_key(inputs)
+    store, key = ctx.store, content_key(inputs)
     work = store.work(WEIGHTS, key)
-    state = learn(cell, network, bench, work, seconds)
+    state = learn(cell, network, ctx, work, seconds)
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
         if (work / BEST).exists():
             shutil.copyfile(work / BEST, folder / BEST)  # not moved: a kill from here on would lose it
         (folder / "history.csv").write_text(history_csv(state.history))
         document = {"architecture": cell.row.name, "inputs": inputs, "notes": state.notes}
-        (folder / "training.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))
+        (folder / "training.json").write_text(json.dumps(document | provenance.record(ctx.device, seconds)))
 
 
 def _predictions(
-    cell: Cell, inputs: dict[str, Any], people: People | Pictures, bench: Bench, seconds: dict[str, float]
+    cell: Cell, inputs: dict[str, Any], people: People | Pictures, ctx: RunContext, seconds: dict[str, float]
 ) -> Predictions:
     """Predictions from the store, or made now."""
     key = content_key(inputs)
-    bench.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, bench, seconds))
-    earlier = bench.store.read(PREDICTIONS, key, "prediction.json")["seconds"]
+    ctx.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, ctx, seconds))
+    earlier = ctx.store.read(PREDICTIONS, key, "prediction.json")["seconds"]
     for name, value in earlier.items():
         seconds.setdefault(name, value)
-    arrays = bench.store.read_arrays(PREDICTIONS, key, "predictions.npz")
+    arrays = ctx.store.read_arrays(PREDICTIONS, key, "predictions.npz")
     return Predictions(arrays["keypoints"], arrays["scores"], source=cell.row.name)
 
 
 def _predict(
-    cell: Cell, inputs: dict[str, Any], people: People | Pictures, bench: Bench, seconds: dict[str, float]
+    cell: Cell, inputs: dict[str, Any], people: People | Pictures, ctx: RunContext, seconds: dict[str, float]
 ) -> None:
     """Predict and publish."""
-    store, key, recipe = bench.store, content_key(inputs), recipes.load(cell.recipe_name)
-    network = _network(cell, inputs["weights"], bench, seconds)
+    store, key, recipe = ctx.store, content_key(inputs), recipes.load(cell.recipe_name)
+    network = _network(cell, inputs["weights"], ctx, seconds)
     with timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
         if isinstance(people, Pictures):
-            predictions, seen = classify(network, people, recipe, bench.device), b""
+            predictions, seen = classify(network, people, recipe, ctx.device), b""
         else:
             work = store.work(PREDICTIONS, key)
-            predictions = predict(network, people, recipe, cell.row.input, work, bench.device, update, cell.fast)
-            seen = attention(network, people, recipe, cell.row.input, bench.device)
+            predictions = predict(network, people, recipe, cell.row.input, work, ctx.device, update, cell.fast)
+            seen = attention(network, people, recipe, cell.row.input, ctx.device)
     with store.publish(PREDICTIONS, key) as folder:
         content = archive(keypoints=predictions.keypoints, scores=predictions.scores)
         (folder / "predictions.npz").write_bytes(content)
         if seen:
             (folder / ATTENTION).write_bytes(seen)
         document = {"architecture": cell.row.name, "inputs": inputs}
-        (folder / "prediction.json").write_text(json.dumps(document | provenance.record(bench.device, seconds)))
+        (folder / "prediction.json").write_text(json.dumps(document | provenance.record(ctx.device, seconds)))

@@ -1,4 +1,4 @@
-"""One of the processes that train a network together: torchrun starts it, see bench.together."""
+"""The torchrun worker: one of the processes that train a network, started by bench.steps.torchrun."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from bench.cells.cell import Cell
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import EXPECTED, exit_code, explain
 from bench.steps.pipeline import train_cell
 from bench.store import provenance
@@ -14,12 +14,12 @@ from bench.store.store import Store
 
 
 def main() -> int:
-    """Train the cell that the words of the command line name; returns the exit code."""
+    """Train the cell of the file that the command line names; returns the exit code."""
     order, store, data, device, command = sys.argv[1:]
     provenance.work_for(command)
     try:
         cell = Cell(**msgspec.json.decode(Path(order).read_bytes()))
-        train_cell(cell, Bench(Store(Path(store)), Path(data), device))
+        train_cell(cell, RunContext(Store(Path(store)), Path(data), device))
     except EXPECTED as error:
         print(explain(error), file=sys.stderr)
         return exit_code(error)

@@ -11,7 +11,7 @@ from bench import progress
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.training_sets import source_of
-from bench.context import Bench
+from bench.context import RunContext
 from bench.progress import timed
 from bench.training import distributed
 from bench.training.checkpoint import State
@@ -28,21 +28,21 @@ from protocols.pose.skeletons import SKELETONS
 HELD_OUT_PICTURES = 1000
 
 
-def learn(cell: Cell, network: nn.Module, bench: Bench, work: Path, seconds: dict[str, float]) -> State:
+def learn(cell: Cell, network: nn.Module, ctx: RunContext, work: Path, seconds: dict[str, float]) -> State:
     """Train `network` in place as the cell says, with checkpoints in `work`; `seconds` gets the times of the steps."""
     recipe, skeleton = recipes.load(cell.recipe_name), SKELETONS.get(cell.skeleton)
-    training = Training(recipe, cell.budget, cell.row.input, skeleton, cell.seed, bench.device)
+    training = Training(recipe, cell.budget, cell.row.input, skeleton, cell.seed, ctx.device)
     people = training.skeleton is not None
     with timed(seconds, "prepare"):
-        crops = _crops(cell, bench, training) if people else None
+        crops = _crops(cell, ctx, training) if people else None
         baseline = hasattr(network, "fit")  # one without gradients
-        examples = None if baseline else _examples(cell, crops, network, bench, training)
+        examples = None if baseline else _examples(cell, crops, network, ctx, training)
     with timed(seconds, "train"):
         if baseline:
             network.fit(torch.from_numpy(crops.fractions()), torch.from_numpy(crops.annotated))
             return State()
         label = f"{cell.row.name} on {cell.training_data}, {cell.budget} budget, seed {cell.seed}"
-        drawn = curves(bench.tensorboard, f"{label} {work.name}") if bench.tensorboard else nullcontext(nowhere)
+        drawn = curves(ctx.tensorboard, f"{label} {work.name}") if ctx.tensorboard else nullcontext(nowhere)
         with progress.step(label) as update, drawn as draw:
             state = fit(network, examples, training, work, update, draw)
     if distributed.size() > 1:
@@ -51,21 +51,21 @@ def learn(cell: Cell, network: nn.Module, bench: Bench, work: Path, seconds: dic
     return state
 
 
-def _crops(cell: Cell, bench: Bench, training: Training) -> Crops:
-    source = source_of(cell.training_data, bench.data, cell.skeleton, training.plan.people, cell.drop_invalid)
+def _crops(cell: Cell, ctx: RunContext, training: Training) -> Crops:
+    source = source_of(cell.training_data, ctx.data, cell.skeleton, training.plan.people, cell.drop_invalid)
     with progress.step(f"{source.label}: crops") as update:
-        return prepare(bench.store, source, training.size, update)
+        return prepare(ctx.store, source, training.size, update)
 
 
-def _examples(cell: Cell, crops: Crops | None, network: nn.Module, bench: Bench, training: Training) -> Examples:
+def _examples(cell: Cell, crops: Crops | None, network: nn.Module, ctx: RunContext, training: Training) -> Examples:
     """People or pictures, with a held-out score where the test split can be read."""
     if crops is None:
-        pictures = cifar10.load(DATASETS[cell.dataset].train, bench.data).first(training.plan.people)
-        held_out = cifar10.load(DATASETS[cell.dataset].test, bench.data).first(HELD_OUT_PICTURES)
+        pictures = cifar10.load(DATASETS[cell.dataset].train, ctx.data).first(training.plan.people)
+        held_out = cifar10.load(DATASETS[cell.dataset].test, ctx.data).first(HELD_OUT_PICTURES)
         return of_pictures(pictures, held_out, training)
     try:
         with progress.step(f"{cell.dataset}: people to validate on") as update:
-            held_out = hold_out(bench.store, cell.dataset, bench.data, training, update)
+            held_out = hold_out(ctx.store, cell.dataset, ctx.data, training, update)
     except DataError as error:
         progress.say(f"no validation during this training: {error}")
         return of_people(crops, network, training)

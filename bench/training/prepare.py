@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 
 from bench import progress
 from bench.cells.training_sets import Source, parts_of, source_of
-from bench.processes import deaf_children, end_with_parent
+from bench.processes import block_interrupt, end_with_parent
 from bench.progress import Step
 from bench.store.store import PREPARED, Store, content_key
 from protocols.datasets import DATASETS
@@ -137,7 +137,7 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, tel
     workers = min(len(os.sched_getaffinity(0)), len(chunks))
     pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
     try:
-        with deaf_children():
+        with block_interrupt():
             futures = [pool.submit(_fill, start) for start in chunks]
         for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
             with finished.open("a") as file:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.cells.matrix import load
 from bench.cells.plan import FRESH, plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import Problem
 from bench.executors.local import devices, execute, local
 from bench.store.store import CELLS, Store
@@ -63,7 +63,7 @@ def made() -> list[list[str]]:
 @pytest.mark.slow
 def test_processes_share_the_cells_and_make_none_twice(tasks):
     store = Store(Path("runs"))
-    done, failed = local(tasks, Bench(store, Path("data"), "cpu"), jobs=3)
+    done, failed = local(tasks, RunContext(store, Path("data"), "cpu"), jobs=3)
     assert len(done) == len(KERNELS) and not failed
     assert sorted(int(kernel) for kernel, _ in made()) == list(KERNELS)
     counts = {}
@@ -75,12 +75,12 @@ def test_processes_share_the_cells_and_make_none_twice(tasks):
 
 
 def test_one_job_stays_in_this_process(tasks):
-    execute(tasks, Bench(Store(Path("runs")), Path("data"), "cpu"), "local", jobs=1)
+    execute(tasks, RunContext(Store(Path("runs")), Path("data"), "cpu"), "local", jobs=1)
     assert {process for _, process in made()} == {str(os.getpid())}
 
 
 def test_finished_cells_are_not_made_again(tasks):
-    here = Bench(Store(Path("runs")), Path("data"), "cpu")
+    here = RunContext(Store(Path("runs")), Path("data"), "cpu")
     execute(tasks, here, "local", jobs=1)
     again = plan([task.cell for task in tasks], here.store, here.data)
     assert {task.state for task in again} == {FRESH}
@@ -90,4 +90,4 @@ def test_finished_cells_are_not_made_again(tasks):
 
 def test_there_are_two_executors(tasks):
     with pytest.raises(Problem, match="no executor 'slurm'"):
-        execute(tasks, Bench(Store(Path("runs")), Path("data"), "cpu"), "slurm")
+        execute(tasks, RunContext(Store(Path("runs")), Path("data"), "cpu"), "slurm")

@@ -16,7 +16,7 @@ import pytest
 
 from bench.cells.matrix import load
 from bench.cells.plan import FRESH, Task, plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import Problem
 from bench.executors import run
 from bench.executors.ray_worker import Order, finish_order, outside_files, pack, shared_steps
@@ -239,7 +239,7 @@ def test_a_cell_keeps_the_folders_that_it_shares_with_another_one_on_the_same_no
     store, cells = Store(Path("runs")), load(Path("matrix.toml"))
     one, two = plan(cells, store, Path("data"))
     assert shared_steps(one) == shared_steps(two)
-    run.run([one], Bench(store, Path("data"), "cpu"))
+    run.run([one], RunContext(store, Path("data"), "cpu"))
     node = tmp_path_factory.mktemp("node")
     monkeypatch.setenv("TMPDIR", str(node))
     context = multiprocessing.get_context("spawn")

@@ -14,7 +14,7 @@ import small_bench
 
 from bench.cells.cell import Cell
 from bench.cells.plan import FRESH, plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import EXPECTED
 from bench.executors import run
 from bench.steps import pipeline as steps
@@ -53,7 +53,7 @@ def cells(tmp_path) -> list[Cell]:
 
 
 def attempt(cells: list[Cell], store: Store, debug: bool = False) -> tuple[list, list]:
-    return run.run(plan(cells, store, NOWHERE), Bench(store, NOWHERE, "cpu", debug))
+    return run.run(plan(cells, store, NOWHERE), RunContext(store, NOWHERE, "cpu", debug))
 
 
 def counts(store: Store) -> list[int]:
@@ -242,7 +242,7 @@ def test_what_another_process_finished_meanwhile_is_not_made_again(store, cells,
     tasks = plan(cells[4:], store, NOWHERE)  # planned before, run after the other one finished
     attempt(cells[4:], store)
     monkeypatch.setattr(run, "finish", None)
-    done, failed = run.run(tasks, Bench(store, NOWHERE, "cpu"))
+    done, failed = run.run(tasks, RunContext(store, NOWHERE, "cpu"))
     assert len(done) == 1 and not failed
 
 
@@ -271,7 +271,7 @@ def test_expected_errors_are_those_that_explain_themselves():
 
 
 def test_train_only_shares_its_weights_with_runs(store, cells):
-    here = Bench(store, NOWHERE, "cpu")
+    here = RunContext(store, NOWHERE, "cpu")
     document = steps.train_only(here, "hourglass-1", cells[1].overrides, "mannequin", cells[1].recipe, "full", 0)
     assert plan(cells[1:2], store, NOWHERE)[0].step == "predict"
     assert Path(document["weights"]).parent.name == WEIGHTS and document["architecture"] == cells[1].row.name

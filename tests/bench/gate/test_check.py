@@ -14,7 +14,7 @@ from bench.cells.cell import Cell
 from bench.cells.plan import BLOCKED
 from bench.cli import check as gate
 from bench.cli import main as cli
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import CELL_FAILED, DATA, NOTHING, USAGE, Problem
 from bench.gate import baseline
 from bench.gate.annotations import annotations, location, summary
@@ -79,7 +79,7 @@ def checked(store: str = "first", architectures: str = "", protocols: str = "") 
     """The outcome against baseline.jsonl, measured in a store of its own."""
     path = Path("baseline.jsonl")
     earlier = baseline.read(path) if path.exists() else {}
-    here = Bench(Store(Path(store)), Path("data"), "cpu")
+    here = RunContext(Store(Path(store)), Path("data"), "cpu")
     return check(Path("matrix.toml"), earlier, here, architectures, protocols, jobs=1)[0]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import small_bench
 
-from bench.context import Bench
+from bench.context import RunContext
 from bench.errors import USAGE, Problem
 from bench.executors.local import execute
 from bench.store.store import Store
@@ -28,7 +28,7 @@ def test_nothing_is_looked_for_unless_asked(monkeypatch):
 
 def test_nodes_of_a_cluster_draw_nothing(tmp_path):
     with pytest.raises(Problem, match="curves stay on the nodes"):
-        execute([], Bench(Store(tmp_path), Path("data"), "cpu", tensorboard=tmp_path), "ray")
+        execute([], RunContext(Store(tmp_path), Path("data"), "cpu", tensorboard=tmp_path), "ray")
 
 
 @pytest.fixture

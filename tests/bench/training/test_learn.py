@@ -9,7 +9,7 @@ import pytest
 
 from bench.cells.cell import Cell, cell_inputs
 from bench.cells.plan import plan
-from bench.context import Bench
+from bench.context import RunContext
 from bench.executors.run import run
 from bench.results.publish import describe
 from bench.store.store import CELLS, WEIGHTS, Store, content_key
@@ -64,7 +64,7 @@ def few(monkeypatch):
 def finish(cell: Cell, store: Store) -> dict:
     """Run a cell; returns its document."""
     tasks = plan([cell], store, NOWHERE)
-    done, failed = run(tasks, Bench(store, NOWHERE, "cpu"))
+    done, failed = run(tasks, RunContext(store, NOWHERE, "cpu"))
     assert done and not failed
     return store.read(CELLS, tasks[0].key, "cell.json")
 

@@ -13,7 +13,7 @@ from bench.cells import recipe
 from bench.cells.matrix import places
 from bench.cells.plan import plan
 from bench.cells.recipe import Augmentation, Plan, Recipe, Targets, Testing
-from bench.context import Bench
+from bench.context import RunContext
 from bench.executors.run import run
 from bench.store.store import CELLS, Store
 from bench.training.examples import Training
@@ -73,7 +73,7 @@ def test_from_training_to_error(data, tmp_path):
     store = Store(tmp_path / "runs")
     (task,) = plan(cells, store, data)
     assert (task.state, task.step) == ("missing", "train")
-    done, failed = run([task], Bench(store, data, "cpu"))
+    done, failed = run([task], RunContext(store, data, "cpu"))
     assert not failed and done
     lines = (store.folder(CELLS, task.key) / "measurements.jsonl").read_text().splitlines()
     rows = {(row["metric"], row["part"]): row for row in map(json.loads, lines)}

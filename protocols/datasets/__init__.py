@@ -127,10 +127,10 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
         raise DataError(f"{name} has no split {split!r}.", expected=f"one of {', '.join(dataset.splits)}")
     if name == "cifar10":
         raise DataError("cifar10 has pictures with classes, no people.", expected="a dataset of people")
-    reader = importlib.import_module(f"protocols.datasets.{name}")
     if name == "mannequin":
-        count = min(limit or math.inf, reader.SPLITS[split][1])  # others need not even be annotated
-        return reader.people(split, skeleton=skeleton or dataset.skeletons[0], count=count)
+        drawn = importlib.import_module("protocols.datasets.mannequin.people")
+        count = min(limit or math.inf, drawn.SPLITS[split][1])  # others need not even be annotated
+        return drawn.people(split, skeleton=skeleton or dataset.skeletons[0], count=count)
     if lacking := missing(name, data):
         raise DataError(
             f"{name}: the annotation was not found.",
@@ -138,5 +138,5 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )
-    people = reader.people(split, data, **boxes)
+    people = importlib.import_module(f"protocols.datasets.{name}").people(split, data, **boxes)
     return people.first(limit) if limit else people

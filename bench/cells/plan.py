@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.cells.cell import CLEAN, COVERED, Cell, box_options, cell_inputs, differences, weights_in
+from bench.cells.cell import Cell, box_options
+from bench.cells.keys import CLEAN, COVERED, cell_inputs, differences, weights_in
 from bench.cells.training_sets import fingerprint_of
 from bench.errors import EXPECTED, explain
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key

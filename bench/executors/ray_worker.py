@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cells.cell import CLEAN, COVERED, Cell, differences, weights_in
+from bench.cells.cell import Cell
+from bench.cells.keys import CLEAN, COVERED, differences, weights_in
 from bench.cells.plan import BLOCKED, Task, plan
 from bench.context import RunContext
 from bench.errors import DATA, Problem

@@ -6,7 +6,8 @@ from typing import Any
 
 from bench import progress
 from bench.cells import recipe as recipes
-from bench.cells.cell import CLEAN, COVERED, Cell, weights_in
+from bench.cells.cell import Cell
+from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
 from bench.results.rows import curve_csv, rows
 from bench.store import provenance

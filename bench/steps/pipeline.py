@@ -14,7 +14,8 @@ import architectures
 from architectures import weights as weight_files
 from bench import progress
 from bench.cells import recipe as recipes
-from bench.cells.cell import CLEAN, COVERED, Cell, box_options, weights_in, weights_inputs
+from bench.cells.cell import Cell, box_options
+from bench.cells.keys import CLEAN, COVERED, weights_in, weights_inputs
 from bench.cells.plan import Task
 from bench.cells.training_sets import fingerprint_of, parts_of
 from bench.context import RunContext

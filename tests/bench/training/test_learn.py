@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.cells.cell import Cell, cell_inputs
+from bench.cells.cell import Cell
+from bench.cells.keys import cell_inputs
 from bench.cells.plan import plan
 from bench.context import RunContext
 from bench.executors.run import run

@@ -9,7 +9,8 @@ import torch
 
 import architectures
 from architectures import weights as weight_files
-from bench.cells.cell import Cell, cell_inputs
+from bench.cells.cell import Cell
+from bench.cells.keys import cell_inputs
 from bench.cells.matrix import places
 from bench.errors import Problem
 from bench.store.store import CELLS, WEIGHTS, Store, content_key

@@ -14,7 +14,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CITATION = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
-FOLDERS = ("architectures", "protocols", "bench", "reports", "tests", "benchmarks")
+FOLDERS = ("architectures", "protocols", "bench", "reports", "tests", "benchmarks", "docs")
 NOT_IMPORTED = {"nvidia-ml-py": "torch reads the clock rate through it"}
 
 
@@ -88,11 +88,12 @@ def test_citation_names_the_five_papers_as_their_tables_do():
         assert "arXiv" not in paper["venue"] or places[-1].startswith("arXiv:")
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md"])
 def test_links_and_named_paths_lead_somewhere(page):
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    paths = [*re.findall(r"\]\(([^)#]+)", text), *re.findall(r"`((?:[\w-]+/)+(?:[\w.-]+\.\w+)?)`", text)]
-    assert [path for path in paths if not (REPOSITORY / path).exists() and path not in ("data/", "runs/")] == []
+    links = [(REPOSITORY / page).parent / name for name in re.findall(r"\]\(([^)#]+)", text)]
+    named = [REPOSITORY / name for name in re.findall(r"`((?:[\w-]+/)+(?:[\w.-]+\.\w+)?)`", text)]
+    assert [path for path in links + named if not path.exists() and path.name not in ("data", "runs")] == []
 
 
 def test_pre_commit_runs_the_lint_session():

@@ -26,7 +26,7 @@ from reports.data.cell_files import PICTURES, picture
 from reports.data.published import Paper, papers
 from reports.figures.svg import standalone
 from reports.ledger.claim import KINDS
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 from reports.pages import exports
 from reports.pages.all import SEVERAL, VERDICTS, judged, pages, source_path
 from reports.pages.page import Page, architecture_path, cell_path, picture_path
@@ -99,9 +99,9 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         for name in PICTURES:
             if source := picture(cell, name):
                 shutil.copyfile(source, folder / picture_path(cell, name))
-    known = Known(published, snapshot)
-    render, ledger = _renderer(snapshot, published), judged(known)
-    for page in pages(known, ledger, contact_sheet):
+    evidence = Evidence(published, snapshot)
+    render, ledger = _renderer(snapshot, published), judged(evidence)
+    for page in pages(evidence, ledger, contact_sheet):
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
     _write_kept(snapshot, folder / "data")

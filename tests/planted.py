@@ -5,7 +5,7 @@ from snapshots import cell, row
 from bench.results.snapshot import Snapshot
 from reports.data.published import papers
 from reports.ledger.claims import CLAIMS
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 
 PAPERS = papers()
 CLAIM = {claim.id: claim for claim in CLAIMS}
@@ -14,8 +14,8 @@ CLAIM = {claim.id: claim for claim in CLAIMS}
 def check(claim, rows=(), cells=(), **snapshot):
     """The verdict of a claim where these rows were measured."""
     catalogue, protocols = snapshot.pop("architectures", []), snapshot.pop("protocols", [])
-    known = Known(PAPERS, Snapshot(list(rows), list(cells), catalogue, protocols, **snapshot))
-    return CLAIM[claim].check(known)
+    evidence = Evidence(PAPERS, Snapshot(list(rows), list(cells), catalogue, protocols, **snapshot))
+    return CLAIM[claim].check(evidence)
 
 
 def scored(

@@ -10,7 +10,7 @@ from reports.figures import paper_plots as drawings
 from reports.figures import svg as figures
 from reports.figures.paper_plots import Plan
 from reports.figures.svg import Figure
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 from reports.ledger.measured_checks import COCO, COVERED, LSP, MPII, Test
 
 FIELD = Test("receptive-field", "mpii", "val", "r50")
@@ -30,41 +30,41 @@ class Redrawn:
     missing: str = ""
 
 
-def redrawn(known: Known, paper: str) -> Iterator[Redrawn]:
+def redrawn(evidence: Evidence, paper: str) -> Iterator[Redrawn]:
     """Every planned figure of a paper."""
     for plan in PLANS.get(paper, ()):
-        drawn = plan.draw(known, plan) if plan.draw else []
+        drawn = plan.draw(evidence, plan) if plan.draw else []
         name = formats.slug(plan.place.lower().replace(" ", "-"))
-        pictures = _pictures(known, plan)
+        pictures = _pictures(evidence, plan)
         yield Redrawn(
             place=plan.place,
             title=plan.title,
             figures={f"{name}-{index}": figure for index, figure in enumerate(drawn, start=1)},
             cells=pictures,
             picture=plan.picture,
-            missing=_missing(known, plan, bool(drawn or pictures)),
+            missing=_missing(evidence, plan, bool(drawn or pictures)),
         )
 
 
-def _missing(known: Known, plan: Plan, drawn: bool) -> str:
+def _missing(evidence: Evidence, plan: Plan, drawn: bool) -> str:
     """What the figure still lacks, as a sentence; "" if it is whole."""
     if plan.needs:
         return "" if drawn else f"Not measured yet: {plan.needs} of {_names(plan.networks)}."
-    lacking = [name for name in plan.networks if not any(_as_printed(known, plan, name))]
+    lacking = [name for name in plan.networks if not any(_as_printed(evidence, plan, name))]
     place = f"{plan.test.protocol} on {plan.test.dataset}/{plan.test.split}"
     return f"Not measured yet: {place} of {_names(lacking)}." if lacking else ""
 
 
-def _as_printed(known: Known, plan: Plan, name: str) -> Iterator[Row]:
-    for row in drawings.rows(known, plan, name):
+def _as_printed(evidence: Evidence, plan: Plan, name: str) -> Iterator[Row]:
+    for row in drawings.rows(evidence, plan, name):
         if (row["dataset"], row["split"]) == (plan.test.dataset, plan.test.split):
             yield row
 
 
-def _pictures(known: Known, plan: Plan) -> list[Cell]:
+def _pictures(evidence: Evidence, plan: Plan) -> list[Cell]:
     """Cells that kept the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
     found: dict[tuple, Cell] = {}
-    for cell in known.snapshot.sorted_cells if plan.picture else ():
+    for cell in evidence.snapshot.sorted_cells if plan.picture else ():
         tested = plan.test != COVERED or cell["protocol"] == COVERED.protocol
         if tested and picture(cell, plan.picture):
             found.setdefault((cell["architecture"], cell["dataset"]), cell)

@@ -15,7 +15,7 @@ from reports.data.cell_files import kept
 from reports.figures import line_plots as sketch
 from reports.figures import svg as figures
 from reports.figures.svg import Figure
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 from reports.ledger.measured_checks import MPII, Test
 
 Row = dict[str, Any]
@@ -28,7 +28,7 @@ class Plan:
 
     place: str
     title: str
-    draw: Callable[[Known, "Plan"], list[Figure]] | None  # None: pictures of cells are shown
+    draw: Callable[[Evidence, "Plan"], list[Figure]] | None  # None: pictures of cells are shown
     networks: tuple[str, ...]
     test: Test = MPII
     parts: tuple[str, ...] = ("mean",)
@@ -36,17 +36,17 @@ class Plan:
     picture: str = ""  # which of the cells' pictures is shown
 
 
-def rows(known: Known, plan: Plan, name: str) -> list[Row]:
+def rows(evidence: Evidence, plan: Plan, name: str) -> list[Row]:
     """What was measured of a network in the test of a figure."""
-    return known.rows(name, plan.test.protocol, plan.test.metric, plan.parts[0])
+    return evidence.rows(name, plan.test.protocol, plan.test.metric, plan.parts[0])
 
 
-def tested_alike(known: Known, plan: Plan) -> Iterator[tuple[str, dict[str, Row]]]:
+def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Row]]]:
     """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested."""
     found: dict[tuple, dict[str, Row]] = defaultdict(dict)
     for name in plan.networks:
-        for row in rows(known, plan, name):
-            cell = known.cell(row)
+        for row in rows(evidence, plan, name):
+            cell = evidence.cell(row)
             overrides = row["architecture"].partition("@")[2]
             conditions = (formats.place(row), overrides, f"seed {row['seed']}", *cell["apart"])
             found[conditions].setdefault(name, row)
@@ -55,11 +55,11 @@ def tested_alike(known: Known, plan: Plan) -> Iterator[tuple[str, dict[str, Row]
             yield ", ".join(filter(None, where)), alike
 
 
-def ladder(known: Known, plan: Plan) -> list[Figure]:
+def ladder(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Score, parameters and operations of networks that differ in one part each, side by side."""
-    costs = [panel for panel in (_parameters(known, plan), _operations(known, plan)) if panel]
+    costs = [panel for panel in (_parameters(evidence, plan), _operations(evidence, plan)) if panel]
     drawn = []
-    for where, rows in tested_alike(known, plan):
+    for where, rows in tested_alike(evidence, plan):
         score = (f"{plan.test.metric}, {plan.parts[0]} ({next(iter(rows.values()))['unit']})", rows)
         drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), [score, *costs]))
     if not drawn and costs:
@@ -67,17 +67,17 @@ def ladder(known: Known, plan: Plan) -> list[Figure]:
     return drawn
 
 
-def _parameters(known: Known, plan: Plan) -> tuple[str, dict[str, Row]] | None:
-    rows = {name: row for name in plan.networks if (row := known.row(name, "complexity", "parameters"))}
+def _parameters(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Row]] | None:
+    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "parameters"))}
     return ("parameters (M)", {name: _scaled(row, 1e6) for name, row in rows.items()}) if rows else None
 
 
-def _operations(known: Known, plan: Plan) -> tuple[str, dict[str, Row]] | None:
+def _operations(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Row]] | None:
     """By the paper's own rule where it is known, else GMACs."""
-    rows = {name: row for name in plan.networks if (row := known.row(name, "complexity", "giga_published"))}
+    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "giga_published"))}
     if len(units := {row["unit"] for row in rows.values()}) == 1:
         return f"operations, {units.pop()}", rows
-    rows = {name: row for name in plan.networks if (row := known.row(name, "complexity", "macs"))}
+    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "macs"))}
     return ("operations (GMACs)", {name: _scaled(row, 1e9) for name, row in rows.items()}) if rows else None
 
 
@@ -85,11 +85,11 @@ def _scaled(row: Row, size: float) -> Row:
     return {**row, "value": row["value"] / size, "low": None, "high": None}
 
 
-def cost(known: Known, plan: Plan) -> list[Figure]:
+def cost(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Score against operations."""
     drawn = []
-    for where, rows in tested_alike(known, plan):
-        counted = {name: known.row(name, "complexity", "macs") for name in rows}
+    for where, rows in tested_alike(evidence, plan):
+        counted = {name: evidence.row(name, "complexity", "macs") for name in rows}
         points = [
             {
                 "label": name,
@@ -104,39 +104,39 @@ def cost(known: Known, plan: Plan) -> list[Figure]:
     return drawn
 
 
-def curves(known: Known, plan: Plan) -> list[Figure]:
+def curves(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
     unit = figures.THRESHOLDS.get(plan.test.protocol, "")
     return [
         figures.curves(f"{plan.title}, {where}", unit, frames, plan.parts)
-        for where, frames in _kept(known, plan, "curve.csv")
+        for where, frames in _kept(evidence, plan, "curve.csv")
     ]
 
 
-def trainings(known: Known, plan: Plan) -> list[Figure]:
+def trainings(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Loss and held-out score while training."""
     found = ((where, {name: frame for name, frame in frames.items() if len(frame)})
-             for where, frames in _kept(known, plan, "history.csv"))  # fmt: skip
+             for where, frames in _kept(evidence, plan, "history.csv"))  # fmt: skip
     return [figures.training(f"{plan.title}, {where}", frames) for where, frames in found if len(frames) > 1]
 
 
-def _kept(known: Known, plan: Plan, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
-    for where, rows in tested_alike(known, plan):
-        paths = {name: path for name, row in rows.items() if (path := kept(known.cell(row), file))}
+def _kept(evidence: Evidence, plan: Plan, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
+    for where, rows in tested_alike(evidence, plan):
+        paths = {name: path for name, row in rows.items() if (path := kept(evidence.cell(row), file))}
         if len(paths) > 1:
             yield where, {name: pd.read_csv(path) for name, path in paths.items()}
 
 
-def variances(known: Known, plan: Plan) -> list[Figure]:
+def variances(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Response variance at every addition, a figure an initialization, a line a network."""
     drawn = []
     for initialization in ("msr", "branch-aware"):
         metric = f"variance {initialization}"
         found = {}
         for name in plan.networks:
-            cell = next((row["cell"] for row in known.rows(name, "init-variance", metric, "max")
+            cell = next((row["cell"] for row in evidence.rows(name, "init-variance", metric, "max")
                          if row["architecture"] == name), None)  # fmt: skip
-            rows = known.snapshot.in_order.get(cell, ())
+            rows = evidence.snapshot.in_order.get(cell, ())
             if values := [row["value"] for row in rows if row["metric"] == metric and row["part"] != "max"]:
                 found[name] = list(enumerate(values, start=1))
         if found:
@@ -153,13 +153,13 @@ def variances(known: Known, plan: Plan) -> list[Figure]:
 BLOCKS = {"liu-res": "Residual", "liu-incep-res": "InceptionResidual", "liu-ioi": "InceptionOfInception"}
 
 
-def scales(known: Known, plan: Plan) -> list[Figure]:
+def scales(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Share of a block's pathways that have each field: differences of the distribution function."""
     found = {}
     for name in plan.networks:
         shares, before = {}, 0.0
         for at in range(1, 14, 2):
-            row = known.row(name, "receptive-field", f"P(r<={at})", BLOCKS[name])
+            row = evidence.row(name, "receptive-field", f"P(r<={at})", BLOCKS[name])
             if row:
                 shares[at], before = row["value"] - before, row["value"]
         if shares:
@@ -167,16 +167,16 @@ def scales(known: Known, plan: Plan) -> list[Figure]:
     return [figures.shares(plan.title, found)] if found else []
 
 
-def empirical(known: Known, plan: Plan) -> list[Figure]:
+def empirical(evidence: Evidence, plan: Plan) -> list[Figure]:
     """The radius around a joint that holds half of the gradient, a panel a joint."""
     drawn = []
-    for where, rows_alike in tested_alike(known, plan):
+    for where, rows_alike in tested_alike(evidence, plan):
         panels = []
         for joint in plan.parts:
             found = {
                 name: other
                 for name, row in rows_alike.items()
-                for other in known.snapshot.rows[row["cell"]]
+                for other in evidence.snapshot.rows[row["cell"]]
                 if (other["metric"], other["part"]) == (plan.test.metric, joint)
             }
             panels.append((f"{plan.test.metric}, {joint} (head sizes)", found))

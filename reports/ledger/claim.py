@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from reports.ledger.evidence import Known, Source
+from reports.ledger.evidence import Evidence, Source
 
 KINDS = {  # kind -> what a claim of that kind says
     "difference": "a number between two results",
@@ -53,7 +53,7 @@ class Claim:
     statement: str
     place: str
     kind: str
-    check: Callable[[Known], Verdict]
+    check: Callable[[Evidence], Verdict]
 
 
 Findings: TypeAlias = "Finding | Iterable[Findings] | None"
@@ -104,6 +104,6 @@ def finding(holds: bool, words: str, *sources: Source) -> Finding:
     return Finding("yes" if holds else "no", words, sources)
 
 
-def ask(question: Callable[..., Findings], *arguments: Any, **options: Any) -> Callable[[Known], Verdict]:
+def ask(question: Callable[..., Findings], *arguments: Any, **options: Any) -> Callable[[Evidence], Verdict]:
     """The check of a claim that asks a single question."""
-    return lambda known: conclude(question(known, *arguments, **options))
+    return lambda evidence: conclude(question(evidence, *arguments, **options))

@@ -32,7 +32,7 @@ def text(paper: str, place: str) -> Source:
 
 
 @dataclass(frozen=True)
-class Known:
+class Evidence:
     """Published values and measurements, by what they are about."""
 
     papers: dict[str, Paper]

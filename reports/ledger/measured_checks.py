@@ -9,7 +9,7 @@ from reports.data.ablations import Row as Kept
 from reports.data.ablations import ablations, trial_name
 from reports.data.published import Value
 from reports.ledger.claim import Finding, finding
-from reports.ledger.evidence import Known, Row, Source
+from reports.ledger.evidence import Evidence, Row, Source
 from reports.ledger.printed_checks import half_unit, source
 
 
@@ -53,32 +53,32 @@ def cell(row: Row) -> Source:
 
 
 def better(
-    known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+    evidence: Evidence, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
     """Our own runs of two networks, compared: one finding for every two cells that were tested alike.
 
     Holds only if the interval of the difference excludes 0. Under other conditions than the paper's (a synthetic
     dataset, a smaller budget or network) it holds with a restriction at best, and refutes nothing.
     """
-    found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
-    return found + kept(known, ours, theirs, test, part, lower) or [missing(known, [ours, theirs], test)]
+    found = [_judged(item, test, part, lower) for item in differences(evidence, ours, theirs, test, part)]
+    return found + kept(evidence, ours, theirs, test, part, lower) or [missing(evidence, [ours, theirs], test)]
 
 
 def again(
-    known: Known, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+    evidence: Evidence, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
     """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
-    found = [_judged(item, test, part, lower) for item in differences(known, ours, theirs, test, part)]
-    found += kept(known, ours, theirs, test, part, lower)
+    found = [_judged(item, test, part, lower) for item in differences(evidence, ours, theirs, test, part)]
+    found += kept(evidence, ours, theirs, test, part, lower)
     return [Finding("note", item.words, item.sources) if item.holds in ("limited", "open") else item for item in found]
 
 
-def kept(known: Known, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
+def kept(evidence: Evidence, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
     """What the committed ablations say of two networks: one finding a matrix, never more than a restricted yes."""
     protocol, metric = INSTEAD.get(test.protocol, (test.protocol, test.metric))
     part = "mean" if test is COCO else part  # AP is of all joints together
     found = []
-    for collection in known.snapshot.kept:
+    for collection in evidence.snapshot.kept:
         row = collection.difference.get((ours, theirs, PHOTOGRAPHS, protocol, metric, part))
         if row:
             place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
@@ -94,47 +94,47 @@ def _trial(collection: str, ours: str, theirs: str) -> str:
     return trial_name(collection, next(keys), PHOTOGRAPHS)
 
 
-def differences(known: Known, ours: str, theirs: str, test: Test, part: str) -> list[Difference]:
+def differences(evidence: Evidence, ours: str, theirs: str, test: Test, part: str) -> list[Difference]:
     """Ours minus theirs for all pairs of cells that share place, seed, recipe, budget, settings and overrides."""
     rivals: dict[tuple, Row] = {}
-    for row in known.rows(theirs, test.protocol, test.metric, part):
-        rivals.setdefault(_conditions(known, row), row)
+    for row in evidence.rows(theirs, test.protocol, test.metric, part):
+        rivals.setdefault(_conditions(evidence, row), row)
     found = []
-    for row in known.rows(ours, test.protocol, test.metric, part):
-        rival = rivals.get(_conditions(known, row))
+    for row in evidence.rows(ours, test.protocol, test.metric, part):
+        rival = rivals.get(_conditions(evidence, row))
         if rival:
-            value, low, high = _difference(known, row, rival)
-            found.append(Difference(row, rival, value, low, high, _restriction(known, row, test)))
+            value, low, high = _difference(evidence, row, rival)
+            found.append(Difference(row, rival, value, low, high, _restriction(evidence, row, test)))
     return sorted(found, key=lambda item: (item.where, item.ours["cell"]))
 
 
-def missing(known: Known, networks: Iterable[str], test: Test) -> Finding:
+def missing(evidence: Evidence, networks: Iterable[str], test: Test) -> Finding:
     """What would have to be measured, and what the matrix says of it."""
     wanted = []
     for name in networks:
-        why = known.why_not(name, test.protocol, test.dataset)
+        why = evidence.why_not(name, test.protocol, test.dataset)
         wanted.append(f"{name} ({why})" if why else name)
     alike = f" on {test.dataset}/{test.split}, tested alike" if test.dataset else ""
     return Finding("missing", f"{test.protocol} of {' and '.join(wanted)}{alike}")
 
 
-def unmeasured(known: Known, what: str) -> Finding:
+def unmeasured(evidence: Evidence, what: str) -> Finding:
     """What no protocol and no network of the catalogue can decide yet."""
     return Finding("missing", what)
 
 
-def _conditions(known: Known, row: Row) -> tuple:
+def _conditions(evidence: Evidence, row: Row) -> tuple:
     """What two cells must share to be compared: everything but the network."""
-    made = known.cell(row)
+    made = evidence.cell(row)
     overrides = row["architecture"].partition("@")[2]
     settings = tuple(sorted((key, str(value)) for key, value in made.get("settings", {}).items()))
     place = (row["dataset"], row["split"], row["seed"], made["budget"], made.get("limit", 0), made["recipe"])
     return (overrides, *place, settings)
 
 
-def _restriction(known: Known, row: Row, test: Test) -> str:
+def _restriction(evidence: Evidence, row: Row, test: Test) -> str:
     """In what a cell is not what the paper tested; "" if it is."""
-    made, overrides = known.cell(row), row["architecture"].partition("@")[2]
+    made, overrides = evidence.cell(row), row["architecture"].partition("@")[2]
     told = []
     if (row["dataset"], row["split"]) != (test.dataset, test.split):
         told.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
@@ -147,9 +147,9 @@ def _restriction(known: Known, row: Row, test: Test) -> str:
     return ", ".join(told)
 
 
-def _difference(known: Known, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
+def _difference(evidence: Evidence, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
     """The paired difference if the snapshot has it, else that of independent intervals, added in quadrature."""
-    for row in known.snapshot.paired(ours["cell"], theirs["cell"]):
+    for row in evidence.snapshot.paired(ours["cell"], theirs["cell"]):
         if (row["metric"], row["part"]) == (ours["metric"], ours["part"]):
             return row["value"], row["low"], row["high"]
     value = ours["value"] - theirs["value"]
@@ -188,38 +188,38 @@ def signed(value: float, unit: str) -> str:
     return formats.signed(100 * value if unit in ("", "share") else value, 2)
 
 
-def counted(known: Known, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
+def counted(evidence: Evidence, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
     """A measurement of a network alone, or what is missing."""
-    row = known.row(network, protocol, metric, part)
-    return row or missing(known, [network], Test(protocol, "", "", metric))
+    row = evidence.row(network, protocol, metric, part)
+    return row or missing(evidence, [network], Test(protocol, "", "", metric))
 
 
-def reproduces(known: Known, value: Value, network: str = "") -> list[Finding]:
+def reproduces(evidence: Evidence, value: Value, network: str = "") -> list[Finding]:
     """Our count of a network is the one that was printed, to the last printed digit; and what its rule counts."""
-    row = counted(known, network or value.architecture, value.protocol, value.metric, value.part)
+    row = counted(evidence, network or value.architecture, value.protocol, value.metric, value.part)
     if isinstance(row, Finding):
         return [row]
     ours, name = row["value"] / value.scale, row["architecture"]
     right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
     numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
     words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
-    meaning = rule(known, row["unit"])
+    meaning = rule(evidence, row["unit"])
     note = [Finding("note", f"{meaning}.")] if meaning != row["unit"] else []
     return [finding(right, words, source(value), cell(row)), *note]
 
 
-def rule(known: Known, unit: str) -> str:
+def rule(evidence: Evidence, unit: str) -> str:
     """What the counting rule in a unit counts: "G (flops)" becomes "flops: 2 x MACs"; the unit if that is not known."""
     name = unit.rstrip(")").partition(" (")[2]
-    meaning = known.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
+    meaning = evidence.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
     return f"{name}: {meaning}" if meaning else unit
 
 
-def less(known: Known, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:
+def less(evidence: Evidence, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:
     """One network needs less of something than another."""
-    rows = [counted(known, name, protocol, metric, part) for name in (one, two)]
+    rows = [counted(evidence, name, protocol, metric, part) for name in (one, two)]
     if lacking := [name for name, row in zip((one, two), rows, strict=True) if isinstance(row, Finding)]:
-        return missing(known, lacking, Test(protocol, "", "", metric))
+        return missing(evidence, lacking, Test(protocol, "", "", metric))
     told = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
     words = told.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
     where = "" if part == "all" else f", {part}"

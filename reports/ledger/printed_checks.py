@@ -10,7 +10,7 @@ from itertools import pairwise
 from reports.data.published import Value
 from reports.formats import printed, signed
 from reports.ledger.claim import Finding, finding
-from reports.ledger.evidence import Known, Source, table, text
+from reports.ledger.evidence import Evidence, Source, table, text
 
 Number = tuple[Source, str, str]  # where a number is printed: table, row, column
 # Annotated joints of the MPII validation set that a printed mean is weighted by; Head counts top and neck.
@@ -36,7 +36,7 @@ def half_unit(decimals: int) -> float:
 
 
 def gain(
-    known: Known,
+    evidence: Evidence,
     where: Source,
     ours: str,
     theirs: str,
@@ -50,13 +50,13 @@ def gain(
     `lower` turns better round, for errors and drops; `elsewhere` is the table of theirs if it is another one.
     Both numbers were rounded and so was the stated one: it agrees if it is within their half units.
     """
-    one, two = known.printed(where, ours, column), known.printed(elsewhere or where, theirs, column)
+    one, two = evidence.printed(where, ours, column), evidence.printed(elsewhere or where, theirs, column)
     difference = one.value - two.value
     if lower:
         difference = -difference
     digits = max(one.decimals, two.decimals)
     first, second = (two, one) if lower else (one, two)
-    words = f"{_place(known, one, two)}, {column}: {say(first)} − {say(second)} = {signed(difference, digits)}"
+    words = f"{_place(evidence, one, two)}, {column}: {say(first)} − {say(second)} = {signed(difference, digits)}"
     if stated is None:
         return finding(difference > 1e-9, words + ".", source(one), source(two))
     slack = half_unit(one.decimals) + half_unit(two.decimals)
@@ -67,15 +67,15 @@ def gain(
 
 
 def gains(
-    known: Known, where: Source, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options
+    evidence: Evidence, where: Source, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options
 ) -> list[Finding]:
     """`gain` in several columns, with what is stated for each where it is."""
     stated = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
-    return [gain(known, where, ours, theirs, column, number, **options) for column, number in stated.items()]
+    return [gain(evidence, where, ours, theirs, column, number, **options) for column, number in stated.items()]
 
 
 def best(
-    known: Known,
+    evidence: Evidence,
     where: Source,
     row: str,
     columns: Iterable[str] = (),
@@ -87,10 +87,10 @@ def best(
 
     `among` says what the rivals are, where the table has others too.
     """
-    columns, rivals = list(columns) or known.columns(where), list(rivals)
+    columns, rivals = list(columns) or evidence.columns(where), list(rivals)
     lost = []
     for column in columns:
-        values = known.column(where, column)
+        values = evidence.column(where, column)
         others = {name: value for name, value in values.items() if name != row and (not rivals or name in rivals)}
         rival = (min if lower else max)(others.values(), key=lambda value: value.value)
         ahead = rival.value - values[row].value if lower else values[row].value - rival.value
@@ -107,12 +107,14 @@ def best(
 
 
 def largest(
-    known: Known, where: Source, ours: str, theirs: str, columns: Iterable[str], elsewhere: Source | None = None
+    evidence: Evidence, where: Source, ours: str, theirs: str, columns: Iterable[str], elsewhere: Source | None = None
 ) -> list[Finding]:
     """Ours minus theirs is largest in the named columns: each gains more than every joint that is not named."""
-    shown = [name for name in known.columns(where) if name not in ("Mean", "AUC")]
+    shown = [name for name in evidence.columns(where) if name not in ("Mean", "AUC")]
     other = elsewhere or where
-    value = {name: known.printed(where, ours, name).value - known.printed(other, theirs, name).value for name in shown}
+    value = {
+        name: evidence.printed(where, ours, name).value - evidence.printed(other, theirs, name).value for name in shown
+    }
     columns = list(columns)
     rest = {name: number for name, number in value.items() if name not in columns}
     rival = max(rest, key=rest.__getitem__)
@@ -128,9 +130,9 @@ def largest(
     ]
 
 
-def ordered(known: Known, where: Source, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
+def ordered(evidence: Evidence, where: Source, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
     """In a row, every value of a group of columns is above every value of the next group."""
-    groups = [[known.printed(where, row, column) for column in group] for group in groups]
+    groups = [[evidence.printed(where, row, column) for column in group] for group in groups]
     found = []
     for upper, lower in pairwise(groups):
         low, high = min(upper, key=lambda item: item.value), max(lower, key=lambda item: item.value)
@@ -140,46 +142,46 @@ def ordered(known: Known, where: Source, row: str, groups: Iterable[Iterable[str
     return found
 
 
-def lead(known: Known, where: Source, row: str, column: str, stated: float) -> Finding:
+def lead(evidence: Evidence, where: Source, row: str, column: str, stated: float) -> Finding:
     """A row is ahead of the best other row of its table by what is stated."""
-    others = [value for name, value in known.column(where, column).items() if name != row]
+    others = [value for name, value in evidence.column(where, column).items() if name != row]
     rival = max(others, key=lambda value: value.value)
-    item = gain(known, where, row, rival.row, column, stated)
+    item = gain(evidence, where, row, rival.row, column, stated)
     return finding(item.holds == "yes", f"Best of the others is {rival.row}. {item.words}", *item.sources)
 
 
-def printed_as(known: Known, where: Source, row: str, column: str, stated: float) -> Finding:
+def printed_as(evidence: Evidence, where: Source, row: str, column: str, stated: float) -> Finding:
     """A number of the text is the one of the table."""
-    value = known.printed(where, row, column)
+    value = evidence.printed(where, row, column)
     words = f"{value.table}, {row}, {column}: {say(value)}, stated {printed(stated, value.decimals)}."
     return finding(abs(value.value - stated) < 1e-9, words, source(value))
 
 
-def exceeds(known: Known, one: Number, two: Number) -> Finding:
+def exceeds(evidence: Evidence, one: Number, two: Number) -> Finding:
     """A printed number, given by (table, row, column), is larger than another one."""
-    left, right = known.printed(*one), known.printed(*two)
+    left, right = evidence.printed(*one), evidence.printed(*two)
     names = [
-        f"{item.row} {say(item)} ({known.papers[item.paper].short}, {item.table}, {item.column})"
+        f"{item.row} {say(item)} ({evidence.papers[item.paper].short}, {item.table}, {item.column})"
         for item in (left, right)
     ]
     relation = ">" if left.value > right.value else "≤"
     return finding(left.value > right.value, f"{names[0]} {relation} {names[1]}.", source(left), source(right))
 
 
-def same(known: Known, one: Number, two: Number) -> Finding:
+def same(evidence: Evidence, one: Number, two: Number) -> Finding:
     """Two printed numbers, each given by (table, row, column), are equal."""
-    left, right = known.printed(*one), known.printed(*two)
+    left, right = evidence.printed(*one), evidence.printed(*two)
     equal = abs(left.value - right.value) < 1e-9
-    papers = {item.paper: f" of {known.papers[item.paper].short}" for item in (left, right)}
+    papers = {item.paper: f" of {evidence.papers[item.paper].short}" for item in (left, right)}
     whose = papers if len(papers) > 1 else dict.fromkeys(papers, "")
     names = [f"{item.table}{whose[item.paper]}, {item.row}, {item.column}: {say(item)}" for item in (left, right)]
     return finding(equal, f"{names[0]}; {names[1]}.", source(left), source(right))
 
 
-def means(known: Known, paper: str, kind: str = "") -> list[Finding]:
+def means(evidence: Evidence, paper: str, kind: str = "") -> list[Finding]:
     """The printed means of a paper follow from their columns, table by table: (largest error, rows)."""
     found = []
-    for item in known.papers[paper].tables:
+    for item in evidence.papers[paper].tables:
         if not item.mean or (kind and item.mean != kind) or not item.rows:
             continue
         parts = [column.part for column in item.columns if column.metric != "AUC"]
@@ -195,45 +197,45 @@ def means(known: Known, paper: str, kind: str = "") -> list[Finding]:
     return found
 
 
-def agree(known: Known, claim: str) -> Finding:
+def agree(evidence: Evidence, claim: str) -> Finding:
     """The places of a text that say something about the same thing say the same."""
     said: dict[str, list[str]] = {}
-    for _, item in known.statements(claim):
+    for _, item in evidence.statements(claim):
         said.setdefault(item.says, []).append(item.place)
     words = "; ".join(f"{', '.join(places)}: {text}" for text, places in said.items())
-    return finding(len(said) == 1, f"{words}.", *quoted(known, claim))
+    return finding(len(said) == 1, f"{words}.", *quoted(evidence, claim))
 
 
-def differ(known: Known, claim: str) -> Finding:
+def differ(evidence: Evidence, claim: str) -> Finding:
     """The places of a text that should say different things do not say the same."""
-    item = agree(known, claim)
+    item = agree(evidence, claim)
     return finding(item.holds == "no", item.words, *item.sources)
 
 
-def quoted(known: Known, claim: str) -> tuple[Source, ...]:
+def quoted(evidence: Evidence, claim: str) -> tuple[Source, ...]:
     """The places that were quoted for a claim."""
-    return tuple(text(paper, item.place) for paper, item in known.statements(claim))
+    return tuple(text(paper, item.place) for paper, item in evidence.statements(claim))
 
 
-def numbers(known: Known, claim: str) -> list[float]:
+def numbers(evidence: Evidence, claim: str) -> list[float]:
     """The numbers that were quoted for a claim, in the order of the file."""
-    return [item.number for _, item in known.statements(claim) if not math.isnan(item.number)]
+    return [item.number for _, item in evidence.statements(claim) if not math.isnan(item.number)]
 
 
-def ratio(known: Known, one: Value, two: Value, stated: float | None, decimals: int) -> Finding:
+def ratio(evidence: Evidence, one: Value, two: Value, stated: float | None, decimals: int) -> Finding:
     """one / two, as stated with so many decimals; both were rounded."""
     value = one.value / two.value
     low = (one.value - half_unit(one.decimals)) / (two.value + half_unit(two.decimals))
     high = (one.value + half_unit(one.decimals)) / (two.value - half_unit(two.decimals))
-    words = f"{_place(known, one, two)}, {one.column}: {say(one)} / {say(two)} = {printed(value, decimals)}"
+    words = f"{_place(evidence, one, two)}, {one.column}: {say(one)} / {say(two)} = {printed(value, decimals)}"
     if stated is None:
         return finding(low > 1, f"{words}.", source(one))
     fits = low - half_unit(decimals) <= stated <= high + half_unit(decimals)
     return finding(fits, f"{words}, stated {printed(stated, decimals)}.", source(one))
 
 
-def _place(known: Known, one: Value, two: Value) -> str:
+def _place(evidence: Evidence, one: Value, two: Value) -> str:
     """Where two printed values stand."""
     if one.paper != two.paper:
-        return " and ".join(f"{item.table} of {known.papers[item.paper].short}" for item in (one, two))
+        return " and ".join(f"{item.table} of {evidence.papers[item.paper].short}" for item in (one, two))
     return one.table if one.table == two.table else f"{one.table} and {two.table}"

@@ -15,7 +15,7 @@ from reports.figures import svg as figures
 from reports.figures.paper_figures import redrawn
 from reports.ledger.claim import Claim, Verdict
 from reports.ledger.claims import CLAIMS
-from reports.ledger.evidence import Known, Source
+from reports.ledger.evidence import Evidence, Source
 from reports.pages import ablations as ablation_page
 from reports.pages import benchmarks, exports
 from reports.pages.architecture import architecture_pages
@@ -30,9 +30,9 @@ VERDICTS = ("reproduced", "above", "below", "not comparable", "not measured", "n
 Ledger = list[tuple[Claim, Verdict]]
 
 
-def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
+def pages(evidence: Evidence, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
     """Every page. `contact_sheet` is the site's path of the picture of mannequins, "" for none."""
-    snapshot, papers = known.snapshot, known.papers
+    snapshot, papers = evidence.snapshot, evidence.papers
     boards = {name: tables.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
     compared = {key: compare(paper.values(), snapshot) for key, paper in papers.items()}
     ranked = [board for group in boards.values() for board in group]
@@ -42,7 +42,7 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
         yield _protocol(snapshot, name, group)
     for key, paper in papers.items():
         own = [(claim, verdict) for claim, verdict in ledger if claim.paper == key]
-        yield _paper(known, paper, compared[key], own)
+        yield _paper(evidence, paper, compared[key], own)
     yield from architecture_pages(snapshot, papers, [item for group in compared.values() for item in group])
     yield _curves(ranked)
     yield _training(ranked)
@@ -58,9 +58,9 @@ def pages(known: Known, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
         yield _cell(snapshot, cell)
 
 
-def judged(known: Known) -> Ledger:
+def judged(evidence: Evidence) -> Ledger:
     """Every claim of the ledger with its verdict."""
-    return [(claim, claim.check(known)) for claim in CLAIMS]
+    return [(claim, claim.check(evidence)) for claim in CLAIMS]
 
 
 def source_path(source: Source, papers: dict[str, Paper]) -> str:
@@ -119,14 +119,14 @@ def _protocol(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
     return Page(f"protocols/{formats.slug(name)}.html", "protocol.html", context, kept)
 
 
-def _paper(known: Known, paper: Paper, comparisons: list[Comparison], ledger: Ledger) -> Page:
+def _paper(evidence: Evidence, paper: Paper, comparisons: list[Comparison], ledger: Ledger) -> Page:
     """The tables of a paper, each value beside ours, its figures, what it claims, and what was quoted for that."""
     found = {(item.published.table, item.published.row, item.published.column): item for item in comparisons}
     quotations = defaultdict(dict)
     for item in paper.statements:
         quotations[item.place][item.quote] = item
-    shown = [(table, _lines(table, found), _conditions(known.snapshot, table, found)) for table in paper.tables]
-    drawn = list(redrawn(known, paper.key))
+    shown = [(table, _lines(table, found), _conditions(evidence.snapshot, table, found)) for table in paper.tables]
+    drawn = list(redrawn(evidence, paper.key))
     context = {
         "paper": paper,
         "tables": shown,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reports.data.published import Value
 from reports.ledger.claim import Claim, Finding, Verdict, conclude, finding
-from reports.ledger.evidence import Known, Source, table
+from reports.ledger.evidence import Evidence, Source, table
 from reports.ledger.measured_checks import MPII, Test, better, cell, less, missing, rule
 from reports.ledger.printed_checks import best, exceeds, gains, means, numbers, quoted, say, source
 
@@ -15,26 +15,26 @@ LSP_TABLES = (table("chu2017", "Table 2"), table("yang2017", "Table 2"), table("
 JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.", "Mean")
 
 
-def x01(known: Known) -> Verdict:
+def x01(evidence: Evidence) -> Verdict:
     found = []
     for (_, yang, liu), row in ((MPII_TABLES, "Ours-B"), (LSP_TABLES, "Ours")):
-        found.append(exceeds(known, (liu, "AIOI+CJN", "Mean"), (yang, row, "Mean")))
-        absent = not any(name.startswith("Yang") for name in known.column(liu, "Mean"))
+        found.append(exceeds(evidence, (liu, "AIOI+CJN", "Mean"), (yang, row, "Mean")))
+        absent = not any(name.startswith("Yang") for name in evidence.column(liu, "Mean"))
         words = f"{liu.label} of Liu 2018 does not list Yang et al." if absent else ""
         found.append(Finding("note", words, (liu,)))
     return conclude(found)
 
 
-def _baselines(known: Known, tables: tuple[Source, ...]) -> Finding:
+def _baselines(evidence: Evidence, tables: tuple[Source, ...]) -> Finding:
     """Rows that several tables quote from the same authors have the same numbers, cell by cell.
 
     Authors who occur more than once in a table (two papers of Pishchulin's) agree if one of the rows does.
     """
     found: dict[str, dict[str, list[tuple[Value, ...]]]] = defaultdict(lambda: defaultdict(list))
     for place in tables:
-        for row, first in known.column(place, "Mean").items():
+        for row, first in evidence.column(place, "Mean").items():
             if first.source == "quoted":
-                values = tuple(known.printed(place, row, column) for column in JOINTS)
+                values = tuple(evidence.printed(place, row, column) for column in JOINTS)
                 found[_surname(row)][place.target].append(values)
     shared = {author: list(papers.values()) for author, papers in found.items() if len(papers) > 1}
     apart = []
@@ -42,7 +42,7 @@ def _baselines(known: Known, tables: tuple[Source, ...]) -> Finding:
         numbers = [{tuple(value.value for value in row) for row in rows} for rows in groups]
         if not set.intersection(*numbers):
             apart.append(f"{author} ({'; '.join(say(rows[0][-1]) for rows in groups)})")
-    names = ", ".join(f"{place.label} of {known.papers[place.target].short}" for place in tables)
+    names = ", ".join(f"{place.label} of {evidence.papers[place.target].short}" for place in tables)
     words = f"{len(shared)} rows stand in more than one of {names}: "
     words += f"not equal are {', '.join(apart)}." if apart else "all are equal, cell by cell."
     return finding(not apart, words, *tables)
@@ -53,27 +53,27 @@ def _surname(row: str) -> str:
     return row.replace("&", " ").split()[0]
 
 
-def x02(known: Known) -> Verdict:
-    return conclude(_baselines(known, MPII_TABLES), _baselines(known, LSP_TABLES))
+def x02(evidence: Evidence) -> Verdict:
+    return conclude(_baselines(evidence, MPII_TABLES), _baselines(evidence, LSP_TABLES))
 
 
-def x03(known: Known) -> Verdict:
+def x03(evidence: Evidence) -> Verdict:
     found = []
     for chu, _, liu in (MPII_TABLES, LSP_TABLES):
-        pairs = [(known.printed(chu, "Ours", name), known.printed(liu, "Chu et al.", name)) for name in JOINTS]
+        pairs = [(evidence.printed(chu, "Ours", name), evidence.printed(liu, "Chu et al.", name)) for name in JOINTS]
         apart = [one.column for one, two in pairs if one.value != two.value]
-        names = [f"{place.label} of {known.papers[place.target].short}" for place in (liu, chu)]
+        names = [f"{place.label} of {evidence.papers[place.target].short}" for place in (liu, chu)]
         words = f"{names[0]} against {names[1]}: {', '.join(apart) or 'no number'} differs."
         found.append(finding(not apart, words, chu, liu))
     return conclude(found)
 
 
-def x04(known: Known) -> Verdict:
+def x04(evidence: Evidence) -> Verdict:
     """The more stacks, the better, if the papers measured alike."""
-    with_attention = known.printed(table("chu2017", "Ablation"), "BL+MS", "Mean")
-    two_stacks = known.printed(table("yang2017", "Ablation"), "Baseline (two-stack hourglass)", "Mean")
-    plain = known.printed(table("liu2018", "Table 1"), "Res", "Mean")
-    implied = with_attention.value - numbers(known, "C06")[0]
+    with_attention = evidence.printed(table("chu2017", "Ablation"), "BL+MS", "Mean")
+    two_stacks = evidence.printed(table("yang2017", "Ablation"), "Baseline (two-stack hourglass)", "Mean")
+    plain = evidence.printed(table("liu2018", "Table 1"), "Res", "Mean")
+    implied = with_attention.value - numbers(evidence, "C06")[0]
     words = f"Eight stacks in Chu 2017 {implied:.1f} (implied), two stacks in Yang 2017 {say(two_stacks)}"
     words += f", no hourglass in Liu 2018 {say(plain)}."
     return conclude(
@@ -81,43 +81,43 @@ def x04(known: Known) -> Verdict:
     )
 
 
-def x05(known: Known) -> Verdict:
+def x05(evidence: Evidence) -> Verdict:
     said: dict[str, list[str]] = defaultdict(list)
-    for paper, item in known.statements("X05"):
-        said[item.says].append(known.papers[paper].short)
+    for paper, item in evidence.statements("X05"):
+        said[item.says].append(evidence.papers[paper].short)
     groups = sorted(said.items(), key=lambda group: -len(group[1]))
     words = "; ".join(f"{', '.join(papers)}: {text}" for text, papers in groups)
-    named = finding(len(groups[0][1]) > 1, f"{words}.", *quoted(known, "X05"))
+    named = finding(len(groups[0][1]) > 1, f"{words}.", *quoted(evidence, "X05"))
     unsaid = Finding("undecided", f"The text of {', '.join(groups[-1][1])} names no list.") if len(groups) > 1 else None
     return conclude(named, unsaid)
 
 
-def x06(known: Known) -> Verdict:
-    rows = [known.row(name, "complexity", "giga_published") for name in ("mspn-2", "prm-baseline-8")]
+def x06(evidence: Evidence) -> Verdict:
+    rows = [evidence.row(name, "complexity", "giga_published") for name in ("mspn-2", "prm-baseline-8")]
     if lacking := [name for name, row in zip(("mspn-2", "prm-baseline-8"), rows, strict=True) if row is None]:
-        return conclude(missing(known, lacking, Test("complexity", "", "", "giga_published")))
-    units = [rule(known, row["unit"]) for row in rows]
+        return conclude(missing(evidence, lacking, Test("complexity", "", "", "giga_published")))
+    units = [rule(evidence, row["unit"]) for row in rows]
     words = f"The rule that comes closest for Li 2019 is {units[0]}; for Yang 2017, {units[1]}."
     return conclude(finding(units[0] == units[1], words, *map(cell, rows)))
 
 
-def x07(known: Known) -> Verdict:
-    papers = (known.papers[paper] for paper in ("chu2017", "yang2017", "liu2018"))
+def x07(evidence: Evidence) -> Verdict:
+    papers = (evidence.papers[paper] for paper in ("chu2017", "yang2017", "liu2018"))
     return conclude(
         replace(item, words=f"{paper.short}, {item.words}")
         for paper in papers
-        for item in means(known, paper.key, "mpii")
+        for item in means(evidence, paper.key, "mpii")
     )
 
 
-def x08(known: Known) -> Verdict:
-    others = [row for row, value in known.column(MPII_TABLES[0], "Mean").items() if value.source == "quoted"]
+def x08(evidence: Evidence) -> Verdict:
+    others = [row for row, value in evidence.column(MPII_TABLES[0], "Mean").items() if value.source == "quoted"]
     return conclude(
         exceeds(
-            known, (table("li2019", "Table 2"), "Res-152", "AP"), (table("li2019", "Table 3"), "Hourglass, 8", "AP")
+            evidence, (table("li2019", "Table 2"), "Res-152", "AP"), (table("li2019", "Table 3"), "Hourglass, 8", "AP")
         ),
         best(
-            known,
+            evidence,
             MPII_TABLES[0],
             "Newell et al. [29]",
             ["Mean"],
@@ -127,20 +127,20 @@ def x08(known: Known) -> Verdict:
     )
 
 
-def x09(known: Known) -> Verdict:
+def x09(evidence: Evidence) -> Verdict:
     return conclude(
-        better(known, "attention-8-hru", "attention-8-ms", MPII, "ankle"),
-        better(known, "liu-ioi", "liu-res", MPII, "ankle"),
-        less(known, "attention-8-ms", "attention-8-hru", "receptive-field", "rf_mean", "network"),
-        less(known, "liu-ioi", "liu-res", "receptive-field", "rf_mean", "network"),
+        better(evidence, "attention-8-hru", "attention-8-ms", MPII, "ankle"),
+        better(evidence, "liu-ioi", "liu-res", MPII, "ankle"),
+        less(evidence, "attention-8-ms", "attention-8-hru", "receptive-field", "rf_mean", "network"),
+        less(evidence, "liu-ioi", "liu-res", "receptive-field", "rf_mean", "network"),
     )
 
 
-def x10(known: Known) -> Verdict:
+def x10(evidence: Evidence) -> Verdict:
     gate = table("liu2018", "Table 2")
     return conclude(
-        gains(known, gate, "AIOI-sigmoid", "AIOI-softmax", ["Mean"]),
-        better(known, "attention-2-crf", "attention-2-softmax", MPII),
+        gains(evidence, gate, "AIOI-sigmoid", "AIOI-softmax", ["Mean"]),
+        better(evidence, "attention-2-crf", "attention-2-softmax", MPII),
     )
 
 

@@ -1,7 +1,7 @@
 """Chu et al. 2017: multi-context attention and hourglass residual units. Ids C01 to C23."""
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known, table, text
+from reports.ledger.evidence import Evidence, table, text
 from reports.ledger.measured_checks import MPII, Test, again, better, cell, less, unmeasured
 from reports.ledger.printed_checks import agree, best, gain, gains, means, numbers, printed_as, quoted
 
@@ -14,48 +14,48 @@ CONFUSION = Test("occluded-limb", "mpii", "val", "left-right confusion clean")
 CELLS, POOLINGS = 64, 4  # of an hourglass: its grid, and how often it halves it
 
 
-def c01(known: Known) -> Verdict:
-    return conclude(printed_as(known, T1, "Ours", "Mean", 91.5), means(known, PAPER, "mpii"))
+def c01(evidence: Evidence) -> Verdict:
+    return conclude(printed_as(evidence, T1, "Ours", "Mean", 91.5), means(evidence, PAPER, "mpii"))
 
 
-def c03(known: Known) -> Verdict:
-    return conclude(best(known, T1, "Ours"), best(known, T2, "Ours"))
+def c03(evidence: Evidence) -> Verdict:
+    return conclude(best(evidence, T1, "Ours"), best(evidence, T2, "Ours"))
 
 
-def _implied(known: Known, *steps: str) -> float:
+def _implied(evidence: Evidence, *steps: str) -> float:
     """A bar of figure 8 that has no printed number: BL+MS and the increases that the text states."""
-    return known.printed(ABLATION, "BL+MS", "Mean").value + sum(numbers(known, step)[0] for step in steps)
+    return evidence.printed(ABLATION, "BL+MS", "Mean").value + sum(numbers(evidence, step)[0] for step in steps)
 
 
-def _step(known: Known, value: float, name: str, ours: str, theirs: str) -> Verdict:
+def _step(evidence: Evidence, value: float, name: str, ours: str, theirs: str) -> Verdict:
     """A step of figure 8: only our own runs can tell."""
     words = f"The text implies {value:.1f} for {name}, which is not printed."
     note = Finding("note", words, (ABLATION,))
-    return conclude(note, better(known, ours, theirs, MPII))
+    return conclude(note, better(evidence, ours, theirs, MPII))
 
 
-def c06(known: Known) -> Verdict:
-    baseline = _implied(known) - numbers(known, "C06")[0]
-    return _step(known, baseline, "BL", "attention-8-ms", "attention-8-bl")
+def c06(evidence: Evidence) -> Verdict:
+    baseline = _implied(evidence) - numbers(evidence, "C06")[0]
+    return _step(evidence, baseline, "BL", "attention-8-ms", "attention-8-bl")
 
 
-def c07(known: Known) -> Verdict:
-    return _step(known, _implied(known, "C07"), "BL+MS+HRU", "attention-8-hru", "attention-8-ms")
+def c07(evidence: Evidence) -> Verdict:
+    return _step(evidence, _implied(evidence, "C07"), "BL+MS+HRU", "attention-8-hru", "attention-8-ms")
 
 
-def c08(known: Known) -> Verdict:
-    return _step(known, _implied(known, "C07", "C08"), "BL+MS+HRU+MR", "attention-8-mr", "attention-8-hru")
+def c08(evidence: Evidence) -> Verdict:
+    return _step(evidence, _implied(evidence, "C07", "C08"), "BL+MS+HRU+MR", "attention-8-mr", "attention-8-hru")
 
 
-def c09(known: Known) -> Verdict:
+def c09(evidence: Evidence) -> Verdict:
     full = (ABLATION, "BL+MS+HRU+MR+HP", "Mean")
-    before = _implied(known, "C07", "C08")
-    more = known.printed(*full).value - before
+    before = _implied(evidence, "C07", "C08")
+    more = evidence.printed(*full).value - before
     words = f"The text implies {before:.1f} before, so that part attention adds {more:.1f}."
     return conclude(
-        printed_as(known, ABLATION, *full[1:], 89.4),
+        printed_as(evidence, ABLATION, *full[1:], 89.4),
         Finding("note", words, (ABLATION,)),
-        again(known, "attention-8-hp", "attention-8-mr", MPII),
+        again(evidence, "attention-8-hp", "attention-8-mr", MPII),
     )
 
 
@@ -64,54 +64,56 @@ def _branch_field() -> int:
     return POOLED + 2 * (KERNEL - 1) * POOLED
 
 
-def c11(known: Known) -> Verdict:
+def c11(evidence: Evidence) -> Verdict:
     words = f"Pooling {POOLED}, then twice {KERNEL - 1} × {POOLED}: {_branch_field()}, stated 10."
-    row = known.row("attention-8-hru", "receptive-field", "rf_max", "HourglassResidual")
+    row = evidence.row("attention-8-hru", "receptive-field", "rf_max", "HourglassResidual")
     graph = row and finding(row["value"] == 10, f"The graph of our HRU has {row['value']:g}.", cell(row))
     return conclude(finding(_branch_field() == 10, words, HRU_TEXT), graph)
 
 
-def c12(known: Known) -> Verdict:
+def c12(evidence: Evidence) -> Verdict:
     times = _branch_field() / KERNEL
     return conclude(finding(round(times) == 3, f"{_branch_field()} / {KERNEL} = {times:.2f}.", HRU_TEXT))
 
 
-def c14(known: Known) -> Verdict:
-    along = unmeasured(known, "how fast they converge; held-out scores are drawn along a training, not compared")
-    return conclude(better(known, "attention-2-crf", "attention-2-softmax", MPII), along)
+def c14(evidence: Evidence) -> Verdict:
+    along = unmeasured(evidence, "how fast they converge; held-out scores are drawn along a training, not compared")
+    return conclude(better(evidence, "attention-2-crf", "attention-2-softmax", MPII), along)
 
 
-def c15(known: Known) -> Verdict:
-    [used] = numbers(known, "C15")
+def c15(evidence: Evidence) -> Verdict:
+    [used] = numbers(evidence, "C15")
     lowest = CELLS // 2**POOLINGS
     made = [lowest * 2**step for step in range(1, POOLINGS + 1)]  # the lowest is where up-sampling starts
     told = ", ".join(map(str, made))
     words = f"{POOLINGS} poolings lead from {CELLS} to {lowest} cells; from there up-sampling makes {told}"
-    return conclude(finding(len(made) == used and made[0] == 8, f"{words}.", *quoted(known, "C15")))
+    return conclude(finding(len(made) == used and made[0] == 8, f"{words}.", *quoted(evidence, "C15")))
 
 
-def c17(known: Known) -> Verdict:
+def c17(evidence: Evidence) -> Verdict:
     return conclude(
-        again(known, "attention-8-hru", "attention-8-ms", MPII),
-        unmeasured(known, "a network of more than eight stacks beside hourglass-8, and a printed number for HRU alone"),
+        again(evidence, "attention-8-hru", "attention-8-ms", MPII),
+        unmeasured(
+            evidence, "a network of more than eight stacks beside hourglass-8, and a printed number for HRU alone"
+        ),
     )
 
 
-def c18(known: Known) -> Verdict:
+def c18(evidence: Evidence) -> Verdict:
     return conclude(
-        less(known, "attention-8-ms", "attention-8-hru", "receptive-field", "rf_mean", part)
+        less(evidence, "attention-8-ms", "attention-8-hru", "receptive-field", "rf_mean", part)
         for part in ("AttentionStack", "network")
     )
 
 
-def c19(known: Known) -> Verdict:
-    return conclude(better(known, "attention-8-hp", "attention-8-mr", CONFUSION, "ankle covered", lower=True))
+def c19(evidence: Evidence) -> Verdict:
+    return conclude(better(evidence, "attention-8-hp", "attention-8-mr", CONFUSION, "ankle covered", lower=True))
 
 
-def c23(known: Known) -> Verdict:
-    [maps] = numbers(known, "C23")
+def c23(evidence: Evidence) -> Verdict:
+    [maps] = numbers(evidence, "C23")
     words = f"With nothing to normalize it, a sum of {maps:.0f} maps in (0, 1) reaches up to {maps:.0f}."
-    return conclude(agree(known, "C23"), Finding("note", words, quoted(known, "C23")))
+    return conclude(agree(evidence, "C23"), Finding("note", words, quoted(evidence, "C23")))
 
 
 # fmt: off

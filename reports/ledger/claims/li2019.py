@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known, table
+from reports.ledger.evidence import Evidence, table
 from reports.ledger.measured_checks import COCO, again, reproduces, unmeasured
 from reports.ledger.printed_checks import agree, best, exceeds, gain, gains, numbers, printed_as, quoted, same
 
@@ -18,18 +18,18 @@ LITTLE = 0.25  # a gain is little if it is less than a quarter of the first one
 
 
 def _grown(
-    known: Known, ours: str, theirs: str, points: float, giga: float, networks: tuple[str, str]
+    evidence: Evidence, ours: str, theirs: str, points: float, giga: float, networks: tuple[str, str]
 ) -> list[Finding]:
     """What a larger backbone of Table 2 gains, and what it costs."""
     return [
-        gain(known, T2, ours, theirs, "AP", points),
-        gain(known, T2, ours, theirs, "Flops(G)", giga),
-        *again(known, *networks, COCO, "all"),
+        gain(evidence, T2, ours, theirs, "AP", points),
+        gain(evidence, T2, ours, theirs, "Flops(G)", giga),
+        *again(evidence, *networks, COCO, "all"),
     ]
 
 
-def m04(known: Known) -> Verdict:
-    points, cost = known.column(T2, "AP"), known.column(T2, "Flops(G)")
+def m04(evidence: Evidence) -> Verdict:
+    points, cost = evidence.column(T2, "AP"), evidence.column(T2, "Flops(G)")
     steps = [
         (points[two].value - points[one].value) / (cost[two].value - cost[one].value) for one, two in pairwise(points)
     ]
@@ -38,46 +38,46 @@ def m04(known: Known) -> Verdict:
     return conclude(finding(falls, f"AP gained a GFLOP: {told}.", T2))
 
 
-def _steps(known: Known, name: str) -> list[float]:
+def _steps(evidence: Evidence, name: str) -> list[float]:
     """What each further line of Table 3 gains."""
-    values = [value.value for row, value in known.column(T3, "AP").items() if row.startswith(f"{name},")]
+    values = [value.value for row, value in evidence.column(T3, "AP").items() if row.startswith(f"{name},")]
     return [two - one for one, two in pairwise(values)]
 
 
-def m05(known: Known) -> Verdict:
-    first, *rest = _steps(known, "Hourglass")
+def m05(evidence: Evidence) -> Verdict:
+    first, *rest = _steps(evidence, "Hourglass")
     told = ", ".join(f"{step:+.1f}" for step in (first, *rest))
     little = all(step < LITTLE * first for step in rest)
     return conclude(
         finding(little, f"Steps to 2, 4 and 8 stages: {told}.", T3),
-        again(known, "mspn-hourglass-2", "mspn-hourglass-1", COCO, "all"),
+        again(evidence, "mspn-hourglass-2", "mspn-hourglass-1", COCO, "all"),
     )
 
 
-def m06(known: Known) -> Verdict:
-    one, two = (known.printed(T3, row, "FLOPs(G)") for row in ("MSPN, 1", "Hourglass, 1"))
+def m06(evidence: Evidence) -> Verdict:
+    one, two = (evidence.printed(T3, row, "FLOPs(G)") for row in ("MSPN, 1", "Hourglass, 1"))
     cost = Finding("note", f"At {one.value} against {two.value} GFLOPs.", (T3,))
-    measured = again(known, "mspn-1", "mspn-hourglass-1", COCO, "all")
-    return conclude(gain(known, T3, "MSPN, 1", "Hourglass, 1", "AP"), cost, measured)
+    measured = again(evidence, "mspn-1", "mspn-hourglass-1", COCO, "all")
+    return conclude(gain(evidence, T3, "MSPN, 1", "Hourglass, 1", "AP"), cost, measured)
 
 
-def m07(known: Known) -> Verdict:
-    ours, theirs = (known.printed(T3, row, "AP").value for row in ("MSPN, 1", "Hourglass, 8"))
+def m07(evidence: Evidence) -> Verdict:
+    ours, theirs = (evidence.printed(T3, row, "AP").value for row in ("MSPN, 1", "Hourglass, 8"))
     words = f"MSPN with 1 stage has {ours}, Hourglass with 8 has {theirs}."
-    cheaper = gain(known, T3, "MSPN, 1", "Hourglass, 8", "FLOPs(G)", lower=True)
+    cheaper = gain(evidence, T3, "MSPN, 1", "Hourglass, 8", "FLOPs(G)", lower=True)
     return conclude(finding(abs(ours - theirs) <= 0.5, words, T3), cheaper)
 
 
-def m08(known: Known) -> Verdict:
+def m08(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(known, T3, "MSPN, 2", "MSPN, 1", "AP", 3.0),
-        printed_as(known, T3, "MSPN, 2", "AP", 74.5),
-        again(known, "mspn-2", "mspn-1", COCO, "all"),
+        gain(evidence, T3, "MSPN, 2", "MSPN, 1", "AP", 3.0),
+        printed_as(evidence, T3, "MSPN, 2", "AP", 74.5),
+        again(evidence, "mspn-2", "mspn-1", COCO, "all"),
     )
 
 
-def m09(known: Known) -> Verdict:
-    first, *rest = _steps(known, "MSPN")
+def m09(evidence: Evidence) -> Verdict:
+    first, *rest = _steps(evidence, "MSPN")
     found = []
     for stages, step in zip((3, 4), rest, strict=True):
         words = f"Stage {stages} adds {step:+.1f}, stage 2 added {first:+.1f}."
@@ -85,108 +85,111 @@ def m09(known: Known) -> Verdict:
     return conclude(found)
 
 
-def m10(known: Known) -> Verdict:
+def m10(evidence: Evidence) -> Verdict:
     found = []
     for ours, theirs in (("MSPN, 2", "Res-152"), ("MSPN, 4", "Res-254")):
-        found.append(exceeds(known, (T3, ours, "AP"), (T2, theirs, "AP")))
-        cost = known.printed(T3, ours, "FLOPs(G)").value, known.printed(T2, theirs, "Flops(G)").value
+        found.append(exceeds(evidence, (T3, ours, "AP"), (T2, theirs, "AP")))
+        cost = evidence.printed(T3, ours, "FLOPs(G)").value, evidence.printed(T2, theirs, "Flops(G)").value
         words = f"At {cost[0]} against {cost[1]} GFLOPs."
         found.append(finding(cost[0] <= ALIKE * cost[1], words, T2))
-    measured = again(known, "mspn-2", "mspn-1-res152", COCO, "all")
-    return conclude(found, measured, again(known, "mspn-4", "mspn-1-res254", COCO, "all"))
+    measured = again(evidence, "mspn-2", "mspn-1-res152", COCO, "all")
+    return conclude(found, measured, again(evidence, "mspn-4", "mspn-1-res254", COCO, "all"))
 
 
-def m11(known: Known) -> Verdict:
-    ours, theirs = (known.printed(T4, row, "AP").value for row in ("2×Res-18", "Res-50"))
+def m11(evidence: Evidence) -> Verdict:
+    ours, theirs = (evidence.printed(T4, row, "AP").value for row in ("2×Res-18", "Res-50"))
     near = finding(abs(ours - theirs) <= 0.5, f"2×Res-18 has {ours}, Res-50 {theirs}.", T4)
-    return conclude(near, gain(known, T4, "2×Res-18", "Res-50", "FLOPs", lower=True))
+    return conclude(near, gain(evidence, T4, "2×Res-18", "Res-50", "FLOPs", lower=True))
 
 
-def m12(known: Known) -> Verdict:
-    ours, theirs = (known.printed(T4, row, "FLOPs").value for row in ("4×S-XCP", "L-XCP"))
+def m12(evidence: Evidence) -> Verdict:
+    ours, theirs = (evidence.printed(T4, row, "FLOPs").value for row in ("4×S-XCP", "L-XCP"))
     words = f"At {ours} against {theirs} GFLOPs."
     return conclude(
-        gain(known, T4, "4×S-XCP", "L-XCP", "AP", 1.0),
+        gain(evidence, T4, "4×S-XCP", "L-XCP", "AP", 1.0),
         finding(max(ours, theirs) <= ALIKE * min(ours, theirs), words, T4),
-        again(known, "mspn-4-sxcp", "mspn-1-lxcp", COCO, "all"),
+        again(evidence, "mspn-4-sxcp", "mspn-1-lxcp", COCO, "all"),
     )
 
 
-def m14(known: Known) -> Verdict:
-    return conclude(gain(known, T6, CTF, BASE, "MSPN", 0.9), again(known, "mspn-2-ctf", "mspn-2-base", COCO, "all"))
-
-
-def m15(known: Known) -> Verdict:
-    measured = again(known, "mspn-hourglass-4-ctf", "mspn-hourglass-4", COCO, "all")
-    return conclude(gain(known, T6, CTF, BASE, "Hourglass", 1.2), measured)
-
-
-def m16(known: Known) -> Verdict:
+def m14(evidence: Evidence) -> Verdict:
     return conclude(
-        gains(known, T6, CSFA, CTF, {"MSPN": 0.3, "Hourglass": 0.5}),
-        again(known, "mspn-2", "mspn-2-ctf", COCO, "all"),
-        again(known, "mspn-hourglass-4-ctf-csfa", "mspn-hourglass-4-ctf", COCO, "all"),
+        gain(evidence, T6, CTF, BASE, "MSPN", 0.9), again(evidence, "mspn-2-ctf", "mspn-2-base", COCO, "all")
     )
 
 
-def m17(known: Known) -> Verdict:
+def m15(evidence: Evidence) -> Verdict:
+    measured = again(evidence, "mspn-hourglass-4-ctf", "mspn-hourglass-4", COCO, "all")
+    return conclude(gain(evidence, T6, CTF, BASE, "Hourglass", 1.2), measured)
+
+
+def m16(evidence: Evidence) -> Verdict:
+    return conclude(
+        gains(evidence, T6, CSFA, CTF, {"MSPN": 0.3, "Hourglass": 0.5}),
+        again(evidence, "mspn-2", "mspn-2-ctf", COCO, "all"),
+        again(evidence, "mspn-hourglass-4-ctf-csfa", "mspn-hourglass-4-ctf", COCO, "all"),
+    )
+
+
+def m17(evidence: Evidence) -> Verdict:
     ours, theirs = (
-        known.printed(T6, CSFA, column).value - known.printed(T6, CTF, column).value for column in ("Hourglass", "MSPN")
+        evidence.printed(T6, CSFA, column).value - evidence.printed(T6, CTF, column).value
+        for column in ("Hourglass", "MSPN")
     )
     words = f"CSFA adds {ours:.1f} to Hourglass, {theirs:.1f} to MSPN."
     rounding = Finding("undecided", "Single runs, each rounded to 0.1; nothing is said of their spread.")
     return conclude(finding(ours > theirs, words, T6), rounding)
 
 
-def m18(known: Known) -> Verdict:
+def m18(evidence: Evidence) -> Verdict:
     rivals = ("mspn-2-kernel77", "mspn-2-kernel55")
-    measured = (again(known, "mspn-2", rival, COCO, "all") for rival in rivals)
-    return conclude(best(known, T7, "Setting 3", ["AP"]), *measured)
+    measured = (again(evidence, "mspn-2", rival, COCO, "all") for rival in rivals)
+    return conclude(best(evidence, T7, "Setting 3", ["AP"]), *measured)
 
 
-def m19(known: Known) -> Verdict:
-    without = known.printed(T6, CTF, "MSPN").value - known.printed(T6, BASE, "MSPN").value
-    kernels = known.printed(T7, "Setting 3", "AP").value - known.printed(T7, "Setting 1", "AP").value
+def m19(evidence: Evidence) -> Verdict:
+    without = evidence.printed(T6, CTF, "MSPN").value - evidence.printed(T6, BASE, "MSPN").value
+    kernels = evidence.printed(T7, "Setting 3", "AP").value - evidence.printed(T7, "Setting 1", "AP").value
     words = f"Table 6: {without:+.1f} (without CSFA); Table 7, kernels 7, 7 to 7, 5: {kernels:+.1f} (with CSFA)."
     tables = (T6, T7)
     return conclude(finding(abs(without - kernels) < 0.05, words, *tables))
 
 
-def m21(known: Known) -> Verdict:
-    ours, theirs = (known.printed(T3, row, "FLOPs(G)").value for row in ("Hourglass, 4", "MSPN, 2"))
+def m21(evidence: Evidence) -> Verdict:
+    ours, theirs = (evidence.printed(T3, row, "FLOPs(G)").value for row in ("Hourglass, 4", "MSPN, 2"))
     words = f"{ours} against {theirs} GFLOPs, {100 * (ours / theirs - 1):+.0f} %."
     return conclude(finding(ours <= ALIKE * theirs, words, T3))
 
 
-def m22(known: Known) -> Verdict:
-    return conclude(printed_as(known, T5, OURS, "AP", 76.1), best(known, T5, OURS, rivals=SINGLE, among=ALONE))
+def m22(evidence: Evidence) -> Verdict:
+    return conclude(printed_as(evidence, T5, OURS, "AP", 76.1), best(evidence, T5, OURS, rivals=SINGLE, among=ALONE))
 
 
-def m23(known: Known) -> Verdict:
+def m23(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(known, T5, "Ours (MSPN*)", OURS, "AP", 1.0),
-        printed_as(known, T5, "Ours (MSPN*)", "AP", 77.1),
-        printed_as(known, T5, ENSEMBLE, "AP", 78.1),
+        gain(evidence, T5, "Ours (MSPN*)", OURS, "AP", 1.0),
+        printed_as(evidence, T5, "Ours (MSPN*)", "AP", 77.1),
+        printed_as(evidence, T5, ENSEMBLE, "AP", 78.1),
     )
 
 
-def m24(known: Known) -> Verdict:
+def m24(evidence: Evidence) -> Verdict:
     return conclude(
-        printed_as(known, T8, ENSEMBLE, "AP", 76.4),
-        gain(known, T8, ENSEMBLE, "CPN+ [8]", "AP", 4.3),
-        gain(known, T8, ENSEMBLE, "MSRA SB+* [39]", "AP", 1.9),
+        printed_as(evidence, T8, ENSEMBLE, "AP", 76.4),
+        gain(evidence, T8, ENSEMBLE, "CPN+ [8]", "AP", 4.3),
+        gain(evidence, T8, ENSEMBLE, "MSRA SB+* [39]", "AP", 1.9),
     )
 
 
-def m25(known: Known) -> Verdict:
-    [stated] = numbers(known, "M25")
-    return conclude(agree(known, "M25"), gain(known, T8, ENSEMBLE, "CPN+ [8]", "AP", stated))
+def m25(evidence: Evidence) -> Verdict:
+    [stated] = numbers(evidence, "M25")
+    return conclude(agree(evidence, "M25"), gain(evidence, T8, ENSEMBLE, "CPN+ [8]", "AP", stated))
 
 
-def m26(known: Known) -> Verdict:
+def m26(evidence: Evidence) -> Verdict:
     found = []
     for name, stages in (("MSPN", (1, 2, 3, 4)), ("Hourglass", (1, 2, 4, 8))):
-        cost = [known.printed(T3, f"{name}, {number}", "FLOPs(G)").value for number in stages]
+        cost = [evidence.printed(T3, f"{name}, {number}", "FLOPs(G)").value for number in stages]
         steps = [(b - a) / (n - m) for (a, b), (m, n) in zip(pairwise(cost), pairwise(stages), strict=True)]
         told = ", ".join(f"{step:.3g}" for step in steps)
         constant = max(steps) - min(steps) <= 0.1 + 1e-9  # each cost is rounded to 0.1
@@ -194,28 +197,30 @@ def m26(known: Known) -> Verdict:
     return conclude(found)
 
 
-def m27(known: Known) -> Verdict:
-    return conclude(reproduces(known, known.printed(T3, f"Hourglass, {stages}", "FLOPs(G)")) for stages in (1, 2, 4, 8))
+def m27(evidence: Evidence) -> Verdict:
+    return conclude(
+        reproduces(evidence, evidence.printed(T3, f"Hourglass, {stages}", "FLOPs(G)")) for stages in (1, 2, 4, 8)
+    )
 
 
-def m30(known: Known) -> Verdict:
-    steps = _steps(known, "MSPN")
+def m30(evidence: Evidence) -> Verdict:
+    steps = _steps(evidence, "MSPN")
     told = ", ".join(f"{step:+.1f}" for step in steps)
-    measured = (again(known, f"mspn-{stages + 1}", f"mspn-{stages}", COCO, "all") for stages in (1, 2, 3))
+    measured = (again(evidence, f"mspn-{stages + 1}", f"mspn-{stages}", COCO, "all") for stages in (1, 2, 3))
     return conclude(finding(min(steps) > 0, f"Every stage adds: {told}.", T3), *measured)
 
 
-def m31(known: Known) -> Verdict:
-    gpus, batch, iterations, people = numbers(known, "M31")
+def m31(evidence: Evidence) -> Verdict:
+    gpus, batch, iterations, people = numbers(evidence, "M31")
     epochs = iterations * gpus * batch / people
     words = f"{iterations:.0f} × {gpus:.0f} × {batch:.0f} / {people:.0f} = {epochs:.1f} epochs."
-    return conclude(finding(round(epochs) == 154, words, *quoted(known, "M31")))
+    return conclude(finding(round(epochs) == 154, words, *quoted(evidence, "M31")))
 
 
-def m32(known: Known) -> Verdict:
+def m32(evidence: Evidence) -> Verdict:
     return conclude(
-        same(known, (T3, "Hourglass, 4", "AP"), (T6, BASE, "Hourglass")),
-        same(known, (T3, "MSPN, 2", "AP"), (T6, CSFA, "MSPN")),
+        same(evidence, (T3, "Hourglass, 4", "AP"), (T6, BASE, "Hourglass")),
+        same(evidence, (T3, "MSPN, 2", "AP"), (T6, CSFA, "MSPN")),
     )
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.claims.scales import INCEPTION, IOI, RESIDUAL
-from reports.ledger.evidence import Known, table, text
+from reports.ledger.evidence import Evidence, table, text
 from reports.ledger.measured_checks import MPII, Test, again, better, cell, label, missing
 from reports.ledger.printed_checks import (
     MPII_JOINTS,
@@ -36,41 +36,41 @@ CONFUSION = Test("occluded-limb", "mpii", "val", "left-right confusion")
 DROP = Test("occluded-limb", "mpii", "val", "drop")
 
 
-def a01(known: Known) -> Verdict:
-    return conclude(gain(known, T1, "IOI", "Res", "Mean", 1.5), again(known, "liu-ioi", "liu-res", MPII))
+def a01(evidence: Evidence) -> Verdict:
+    return conclude(gain(evidence, T1, "IOI", "Res", "Mean", 1.5), again(evidence, "liu-ioi", "liu-res", MPII))
 
 
-def a02(known: Known) -> Verdict:
+def a02(evidence: Evidence) -> Verdict:
     rivals = ("liu-res", "liu-incep-res")
-    return conclude(best(known, T1, "IOI"), *(again(known, "liu-ioi", rival, MPII) for rival in rivals))
+    return conclude(best(evidence, T1, "IOI"), *(again(evidence, "liu-ioi", rival, MPII) for rival in rivals))
 
 
-def a03(known: Known) -> Verdict:
-    measured = (again(known, "liu-ioi", "liu-res", MPII, part) for part in ("ankle", "wrist"))
-    return conclude(gains(known, T1, "IOI", "Res", {"Ank.": 2.8, "Wri.": 2.0}), *measured)
+def a03(evidence: Evidence) -> Verdict:
+    measured = (again(evidence, "liu-ioi", "liu-res", MPII, part) for part in ("ankle", "wrist"))
+    return conclude(gains(evidence, T1, "IOI", "Res", {"Ank.": 2.8, "Wri.": 2.0}), *measured)
 
 
-def a05(known: Known) -> Verdict:
+def a05(evidence: Evidence) -> Verdict:
     fields = {name: scales.largest for name, scales in STAGES.items()}
     told = ", ".join(f"{name} {field}" for name, field in fields.items())
     formula = finding(len(set(fields.values())) == 1, f"Field of a stage by the paper's formula: {told} cells.", TEXT)
-    return conclude(formula, *(_measured_field(known, name, field) for name, field in fields.items()))
+    return conclude(formula, *(_measured_field(evidence, name, field) for name, field in fields.items()))
 
 
-def _measured_field(known: Known, network: str, field: int) -> Finding | None:
+def _measured_field(evidence: Evidence, network: str, field: int) -> Finding | None:
     """The field of a stage of our network, beside the formula's; None if it was not measured."""
-    row = known.row(network, "receptive-field", "rf_max", "Stage")
+    row = evidence.row(network, "receptive-field", "rf_max", "Stage")
     words = f"The graph of {network} has {row['value']:g}." if row else ""
     return finding(row["value"] == field, words, cell(row)) if row else None
 
 
-def a06(known: Known) -> Verdict:
+def a06(evidence: Evidence) -> Verdict:
     equal = len({scales.largest for scales in STAGES.values()}) == 1
     found = [finding(equal, f"Their theoretical receptive fields are {'' if equal else 'not '}equal.", TEXT)]
     for metric in ("parameters", "macs"):
-        rows = {name: known.row(name, "complexity", metric) for name in STAGES}
+        rows = {name: evidence.row(name, "complexity", metric) for name in STAGES}
         if lacking := [name for name, row in rows.items() if row is None]:
-            found.append(missing(known, lacking, Test("complexity", "", "", metric)))
+            found.append(missing(evidence, lacking, Test("complexity", "", "", metric)))
             continue
         ratio = max(row["value"] for row in rows.values()) / min(row["value"] for row in rows.values())
         words = f"The networks of Table 1 differ by a factor of {ratio:.2f} in {label(metric)}."
@@ -78,14 +78,14 @@ def a06(known: Known) -> Verdict:
     return conclude(found)
 
 
-def _field(known: Known, blocks: int, stated: int) -> Finding:
+def _field(evidence: Evidence, blocks: int, stated: int) -> Finding:
     """The field of a chain of AIOI blocks by the paper's formula; gates multiply and are no pathways."""
     field = IOI.stacked(blocks).largest
     words = f"{blocks} blocks: 1 + {blocks} × {IOI.largest - 1} = {field}, stated {stated}."
     return finding(field == stated, words, TEXT)
 
 
-def a09(known: Known) -> Verdict:
+def a09(evidence: Evidence) -> Verdict:
     stated, needed = 35, 2 * GRID - 1
     return conclude(
         finding(stated > GRID, f"The stated field, {stated}, is larger than the grid, {GRID}.", TEXT),
@@ -93,8 +93,8 @@ def a09(known: Known) -> Verdict:
     )
 
 
-def a10(known: Known) -> Verdict:
-    [stated], places = numbers(known, "A10"), quoted(known, "A10")
+def a10(evidence: Evidence) -> Verdict:
+    [stated], places = numbers(evidence, "A10"), quoted(evidence, "A10")
     branch = 3 * ["1x1", "3x3", "3x3"]
     joined = len(branch) + 3 + 2  # one projection behind each concatenation, two convolutions of the fusion
     return conclude(
@@ -103,20 +103,20 @@ def a10(known: Known) -> Verdict:
     )
 
 
-def a11(known: Known) -> Verdict:
+def a11(evidence: Evidence) -> Verdict:
     res, inception = EQUAL_FIELD["6 Res"], EQUAL_FIELD["3 Incep-Res"]
     words = f"Var R at the field {res.largest}: 3 Incep-Res {inception.variance:.2f}, 6 Res {res.variance:.2f}."
     return conclude(finding(inception.variance > res.variance, words, TEXT))
 
 
-def a12(known: Known) -> Verdict:
+def a12(evidence: Evidence) -> Verdict:
     shares = [INCEPTION.stacked(blocks).share(5) for blocks in range(1, 10)]
     falls = all(one > two for one, two in pairwise(shares))
     told = ", ".join(f"{share:.3f}" for share in shares)
     return conclude(finding(falls, f"P(R ≤ 5) for 1 to 9 Incep-Res: {told}.", TEXT))
 
 
-def a13(known: Known) -> Verdict:
+def a13(evidence: Evidence) -> Verdict:
     found = []
     for field in (1, 3, 5):
         shares = {name: scales.share(field) for name, scales in EQUAL_FIELD.items()}
@@ -125,7 +125,7 @@ def a13(known: Known) -> Verdict:
     return conclude(found)
 
 
-def a14(known: Known) -> Verdict:
+def a14(evidence: Evidence) -> Verdict:
     found = []
     for name, words in (("paths", "Pathways"), ("variance", "Var R"), ("entropy", "Entropy of R in bits")):
         values = {block: getattr(scales, name) for block, scales in EQUAL_FIELD.items()}
@@ -134,7 +134,7 @@ def a14(known: Known) -> Verdict:
     return conclude(found)
 
 
-def a15(known: Known) -> Verdict:
+def a15(evidence: Evidence) -> Verdict:
     blocks = EQUAL_FIELD["6 Res"]
     sizes = len([count for count in blocks.counts if count])
     return conclude(
@@ -143,78 +143,78 @@ def a15(known: Known) -> Verdict:
     )
 
 
-def a16(known: Known) -> Verdict:
-    columns = known.columns(T2)
-    printed = gains(known, T2, "AIOI-sigmoid", "AIOI-softmax", columns)
-    return conclude(printed, again(known, "liu-aioi", "liu-aioi-softmax", MPII))
+def a16(evidence: Evidence) -> Verdict:
+    columns = evidence.columns(T2)
+    printed = gains(evidence, T2, "AIOI-sigmoid", "AIOI-softmax", columns)
+    return conclude(printed, again(evidence, "liu-aioi", "liu-aioi-softmax", MPII))
 
 
-def a17(known: Known) -> Verdict:
+def a17(evidence: Evidence) -> Verdict:
     pairs = {"Wrist": "Wri.", "Ankle": "Ank.", "Mean": "Mean"}
-    return conclude(same(known, (T2, "AIOI-sigmoid", two), (T3, "AIOI", three)) for two, three in pairs.items())
+    return conclude(same(evidence, (T2, "AIOI-sigmoid", two), (T3, "AIOI", three)) for two, three in pairs.items())
 
 
-def a18(known: Known) -> Verdict:
-    return conclude(gain(known, T3, "AIOI", "IOI", "Mean", 0.3), again(known, "liu-aioi", "liu-ioi", MPII))
+def a18(evidence: Evidence) -> Verdict:
+    return conclude(gain(evidence, T3, "AIOI", "IOI", "Mean", 0.3), again(evidence, "liu-aioi", "liu-ioi", MPII))
 
 
-def _drop(known: Known, row: str, column: str) -> float:
+def _drop(evidence: Evidence, row: str, column: str) -> float:
     """Points lost when a calf is covered."""
-    return known.printed(CLEAN[row], row, column).value - known.printed(T4, row, column).value
+    return evidence.printed(CLEAN[row], row, column).value - evidence.printed(T4, row, column).value
 
 
-def a19(known: Known) -> Verdict:
+def a19(evidence: Evidence) -> Verdict:
     found = []
     for row, clean in CLEAN.items():
-        drop = _drop(known, row, "Ank.")
+        drop = _drop(evidence, row, "Ank.")
         words = f"{row}: {drop:.1f} at the ankle, within {AROUND} of 10."
         words = words if abs(drop - 10) <= AROUND else words.replace("within", "not within")
         found.append(finding(abs(drop - 10) <= AROUND, words, clean, T4))
     return conclude(found)
 
 
-def a20(known: Known) -> Verdict:
+def a20(evidence: Evidence) -> Verdict:
     stated = {"Res": 12.7, "Incep-Res": 11.5, "IOI": 11.5, "AIOI": 9.6}
-    return conclude(gain(known, CLEAN[row], row, row, "Ank.", drop, elsewhere=T4) for row, drop in stated.items())
+    return conclude(gain(evidence, CLEAN[row], row, row, "Ank.", drop, elsewhere=T4) for row, drop in stated.items())
 
 
-def a21(known: Known) -> Verdict:
+def a21(evidence: Evidence) -> Verdict:
     """Beyond 1.96 standard errors of four independent shares of the annotated ankles; the paper tests nothing."""
     found = []
     for rival, network in (("Res", "liu-res"), ("Incep-Res", "liu-incep-res"), ("IOI", "liu-ioi")):
         shares = [
-            known.printed(where, row, "Ank.").value / 100 for row in (rival, "AIOI") for where in (CLEAN[row], T4)
+            evidence.printed(where, row, "Ank.").value / 100 for row in (rival, "AIOI") for where in (CLEAN[row], T4)
         ]
         bound = 196 * math.sqrt(sum(share * (1 - share) / MPII_JOINTS["ankle"] for share in shares))
-        less = _drop(known, rival, "Ank.") - _drop(known, "AIOI", "Ank.")
+        less = _drop(evidence, rival, "Ank.") - _drop(evidence, "AIOI", "Ank.")
         words = f"AIOI drops {less:.1f} less than {rival}; {bound:.1f} would be significant (independent samples)."
         found.append(Finding("yes" if less > bound else "undecided", words, (T4,)))
-        found += again(known, "liu-aioi", network, DROP, "ankle", lower=True)
+        found += again(evidence, "liu-aioi", network, DROP, "ankle", lower=True)
     return conclude(found)
 
 
-def a22(known: Known) -> Verdict:
+def a22(evidence: Evidence) -> Verdict:
     found = []
     for column in ("Ank.", "Mean"):
-        clean = known.printed(T3, "AIOI", column).value - known.printed(T1, "Res", column).value
-        covered = known.printed(T4, "AIOI", column).value - known.printed(T4, "Res", column).value
+        clean = evidence.printed(T3, "AIOI", column).value - evidence.printed(T1, "Res", column).value
+        covered = evidence.printed(T4, "AIOI", column).value - evidence.printed(T4, "Res", column).value
         words = f"AIOI − Res, {column}: {covered:.1f} occluded, {clean:.1f} clean."
         found.append(finding(covered > clean + 1e-9, words, *(where for where in (T1, T3, T4))))
     return conclude(found)
 
 
-def a23(known: Known) -> Verdict:
+def a23(evidence: Evidence) -> Verdict:
     found = []
     for column in ("Ank.", "Knee", "Mean"):
-        ours, theirs = _drop(known, "IOI", column), _drop(known, "Incep-Res", column)
+        ours, theirs = _drop(evidence, "IOI", column), _drop(evidence, "Incep-Res", column)
         words = f"Drop at {column}: IOI {ours:.1f}, Incep-Res {theirs:.1f}."
         found.append(finding(ours < theirs - 1e-9, words, T1, T4))
-    return conclude(found, again(known, "liu-ioi", "liu-incep-res", DROP, "ankle", lower=True))
+    return conclude(found, again(evidence, "liu-ioi", "liu-incep-res", DROP, "ankle", lower=True))
 
 
-def a24(known: Known) -> Verdict:
+def a24(evidence: Evidence) -> Verdict:
     margin = 0.5 - 0.8 / 2
-    unmoved = max(abs(_drop(known, row, column)) for row in CLEAN for column in ("Head", "Sho."))
+    unmoved = max(abs(_drop(evidence, row, column)) for row in CLEAN for column in ("Head", "Sho."))
     words = f"A disc of 0.8 calves around the middle of the calf ends {margin:.1f} calves before the ankle."
     return conclude(
         finding(margin > 0, words, text(PAPER, "Robustness of the AIOI Block")),
@@ -222,70 +222,72 @@ def a24(known: Known) -> Verdict:
     )
 
 
-def a25(known: Known) -> Verdict:
-    return conclude(better(known, "liu-aioi", "liu-res", CONFUSION, "ankle covered", lower=True))
+def a25(evidence: Evidence) -> Verdict:
+    return conclude(better(evidence, "liu-aioi", "liu-res", CONFUSION, "ankle covered", lower=True))
 
 
-def a26(known: Known) -> Verdict:
-    printed = gain(known, T5, "CJN", "AIOI", "Mean", 0.5, elsewhere=T3)
-    return conclude(printed, again(known, "liu-cjn", "liu-aioi", MPII))
+def a26(evidence: Evidence) -> Verdict:
+    printed = gain(evidence, T5, "CJN", "AIOI", "Mean", 0.5, elsewhere=T3)
+    return conclude(printed, again(evidence, "liu-cjn", "liu-aioi", MPII))
 
 
-def a27(known: Known) -> Verdict:
+def a27(evidence: Evidence) -> Verdict:
     rivals = ("liu-ms-aioi", "liu-cjn-random", "liu-cjn-all")
-    return conclude(best(known, T5, "CJN"), *(again(known, "liu-cjn", rival, MPII) for rival in rivals))
+    return conclude(best(evidence, T5, "CJN"), *(again(evidence, "liu-cjn", rival, MPII) for rival in rivals))
 
 
-def a28(known: Known) -> Verdict:
-    return conclude(gain(known, T5, "CJN-all", "MS-AIOI", "Mean"), again(known, "liu-cjn-all", "liu-ms-aioi", MPII))
+def a28(evidence: Evidence) -> Verdict:
+    return conclude(
+        gain(evidence, T5, "CJN-all", "MS-AIOI", "Mean"), again(evidence, "liu-cjn-all", "liu-ms-aioi", MPII)
+    )
 
 
-def a29(known: Known) -> Verdict:
-    alike = same(known, (T5, "MS-AIOI", "Mean"), (T3, "AIOI", "Mean"))
+def a29(evidence: Evidence) -> Verdict:
+    alike = same(evidence, (T5, "MS-AIOI", "Mean"), (T3, "AIOI", "Mean"))
     cause = Finding("undecided", "CJN-all differs in more than messages: its every branch finds all joints.")
-    return conclude(alike, cause, again(known, "liu-cjn", "liu-ms-aioi", MPII))
+    return conclude(alike, cause, again(evidence, "liu-cjn", "liu-ms-aioi", MPII))
 
 
-def a30(known: Known) -> Verdict:
-    draws = [row for row in known.column(T5, "Mean") if "Random" in row]
+def a30(evidence: Evidence) -> Verdict:
+    draws = [row for row in evidence.column(T5, "Mean") if "Random" in row]
     spread = Finding("undecided", f"Table 5 has {len(draws)} random order; the spread over orders is not known.")
-    measured = again(known, "liu-cjn", "liu-cjn-random", MPII)
-    return conclude(gain(known, T5, "CJN", "CJN-Random", "Mean"), spread, measured)
+    measured = again(evidence, "liu-cjn", "liu-cjn-random", MPII)
+    return conclude(gain(evidence, T5, "CJN", "CJN-Random", "Mean"), spread, measured)
 
 
-def a37(known: Known) -> Verdict:
+def a37(evidence: Evidence) -> Verdict:
     precise = Test("mpii-pckh", "mpii", "val", "PCKh@0.1")
-    printed = gains(known, T7, "AIOI+CJN", "Chu et al.", {"Mean": 0.1, "AUC": 0.8})
-    return conclude(printed, better(known, "liu-cjn", "attention-8-hp", precise))
+    printed = gains(evidence, T7, "AIOI+CJN", "Chu et al.", {"Mean": 0.1, "AUC": 0.8})
+    return conclude(printed, better(evidence, "liu-cjn", "attention-8-hp", precise))
 
 
-def a38(known: Known) -> Verdict:
-    designs = len(known.column(T1, "Mean"))
+def a38(evidence: Evidence) -> Verdict:
+    designs = len(evidence.column(T1, "Mean"))
     few = Finding("undecided", f"Only {designs} designs were compared.", (T1,))
-    return conclude(best(known, T1, "IOI", ["Mean"]), few)
+    return conclude(best(evidence, T1, "IOI", ["Mean"]), few)
 
 
-def a39(known: Known) -> Verdict:
+def a39(evidence: Evidence) -> Verdict:
     area, radius = (Test("receptive-field", "mpii", "val", metric) for metric in ("area50", "r50"))
-    rows = known.rows("liu-res", area.protocol, area.metric, "ankle")
+    rows = evidence.rows("liu-res", area.protocol, area.metric, "ankle")
     half = [
         finding(row["value"] >= 0.4, f"Half of the ankle's gradient fills {row['value']:.2f} body boxes.", cell(row))
         for row in rows
     ]
-    return conclude(half, better(known, "liu-ioi", "liu-res", radius, "ankle", lower=True))
+    return conclude(half, better(evidence, "liu-ioi", "liu-res", radius, "ankle", lower=True))
 
 
-def a40(known: Known) -> Verdict:
+def a40(evidence: Evidence) -> Verdict:
     radius = Test("receptive-field", "mpii", "val", "r50")
     return conclude(
-        better(known, "liu-aioi", "liu-res", radius, "wrist hidden"),
-        better(known, "liu-aioi", "liu-res", radius, "ankle visible", lower=True),
+        better(evidence, "liu-aioi", "liu-res", radius, "wrist hidden"),
+        better(evidence, "liu-aioi", "liu-res", radius, "ankle visible", lower=True),
     )
 
 
-def a43(known: Known) -> Verdict:
-    images, stated, training, validation = numbers(known, "A43")
-    total, places = training + validation, quoted(known, "A43")
+def a43(evidence: Evidence) -> Verdict:
+    images, stated, training, validation = numbers(evidence, "A43")
+    total, places = training + validation, quoted(evidence, "A43")
     sums = f"{training:.0f} + {validation:.0f} = {total:.0f}, more than {stated:.0f}."
     people = f"All of MPII has about {images:.0f} images: these must be people."
     return conclude(finding(total > stated, sums, *places), finding(total <= images, people, *places))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known, table, text
+from reports.ledger.evidence import Evidence, table, text
 from reports.ledger.measured_checks import LSP, MPII, again, better, less, unmeasured
 from reports.ledger.printed_checks import agree, exceeds, gain, numbers, quoted, same
 
@@ -23,111 +23,111 @@ DILATIONS = (1, 2, 3, 4)
 PILOT = ("cpm-3-sq", "cpm-3-pd", "cpm-3-gate")
 
 
-def t01(known: Known) -> Verdict:
+def t01(evidence: Evidence) -> Verdict:
     notes = []
     for column, theirs in (("Ankle", "Ank."), ("Wrist", "Wri.")):
-        wei, more = known.printed(*WEI, theirs), known.printed(LIMBS, "Proposed − CPM", column)
+        wei, more = evidence.printed(*WEI, theirs), evidence.printed(LIMBS, "Proposed − CPM", column)
         words = f"{column}: {wei.value} of CPM + {more.value} implies {wei.value + more.value:.1f}."
         notes.append(Finding("note", words, (WEI[0], LIMBS)))
-    return conclude(notes, *(better(known, "nie-4", "cpm-6", LSP, part) for part in ("ankle", "wrist")))
+    return conclude(notes, *(better(evidence, "nie-4", "cpm-6", LSP, part) for part in ("ankle", "wrist")))
 
 
-def t02(known: Known) -> Verdict:
+def t02(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(known, MEAN, "Proposed", "CPM", "Mean", 1.0),
-        same(known, (MEAN, "CPM", "Mean"), (*RIVALS["CPM"], "Mean")),
-        again(known, "nie-4", "cpm-6", MPII),
+        gain(evidence, MEAN, "Proposed", "CPM", "Mean", 1.0),
+        same(evidence, (MEAN, "CPM", "Mean"), (*RIVALS["CPM"], "Mean")),
+        again(evidence, "nie-4", "cpm-6", MPII),
     )
 
 
-def t05(known: Known) -> Verdict:
-    newell = known.printed(*RIVALS["Newell"], "Mean").value
-    words = f"Its mean, {known.printed(MEAN, 'Proposed', 'Mean').value}, is below Newell's, {newell}."
+def t05(evidence: Evidence) -> Verdict:
+    newell = evidence.printed(*RIVALS["Newell"], "Mean").value
+    words = f"Its mean, {evidence.printed(MEAN, 'Proposed', 'Mean').value}, is below Newell's, {newell}."
     note = Finding("note", words, (MEAN, RIVALS["Newell"][0]))
-    rivals = (better(known, "nie-4", "hourglass-8", MPII, part) for part in ("ankle", "knee", "wrist"))
-    return conclude(note, unmeasured(known, "the numbers of Figure 8, which is an image"), *rivals)
+    rivals = (better(evidence, "nie-4", "hourglass-8", MPII, part) for part in ("ankle", "knee", "wrist"))
+    return conclude(note, unmeasured(evidence, "the numbers of Figure 8, which is an image"), *rivals)
 
 
-def _against(known: Known, names: tuple[str, ...]) -> list[Finding]:
+def _against(evidence: Evidence, names: tuple[str, ...]) -> list[Finding]:
     """The printed mean on MPII against those of other papers."""
-    return [exceeds(known, (MEAN, "Proposed", "Mean"), (*RIVALS[name], "Mean")) for name in names]
+    return [exceeds(evidence, (MEAN, "Proposed", "Mean"), (*RIVALS[name], "Mean")) for name in names]
 
 
-def t08(known: Known) -> Verdict:
+def t08(evidence: Evidence) -> Verdict:
     """Where our widths are a choice, a smaller count of ours proves little."""
-    row = known.snapshot.architecture.get("nie-4", {})
+    row = evidence.snapshot.architecture.get("nie-4", {})
     chosen = row.get("kind") == "reconstruction"
-    found = [less(known, "nie-4", "cpm-6", "complexity", metric) for metric in ("parameters", "macs")]
+    found = [less(evidence, "nie-4", "cpm-6", "complexity", metric) for metric in ("parameters", "macs")]
     if chosen:
         found = [replace(item, holds="limited") if item.holds == "yes" else item for item in found]
         found.append(Finding("note", f"nie-4 is a reconstruction: {row['summary']}."))
     return conclude(found)
 
 
-def t09(known: Known) -> Verdict:
-    return conclude(less(known, "cpm-3-sq", "cpm-3", "complexity", metric) for metric in ("parameters", "macs"))
+def t09(evidence: Evidence) -> Verdict:
+    return conclude(less(evidence, "cpm-3-sq", "cpm-3", "complexity", metric) for metric in ("parameters", "macs"))
 
 
-def t10(known: Known) -> Verdict:
-    return conclude(better(known, variant, "cpm-3", LSP) for variant in PILOT)
+def t10(evidence: Evidence) -> Verdict:
+    return conclude(better(evidence, variant, "cpm-3", LSP) for variant in PILOT)
 
 
-def t11(known: Known) -> Verdict:
-    return conclude(*(better(known, f"cpm-{two}", f"cpm-{one}", LSP) for one, two in pairwise(range(1, 6))))
+def t11(evidence: Evidence) -> Verdict:
+    return conclude(*(better(evidence, f"cpm-{two}", f"cpm-{one}", LSP) for one, two in pairwise(range(1, 6))))
 
 
-def t13(known: Known) -> Verdict:
-    maps, joints = numbers(known, "T13")
-    unsaid = Finding("undecided", "What the other map holds is not said.", quoted(known, "T13"))
+def t13(evidence: Evidence) -> Verdict:
+    maps, joints = numbers(evidence, "T13")
+    unsaid = Finding("undecided", "What the other map holds is not said.", quoted(evidence, "T13"))
     return conclude(
-        finding(maps == joints + 1, f"{maps:.0f} maps = {joints:.0f} joints + 1.", *quoted(known, "T13")), unsaid
+        finding(maps == joints + 1, f"{maps:.0f} maps = {joints:.0f} joints + 1.", *quoted(evidence, "T13")), unsaid
     )
 
 
-def t15(known: Known) -> Verdict:
-    (gates, stages), places = numbers(known, "T15"), quoted(known, "T15")
+def t15(evidence: Evidence) -> Verdict:
+    (gates, stages), places = numbers(evidence, "T15"), quoted(evidence, "T15")
     small = f"One big gate and a small one for each of {stages:.0f} stages are {1 + stages:.0f}."
     both = f"A big and a small gate for every stage are {2 * stages:.0f}."
     return conclude(finding(1 + stages == gates, small, *places), finding(2 * stages == gates, both, *places))
 
 
-def t16(known: Known) -> Verdict:
+def t16(evidence: Evidence) -> Verdict:
     width = 64
     pooled, convolved = width, width
     words = f"{pooled} pooled and {convolved} convolved channels, of stride 2, are {pooled + convolved}."
     return conclude(finding(pooled + convolved == 2 * width, words, text(PAPER, "section 3.2")))
 
 
-def t17(known: Known) -> Verdict:
-    [halvings] = numbers(known, "T17")
+def t17(evidence: Evidence) -> Verdict:
+    [halvings] = numbers(evidence, "T17")
     words = f"2^{halvings:.0f} = {2**halvings:.0f}, if the first convolution has stride 1."
-    return conclude(finding(2**halvings == 8, words, *quoted(known, "T17")))
+    return conclude(finding(2**halvings == 8, words, *quoted(evidence, "T17")))
 
 
-def t18(known: Known) -> Verdict:
+def t18(evidence: Evidence) -> Verdict:
     fields = [1 + 2 * dilation for dilation in DILATIONS]
     words = f"3x3 with dilations 1 to 4 sees {', '.join(map(str, fields))} cells."
-    return conclude(finding(len(set(fields)) == len(DILATIONS), words, *quoted(known, "T18")))
+    return conclude(finding(len(set(fields)) == len(DILATIONS), words, *quoted(evidence, "T18")))
 
 
-def t19(known: Known) -> Verdict:
-    stated, learned = numbers(known, "T19")
+def t19(evidence: Evidence) -> Verdict:
+    stated, learned = numbers(evidence, "T19")
     words = f"The module has {learned:.0f} 3x3 convolutions of its own, and a wider 1x1."
-    return conclude(finding(learned == stated, words, *quoted(known, "T19")))
+    return conclude(finding(learned == stated, words, *quoted(evidence, "T19")))
 
 
-def t20(known: Known) -> Verdict:
+def t20(evidence: Evidence) -> Verdict:
     fields = [1 + 2 * dilation for dilation in DILATIONS]
     steps = {two - one for one, two in pairwise(fields)}
     words = f"In parallel, dilations 1 to 4 see {', '.join(map(str, fields))} cells: by {min(steps)} more each time."
-    return conclude(finding(len(steps) > 1, words, *quoted(known, "T20")))
+    return conclude(finding(len(steps) > 1, words, *quoted(evidence, "T20")))
 
 
-def t23(known: Known) -> Verdict:
-    ours, _ = numbers(known, "T23")
-    _, _, training, validation = numbers(known, "A43")
+def t23(evidence: Evidence) -> Verdict:
+    ours, _ = numbers(evidence, "T23")
+    _, _, training, validation = numbers(evidence, "A43")
     words = f"{ours:.0f} people here; {training:.0f} + {validation:.0f} = {training + validation:.0f} in Liu 2018."
-    return conclude(finding(ours == training + validation, words, *quoted(known, "T23"), *quoted(known, "A43")))
+    return conclude(finding(ours == training + validation, words, *quoted(evidence, "T23"), *quoted(evidence, "A43")))
 
 
 # fmt: off

@@ -6,7 +6,7 @@ import numpy as np
 
 from reports.formats import number
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
-from reports.ledger.evidence import Known, Row, table, text
+from reports.ledger.evidence import Evidence, Row, table, text
 from reports.ledger.measured_checks import (
     CIFAR,
     MPII,
@@ -37,21 +37,23 @@ MERGE = re.compile(r"hourglass( #\d+)?$")  # how a merge is called among the pro
 TWICE = (1.5, 2.5)  # approximately doubled
 
 
-def p01(known: Known) -> Verdict:
+def p01(evidence: Evidence) -> Verdict:
     return conclude(
-        printed_as(known, T1, "Ours-B", "Mean", 92.0), best(known, T1, "Ours-B", ["Mean"]), means(known, PAPER, "mpii")
+        printed_as(evidence, T1, "Ours-B", "Mean", 92.0),
+        best(evidence, T1, "Ours-B", ["Mean"]),
+        means(evidence, PAPER, "mpii"),
     )
 
 
-def p05(known: Known) -> Verdict:
-    return conclude(gain(known, T2, "Ours", BULAT, "Ank.", 5.0), lead(known, T2, "Ours", "Ank.", 5.0))
+def p05(evidence: Evidence) -> Verdict:
+    return conclude(gain(evidence, T2, "Ours", BULAT, "Ank.", 5.0), lead(evidence, T2, "Ours", "Ank.", 5.0))
 
 
-def _increase(known: Known, column: str, metric: str, stated: float) -> list[Finding]:
+def _increase(evidence: Evidence, column: str, metric: str, stated: float) -> list[Finding]:
     """The printed increase over the hourglass, and that of our two networks."""
     rows = ("Ours", "Eight-stack hourglass")
-    found = [ratio(known, *(known.printed(COST, row, column) for row in rows), 1 + stated / 100, 3)]
-    ours = [known.row(name, "complexity", metric) for name in ("pyranet-bstar-8", "prm-baseline-8")]
+    found = [ratio(evidence, *(evidence.printed(COST, row, column) for row in rows), 1 + stated / 100, 3)]
+    ours = [evidence.row(name, "complexity", metric) for name in ("pyranet-bstar-8", "prm-baseline-8")]
     if all(ours):
         more = 100 * (ours[0]["value"] / ours[1]["value"] - 1)
         words = f"Our two networks differ by {more:.1f} % in {column}."
@@ -70,7 +72,7 @@ def _unit(width: int, levels: int, kernels: int) -> tuple[int, float]:
     return parameters, macs
 
 
-def p08(known: Known) -> Verdict:
+def p08(evidence: Evidence) -> Verdict:
     plain = _unit(0, 0, 0)
     found = []
     for name, kernels in (("PRM-B", 4), ("PRM-B* (one kernel for all levels)", 1)):
@@ -80,40 +82,40 @@ def p08(known: Known) -> Verdict:
     return conclude(found)
 
 
-def p09(known: Known) -> Verdict:
-    printed = [known.printed(COST, "Eight-stack hourglass", column) for column in ("Parameters", "GFLOPs")]
-    released = known.row("hourglass-8", "complexity", "parameters")
+def p09(evidence: Evidence) -> Verdict:
+    printed = [evidence.printed(COST, "Eight-stack hourglass", column) for column in ("Parameters", "GFLOPs")]
+    released = evidence.row("hourglass-8", "complexity", "parameters")
     words = f"The released hourglass-8 counts {released['value'] / 1e6:.1f} M." if released else ""
     note = Finding("note", words, (cell(released),)) if released else None
-    return conclude((reproduces(known, value) for value in printed), note)
+    return conclude((reproduces(evidence, value) for value in printed), note)
 
 
-def p11(known: Known) -> Verdict:
+def p11(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(known, ABLATION, CONTROLLED, BASE, "Mean", 0.4),
-        gain(known, ABLATION, FULL, CONTROLLED, "Mean", 0.5),
-        again(known, "prm-baseline-2-vc", "prm-baseline-2", MPII),
-        again(known, "pyranet-bstar-2", "prm-baseline-2-vc", MPII),
+        gain(evidence, ABLATION, CONTROLLED, BASE, "Mean", 0.4),
+        gain(evidence, ABLATION, FULL, CONTROLLED, "Mean", 0.5),
+        again(evidence, "prm-baseline-2-vc", "prm-baseline-2", MPII),
+        again(evidence, "pyranet-bstar-2", "prm-baseline-2-vc", MPII),
     )
 
 
-def p12(known: Known) -> Verdict:
+def p12(evidence: Evidence) -> Verdict:
     return conclude(
-        better(known, f"pyranet-{design}", "prm-baseline-2", MPII)
+        better(evidence, f"pyranet-{design}", "prm-baseline-2", MPII)
         for design in ("a-2", "b-2-scales4", "bstar-2", "c-2", "d-2")  # four scales are those of b-2
     )
 
 
-def p13(known: Known) -> Verdict:
+def p13(evidence: Evidence) -> Verdict:
     """Each of the larger designs needs more than each of the smaller ones."""
     orders = (("parameters", ("a", "c"), ("b", "bstar", "d")), ("giga_published", ("a", "c", "d"), ("b", "bstar")))
-    return conclude(_heavier(known, metric, larger, smaller) for metric, larger, smaller in orders)
+    return conclude(_heavier(evidence, metric, larger, smaller) for metric, larger, smaller in orders)
 
 
-def _heavier(known: Known, metric: str, larger: tuple[str, ...], smaller: tuple[str, ...]) -> Finding:
-    rows = {design: known.row(f"pyranet-{design}-2", "complexity", metric) for design in (*larger, *smaller)}
+def _heavier(evidence: Evidence, metric: str, larger: tuple[str, ...], smaller: tuple[str, ...]) -> Finding:
+    rows = {design: evidence.row(f"pyranet-{design}-2", "complexity", metric) for design in (*larger, *smaller)}
     if lacking := [f"pyranet-{design}-2" for design, row in rows.items() if row is None]:
-        return missing(known, lacking, Test("complexity", "", "", metric))
+        return missing(evidence, lacking, Test("complexity", "", "", metric))
     told = [
         ", ".join(f"{design} {number(rows[design]['value'], rows[design]['unit'])}" for design in group)
         for group in (larger, smaller)
@@ -123,21 +125,21 @@ def _heavier(known: Known, metric: str, larger: tuple[str, ...], smaller: tuple[
     return finding(apart, words, *map(cell, rows.values()))
 
 
-def p14(known: Known) -> Verdict:
-    said = agree(known, "P14")
+def p14(evidence: Evidence) -> Verdict:
+    said = agree(evidence, "P14")
     return conclude(
         Finding("yes" if said.holds == "yes" else "undecided", said.words, said.sources),
-        better(known, "pyranet-b-2-scales4", "pyranet-b-2-scales3", MPII),
-        better(known, "pyranet-b-2-scales5", "pyranet-b-2-scales4", MPII),
+        better(evidence, "pyranet-b-2-scales4", "pyranet-b-2-scales3", MPII),
+        better(evidence, "pyranet-b-2-scales5", "pyranet-b-2-scales4", MPII),
     )
 
 
-def p15(known: Known) -> Verdict:
+def p15(evidence: Evidence) -> Verdict:
     drawn = "pyranet-bstar-2@initialization="
-    return conclude(better(known, f"{drawn}branch-aware", f"{drawn}{rival}", MPII) for rival in ("xavier", "msr"))
+    return conclude(better(evidence, f"{drawn}branch-aware", f"{drawn}{rival}", MPII) for rival in ("xavier", "msr"))
 
 
-def p16(known: Known) -> Verdict:
+def p16(evidence: Evidence) -> Verdict:
     found = []
     for name, alpha, times in (("MSR (ReLU)", 0.5, 2.0), ("Xavier (Tanh, Sigmoid)", 1.0, 1.0)):
         reduced = 1 / (alpha**2 * 2)  # one branch on either side, n_i = n_o = n: in units of 1 / n
@@ -146,11 +148,11 @@ def p16(known: Known) -> Verdict:
     return conclude(found)
 
 
-def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
+def _merges(evidence: Evidence, network: str) -> list[tuple[Row, float]]:
     """Each merge of an hourglass, and Var(sum) over the mean of its addends' variances; its units are no merges."""
     found = []
-    for made in known.snapshot.sorted_cells:
-        rows = known.snapshot.rows.get(made["cell"], ())
+    for made in evidence.snapshot.sorted_cells:
+        rows = evidence.snapshot.rows.get(made["cell"], ())
         if (made["architecture"], made["protocol"], made["state"]) != (network, "init-variance", "fresh"):
             continue
         value = {(row["metric"], row["part"]): row["value"] for row in rows}
@@ -161,10 +163,10 @@ def _merges(known: Known, network: str) -> list[tuple[Row, float]]:
     return found
 
 
-def p17(known: Known) -> Verdict:
-    merges = _merges(known, "prm-baseline-2")
+def p17(evidence: Evidence) -> Verdict:
+    merges = _merges(evidence, "prm-baseline-2")
     if not merges:
-        return conclude(missing(known, ["prm-baseline-2"], Test("init-variance", "", "", "variance msr")))
+        return conclude(missing(evidence, ["prm-baseline-2"], Test("init-variance", "", "", "variance msr")))
     middle = float(np.median([times for _, times in merges]))
     words = f"Var(sum) is {middle:.2f} times the mean variance of its addends, median of {len(merges)} merges."
     about = f"That is {'' if TWICE[0] <= middle <= TWICE[1] else 'not '}within {TWICE[0]} to {TWICE[1]}."
@@ -172,7 +174,7 @@ def p17(known: Known) -> Verdict:
     return conclude(grows, finding(TWICE[0] <= middle <= TWICE[1], about))
 
 
-def p19(known: Known) -> Verdict:
+def p19(evidence: Evidence) -> Verdict:
     """A simulation: layers that sum C branches, each drawn by the plain rule for its activation."""
     branches, layers = 3, 4
     found = []
@@ -192,42 +194,44 @@ def p19(known: Known) -> Verdict:
     return conclude(found)
 
 
-def p20(known: Known) -> Verdict:
+def p20(evidence: Evidence) -> Verdict:
     scales = [2 ** (-level / 4) for level in range(5)]
     told = ", ".join(f"{scale:.3f}" for scale in scales)
     return conclude(finding(scales[-1] == 0.5, f"Scales for M = 1, C = 4: {told}.", text(PAPER, "equation 3")))
 
 
-def _smaller_and_better(known: Known, ours: str, theirs: str, network: str, rival: str) -> list[Finding]:
+def _smaller_and_better(evidence: Evidence, ours: str, theirs: str, network: str, rival: str) -> list[Finding]:
     """Fewer errors at a similar or smaller size."""
-    one, two = (known.printed(T3, row, "#params") for row in (ours, theirs))
+    one, two = (evidence.printed(T3, row, "#params") for row in (ours, theirs))
     words = f"{ours} has {one.value:.1f} M parameters, {theirs} {two.value:.1f} M."
     size = finding(one.value <= ALIKE * two.value, words, T3)
-    errors = gain(known, T3, ours, theirs, "top-1", lower=True)
-    return [errors, size, *again(known, network, rival, CIFAR, "all", lower=True)]
+    errors = gain(evidence, T3, ours, theirs, "top-1", lower=True)
+    return [errors, size, *again(evidence, network, rival, CIFAR, "all", lower=True)]
 
 
-def p26(known: Known) -> Verdict:
+def p26(evidence: Evidence) -> Verdict:
     eight, four = ((COCO_STAGES, f"Hourglass, {stacks}", "AP") for stacks in (8, 4))
-    grew = known.printed(*eight).value - known.printed(*four).value
+    grew = evidence.printed(*eight).value - evidence.printed(*four).value
     words = f"On COCO, Table 3 of Li 2019: eight stacks are {grew:+.1f} against four."
     elsewhere = Finding("limited" if grew < 0.5 else "open", words, (COCO_STAGES,))
-    return conclude(elsewhere, unmeasured(known, "hourglasses of more than eight stacks on MPII; the paper cites them"))
-
-
-def p18(known: Known) -> Verdict:
-    return conclude(less(known, "prm-baseline-2-vc", "prm-baseline-2", "init-variance", "variance msr", "max"))
-
-
-def p21(known: Known) -> Verdict:
-    networks = ("wrn-28-9-prm", "wrn-28-10")
-    cheaper = gain(known, T3, "Ours-28-9", "WRN-28-10 [64]", "GFLOPs", lower=True)
-    return conclude(_smaller_and_better(known, "Ours-28-9", "WRN-28-10 [64]", *networks), cheaper)
-
-
-def p25(known: Known) -> Verdict:
     return conclude(
-        better(known, "pyranet-bstar-2", "prm-wide-2", MPII), better(known, "prm-wide-2", "prm-baseline-2", MPII)
+        elsewhere, unmeasured(evidence, "hourglasses of more than eight stacks on MPII; the paper cites them")
+    )
+
+
+def p18(evidence: Evidence) -> Verdict:
+    return conclude(less(evidence, "prm-baseline-2-vc", "prm-baseline-2", "init-variance", "variance msr", "max"))
+
+
+def p21(evidence: Evidence) -> Verdict:
+    networks = ("wrn-28-9-prm", "wrn-28-10")
+    cheaper = gain(evidence, T3, "Ours-28-9", "WRN-28-10 [64]", "GFLOPs", lower=True)
+    return conclude(_smaller_and_better(evidence, "Ours-28-9", "WRN-28-10 [64]", *networks), cheaper)
+
+
+def p25(evidence: Evidence) -> Verdict:
+    return conclude(
+        better(evidence, "pyranet-bstar-2", "prm-wide-2", MPII), better(evidence, "prm-wide-2", "prm-baseline-2", MPII)
     )
 
 

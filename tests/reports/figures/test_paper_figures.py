@@ -6,11 +6,11 @@ from snapshots import COMPLEXITY, PCKH, cell, network_alone, pckh, rich, row
 from bench.results.snapshot import Snapshot
 from reports.data.published import papers
 from reports.figures.paper_figures import PLANS, redrawn
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 
 
 def drawn(snapshot, paper):
-    return {item.place: item for item in redrawn(Known(papers(), snapshot), paper)}
+    return {item.place: item for item in redrawn(Evidence(papers(), snapshot), paper)}
 
 
 @pytest.mark.parametrize("paper", PLANS)

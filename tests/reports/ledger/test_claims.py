@@ -12,9 +12,9 @@ from reports.data.published import Paper
 from reports.ledger.claim import KINDS, Finding, conclude
 from reports.ledger.claims import CLAIMS
 from reports.ledger.claims.scales import INCEPTION, IOI, RESIDUAL
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 
-EMPTY = Known(PAPERS, Snapshot([], [], [], []))
+EMPTY = Evidence(PAPERS, Snapshot([], [], [], []))
 
 
 def test_ids_are_unique_and_their_fields_are_known():
@@ -155,7 +155,7 @@ def test_a_printed_number_decides(monkeypatch):
     table = liu.tables[0]
     worse = [item if item.name != "IOI" else _with(item, values=(*item.values[:7], 88.0)) for item in table.rows]
     changed: Paper = _with(liu, tables=(_with(table, rows=tuple(worse)), *liu.tables[1:]))
-    found = CLAIM["A01"].check(Known({**PAPERS, "liu2018": changed}, Snapshot([], [], [], [])))
+    found = CLAIM["A01"].check(Evidence({**PAPERS, "liu2018": changed}, Snapshot([], [], [], [])))
     assert found.verdict == "contradicted" and "stated +1.5" in found.sentence
 
 
@@ -232,8 +232,8 @@ def test_all_claims_survive_rows_of_everything():
     networks = sorted(set(re.findall(r"[a-z]+\d?-[a-z0-9-]+", " ".join(item.sentence for item in names.values()))))
     items = [scored(name, 50 + i % 7) for i, name in enumerate(networks)]
     items += [counted(name, metric, 1e6 + i) for i, name in enumerate(networks) for metric in ("parameters", "macs")]
-    known = Known(PAPERS, Snapshot(**_fields(plant(*items))))
-    assert {claim.check(known).verdict for claim in CLAIMS} >= {"supported", "partly", "contradicted"}
+    evidence = Evidence(PAPERS, Snapshot(**_fields(plant(*items))))
+    assert {claim.check(evidence).verdict for claim in CLAIMS} >= {"supported", "partly", "contradicted"}
 
 
 def _fields(planted):

@@ -5,7 +5,7 @@ import pytest
 from bench.results.snapshot import Snapshot
 from reports.data.published import Column, Paper, Row, Statement, Table
 from reports.ledger import printed_checks as checks
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 from reports.ledger.evidence import table as printed_table
 
 JOINTS = ("Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
@@ -18,13 +18,13 @@ def table(name: str, columns: tuple[str, ...], rows: dict[str, tuple[float, ...]
     return Table(name, "", "", "mpii-pckh", "mpii", "test", "%", 1, found, lines, **more)
 
 
-def known(*tables: Table, statements: tuple[Statement, ...] = ()) -> Known:
+def evidence_of(*tables: Table, statements: tuple[Statement, ...] = ()) -> Evidence:
     paper = Paper("made2000", "", "", "", "Made 2000", tables, statements=statements)
-    return Known({"made2000": paper}, Snapshot([], [], [], []))
+    return Evidence({"made2000": paper}, Snapshot([], [], [], []))
 
 
 # Ours gains 1.5 at the head, 0.5 at the knee, 3.0 at the ankle; nothing in the mean.
-SMALL = known(
+SMALL = evidence_of(
     table("Table 1", ("Head", "Knee", "Ankle", "Mean"), {
         "ours": (96.5, 84.0, 80.0, 90.0), "theirs": (95.0, 83.5, 77.0, 90.0), "third": (94.0, 85.0, 70.0, 80.0),
     }),
@@ -109,14 +109,14 @@ def test_numbers_of_the_text_are_those_of_the_table():
 @pytest.mark.parametrize(("stated", "holds"), [(1.1, "yes"), (1.2, "yes"), (1.0, "no"), (1.3, "no"), (None, "yes")])
 def test_a_ratio_of_rounded_numbers(stated, holds):
     """Printed 2.1 and 1.9: from 2.05 / 1.95 = 1.051 to 2.15 / 1.85 = 1.162, which a digit says as 1.1 or 1.2."""
-    told = known(table("Table 1", ("Head", "Knee"), {"ours": (2.1, 1.9)}))
+    told = evidence_of(table("Table 1", ("Head", "Knee"), {"ours": (2.1, 1.9)}))
     one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
     assert checks.ratio(told, one, two, stated, 1).holds == holds
 
 
 def test_a_ratio_that_may_be_one_is_no_gain():
     """2.0 / 1.9 may be 1.95 / 1.95."""
-    told = known(table("Table 1", ("Head", "Knee"), {"ours": (2.0, 1.9)}))
+    told = evidence_of(table("Table 1", ("Head", "Knee"), {"ours": (2.0, 1.9)}))
     one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
     assert checks.ratio(told, one, two, None, 1).holds == "no"
 
@@ -128,7 +128,7 @@ def test_means_follow_their_rule(rule, right, other):
     assert weighted == pytest.approx(71.272, abs=1e-3)
     values = (100.0, 70.0, 70.0, 70.0, 70.0, 70.0, 40.0)
     for printed, holds in ((right, "yes"), (right + 0.1, "no"), (other, "no")):
-        told = known(table("Table 1", (*JOINTS, "Mean", "AUC"), {"ours": (*values, printed, 60.0)}, mean=rule))
+        told = evidence_of(table("Table 1", (*JOINTS, "Mean", "AUC"), {"ours": (*values, printed, 60.0)}, mean=rule))
         (found,) = checks.means(told, "made2000")
         assert found.holds == holds, found.words
     assert checks.means(told, "made2000", "lsp" if rule == "mpii" else "mpii") == []
@@ -139,7 +139,7 @@ def test_means_follow_their_rule(rule, right, other):
 )
 def test_places_that_say_the_same(said, agree):
     quotes = tuple(Statement("Q01", f"section {i}", "...", says, float(i)) for i, says in enumerate(said))
-    told = known(table("Table 1", ("Head",), {"ours": (1.0,)}), statements=quotes)
+    told = evidence_of(table("Table 1", ("Head",), {"ours": (1.0,)}), statements=quotes)
     assert checks.agree(told, "Q01").holds == agree
     assert checks.differ(told, "Q01").holds == {"yes": "no", "no": "yes"}[agree]
     assert checks.numbers(told, "Q01") == [float(i) for i in range(len(said))]

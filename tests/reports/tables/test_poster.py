@@ -9,7 +9,7 @@ from snapshots import COMPLEXITY, PCKH, architecture, cell, pckh
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import papers
-from reports.ledger.evidence import Known
+from reports.ledger.evidence import Evidence
 from reports.pages import all as pages
 from reports.tables import poster
 from reports.tables.sheets import Number, Sheet
@@ -56,9 +56,9 @@ def test_words_go_on_in_the_next_line():
 def test_a_paper_shows_its_tables_in_one_picture():
     made = cell("hourglass-8", "mpii-pckh", "mpii", "val")
     snapshot = Snapshot(pckh(made, 88), [made], [architecture("hourglass-8")], [PCKH, COMPLEXITY])
-    known = Known(papers(), snapshot)
-    with_ours = {page.path: page for page in pages.pages(known, pages.judged(known), "")}
-    without = Known(papers(), Snapshot([], [], [], [PCKH, COMPLEXITY]))
+    evidence = Evidence(papers(), snapshot)
+    with_ours = {page.path: page for page in pages.pages(evidence, pages.judged(evidence), "")}
+    without = Evidence(papers(), Snapshot([], [], [], [PCKH, COMPLEXITY]))
     empty = {page.path: page for page in pages.pages(without, pages.judged(without), "")}
     wide, narrow = (opened(found["papers/yang2017.html"].pictures["tables.png"]) for found in (with_ours, empty))
     assert wide.width > narrow.width, "a column of ours beside every printed one"

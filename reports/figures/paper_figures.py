@@ -11,9 +11,9 @@ from reports.figures import svg as figures
 from reports.figures.paper_plots import Plan
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
-from reports.ledger.measured_checks import COCO, COVERED, LSP, MPII, Test
+from reports.ledger.measured_checks import COCO, COVERED, LSP, MPII, Setting
 
-FIELD = Test("receptive-field", "mpii", "val", "r50")
+FIELD = Setting("receptive-field", "mpii", "val", "r50")
 Row = dict[str, Any]
 Cell = dict[str, Any]
 
@@ -51,13 +51,13 @@ def _missing(evidence: Evidence, plan: Plan, drawn: bool) -> str:
     if plan.needs:
         return "" if drawn else f"Not measured yet: {plan.needs} of {_names(plan.networks)}."
     lacking = [name for name in plan.networks if not any(_as_printed(evidence, plan, name))]
-    place = f"{plan.test.protocol} on {plan.test.dataset}/{plan.test.split}"
+    place = f"{plan.setting.protocol} on {plan.setting.dataset}/{plan.setting.split}"
     return f"Not measured yet: {place} of {_names(lacking)}." if lacking else ""
 
 
 def _as_printed(evidence: Evidence, plan: Plan, name: str) -> Iterator[Row]:
     for row in drawings.rows(evidence, plan, name):
-        if (row["dataset"], row["split"]) == (plan.test.dataset, plan.test.split):
+        if (row["dataset"], row["split"]) == (plan.setting.dataset, plan.setting.split):
             yield row
 
 
@@ -65,7 +65,7 @@ def _pictures(evidence: Evidence, plan: Plan) -> list[Cell]:
     """Cells that kept the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
     found: dict[tuple, Cell] = {}
     for cell in evidence.snapshot.sorted_cells if plan.picture else ():
-        tested = plan.test != COVERED or cell["protocol"] == COVERED.protocol
+        tested = plan.setting != COVERED or cell["protocol"] == COVERED.protocol
         if tested and picture(cell, plan.picture):
             found.setdefault((cell["architecture"], cell["dataset"]), cell)
     own = [cell for cell in found.values() if cell["architecture"].partition("@")[0] in plan.networks]

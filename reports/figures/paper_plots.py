@@ -16,7 +16,7 @@ from reports.figures import line_plots as sketch
 from reports.figures import svg as figures
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
-from reports.ledger.measured_checks import MPII, Test
+from reports.ledger.measured_checks import MPII, Setting
 
 Row = dict[str, Any]
 Cell = dict[str, Any]
@@ -30,15 +30,15 @@ class Plan:
     title: str
     draw: Callable[[Evidence, "Plan"], list[Figure]] | None  # None: pictures of cells are shown
     networks: tuple[str, ...]
-    test: Test = MPII
+    setting: Setting = MPII
     parts: tuple[str, ...] = ("mean",)
-    needs: str = ""  # what has to be measured, where `test` does not say it
+    needs: str = ""  # what has to be measured, where `setting` does not say it
     picture: str = ""  # which of the cells' pictures is shown
 
 
 def rows(evidence: Evidence, plan: Plan, name: str) -> list[Row]:
-    """What was measured of a network in the test of a figure."""
-    return evidence.rows(name, plan.test.protocol, plan.test.metric, plan.parts[0])
+    """What was measured of a network in the setting of a figure."""
+    return evidence.rows(name, plan.setting.protocol, plan.setting.metric, plan.parts[0])
 
 
 def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Row]]]:
@@ -60,7 +60,7 @@ def ladder(evidence: Evidence, plan: Plan) -> list[Figure]:
     costs = [panel for panel in (_parameters(evidence, plan), _operations(evidence, plan)) if panel]
     drawn = []
     for where, rows in tested_alike(evidence, plan):
-        score = (f"{plan.test.metric}, {plan.parts[0]} ({next(iter(rows.values()))['unit']})", rows)
+        score = (f"{plan.setting.metric}, {plan.parts[0]} ({next(iter(rows.values()))['unit']})", rows)
         drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), [score, *costs]))
     if not drawn and costs:
         drawn.append(figures.bars(f"{plan.title}: size and operations", list(plan.networks), costs))
@@ -100,13 +100,13 @@ def cost(evidence: Evidence, plan: Plan) -> list[Figure]:
             if counted[name] and "@" not in row["architecture"]
         ]
         if len(points) > 1:
-            drawn.append(figures.cost(f"{plan.title}, {where}", points, f"{plan.test.metric} ({plan.parts[0]})"))
+            drawn.append(figures.cost(f"{plan.title}, {where}", points, f"{plan.setting.metric} ({plan.parts[0]})"))
     return drawn
 
 
 def curves(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
-    unit = figures.THRESHOLDS.get(plan.test.protocol, "")
+    unit = figures.THRESHOLDS.get(plan.setting.protocol, "")
     return [
         figures.curves(f"{plan.title}, {where}", unit, frames, plan.parts)
         for where, frames in _kept(evidence, plan, "curve.csv")
@@ -177,8 +177,8 @@ def empirical(evidence: Evidence, plan: Plan) -> list[Figure]:
                 name: other
                 for name, row in rows_alike.items()
                 for other in evidence.snapshot.rows[row["cell"]]
-                if (other["metric"], other["part"]) == (plan.test.metric, joint)
+                if (other["metric"], other["part"]) == (plan.setting.metric, joint)
             }
-            panels.append((f"{plan.test.metric}, {joint} (head sizes)", found))
+            panels.append((f"{plan.setting.metric}, {joint} (head sizes)", found))
         drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), panels))
     return drawn

@@ -1,11 +1,10 @@
-"""The questions that need measurements of ours: who is better beyond the interval, what a network counts."""
+"""Questions asked of our own measurements: which network is better beyond the interval, what a network counts."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports import formats
-from reports.data.ablations import Row as Kept
 from reports.data.ablations import ablations, trial_name
 from reports.data.published import Value
 from reports.ledger.claim import Finding, finding
@@ -14,8 +13,8 @@ from reports.ledger.printed_checks import half_unit, source
 
 
 @dataclass(frozen=True)
-class Test:
-    """Where and in what a paper compares networks."""
+class Setting:
+    """The protocol, dataset, split and metric in which a paper compares networks."""
 
     protocol: str
     dataset: str
@@ -23,28 +22,30 @@ class Test:
     metric: str
 
 
-MPII = Test("mpii-pckh", "mpii", "val", "PCKh@0.5")
-COVERED = Test("occluded-limb", "mpii", "val", "PCKh@0.5")
-COCO = Test("coco-ap", "coco", "val2017", "AP")
-LSP = Test("lsp-pck", "lsp", "test", "PCK@0.2")
-CIFAR = Test("cifar10-error", "cifar10", "test", "error")
+MPII = Setting("mpii-pckh", "mpii", "val", "PCKh@0.5")
+COVERED = Setting("occluded-limb", "mpii", "val", "PCKh@0.5")
+COCO = Setting("coco-ap", "coco", "val2017", "AP")
+LSP = Setting("lsp-pck", "lsp", "test", "PCK@0.2")
+CIFAR = Setting("cifar10-error", "cifar10", "test", "error")
 
 
-# What the kept ablations measured on photographs in the place of a paper's protocol and metric.
+# Protocol and metric that the committed ablations use on photographs instead of a paper's own.
 PHOTOGRAPHS = "lspet"
 INSTEAD = {paper.protocol: (LSP.protocol, LSP.metric) for paper in (MPII, LSP, COCO)}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Ours minus theirs, tested alike, with its 95 % interval where there is one."""
+    """Ours minus theirs under comparable conditions, with its 95 % interval where there is one."""
 
-    ours: Row
-    theirs: Row
+    names: str  # of the two networks
+    measured: str  # where, and in which metric
     value: float
     low: float | None
     high: float | None
-    where: str  # "" under the paper's conditions, else what is different
+    unit: str
+    restriction: str  # "" under the paper's conditions, else what is different
+    sources: tuple[Source, ...]
 
 
 def cell(row: Row) -> Source:
@@ -53,78 +54,86 @@ def cell(row: Row) -> Source:
 
 
 def better(
-    evidence: Evidence, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+    evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
-    """Our own runs of two networks, compared: one finding for every two cells that were tested alike.
+    """Our own runs of two networks, compared: one finding for every two comparable cells.
 
     Holds only if the interval of the difference excludes 0. Under other conditions than the paper's (a synthetic
     dataset, a smaller budget or network) it holds with a restriction at best, and refutes nothing.
     """
-    found = [_judged(item, test, part, lower) for item in differences(evidence, ours, theirs, test, part)]
-    return found + kept(evidence, ours, theirs, test, part, lower) or [missing(evidence, [ours, theirs], test)]
+    found = _compared(evidence, ours, theirs, setting, part, lower)
+    return found or [missing(evidence, [ours, theirs], setting)]
 
 
-def again(
-    evidence: Evidence, ours: str, theirs: str, test: Test, part: str = "mean", *, lower: bool = False
+def rerun(
+    evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
-    """`better` beside a printed difference: runs under other conditions are told, and decide nothing."""
-    found = [_judged(item, test, part, lower) for item in differences(evidence, ours, theirs, test, part)]
-    found += kept(evidence, ours, theirs, test, part, lower)
-    return [Finding("note", item.words, item.sources) if item.holds in ("limited", "open") else item for item in found]
+    """Like `better`, but measurements not made under the paper's conditions become notes that leave the verdict."""
+    found = _compared(evidence, ours, theirs, setting, part, lower)
+    return [replace(item, holds="note") if item.holds in ("limited", "open") else item for item in found]
 
 
-def kept(evidence: Evidence, ours: str, theirs: str, test: Test, part: str, lower: bool) -> list[Finding]:
-    """What the committed ablations say of two networks: one finding a matrix, never more than a restricted yes."""
-    protocol, metric = INSTEAD.get(test.protocol, (test.protocol, test.metric))
-    part = "mean" if test is COCO else part  # AP is of all joints together
+def _compared(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str, lower: bool) -> list[Finding]:
+    """Findings of every comparison of two networks: of the cells, then of the committed ablations."""
+    cells = differences(evidence, ours, theirs, setting, part)
+    return [_judged(item, lower) for item in (*cells, *committed(evidence, ours, theirs, setting, part))]
+
+
+def committed(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Difference]:
+    """Differences between two networks in the committed ablations, one a matrix."""
+    protocol, metric = INSTEAD.get(setting.protocol, (setting.protocol, setting.metric))
+    part = "mean" if setting == COCO else part  # AP is of all joints together
     found = []
     for collection in evidence.snapshot.kept:
         row = collection.difference.get((ours, theirs, PHOTOGRAPHS, protocol, metric, part))
         if row:
             place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
-            words = f"Measured {place}, {metric} {part}: {ours} − {theirs} = {signed(row['value'], row['unit'])}"
-            trial = Source("ablation", _trial(collection.name, ours, theirs), f"ablation {place}")
-            found.append(_told(words, row, (trial,), "elsewhere", lower))
+            trial = Source("ablation", _trial_name(collection.name, ours, theirs), f"ablation {place}")
+            measured, bounds = f"{place}, {metric} {part}", [row[key] for key in ("value", "low", "high", "unit")]
+            found.append(Difference(f"{ours} − {theirs}", measured, *bounds, "elsewhere", (trial,)))
     return found
 
 
-def _trial(collection: str, ours: str, theirs: str) -> str:
-    """The table that holds a comparison."""
+def _trial_name(collection: str, ours: str, theirs: str) -> str:
+    """Name of the table of ablations that holds a comparison."""
     keys = (item.key for item in ablations() for pair in item.comparisons if (pair.ours, pair.theirs) == (ours, theirs))
     return trial_name(collection, next(keys), PHOTOGRAPHS)
 
 
-def differences(evidence: Evidence, ours: str, theirs: str, test: Test, part: str) -> list[Difference]:
+def differences(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Difference]:
     """Ours minus theirs for all pairs of cells that share place, seed, recipe, budget, settings and overrides."""
     rivals: dict[tuple, Row] = {}
-    for row in evidence.rows(theirs, test.protocol, test.metric, part):
+    for row in evidence.rows(theirs, setting.protocol, setting.metric, part):
         rivals.setdefault(_conditions(evidence, row), row)
+    metric = setting.metric if part == "all" else f"{setting.metric} {part}"
     found = []
-    for row in evidence.rows(ours, test.protocol, test.metric, part):
+    for row in evidence.rows(ours, setting.protocol, setting.metric, part):
         rival = rivals.get(_conditions(evidence, row))
         if rival:
-            value, low, high = _difference(evidence, row, rival)
-            found.append(Difference(row, rival, value, low, high, _restriction(evidence, row, test)))
-    return sorted(found, key=lambda item: (item.where, item.ours["cell"]))
+            restriction = _restriction(evidence, row, setting)
+            measured = f"{restriction or f'on {setting.dataset}/{setting.split}'}, {metric}"
+            names, bounds = f"{row['architecture']} − {rival['architecture']}", _with_interval(evidence, row, rival)
+            found.append(Difference(names, measured, *bounds, row["unit"], restriction, (cell(row), cell(rival))))
+    return sorted(found, key=lambda item: (item.restriction, item.sources[0].target))
 
 
-def missing(evidence: Evidence, networks: Iterable[str], test: Test) -> Finding:
-    """What would have to be measured, and what the matrix says of it."""
+def missing(evidence: Evidence, networks: Iterable[str], setting: Setting) -> Finding:
+    """A finding that names what would have to be measured, and what the matrix says of it."""
     wanted = []
     for name in networks:
-        why = evidence.why_not(name, test.protocol, test.dataset)
+        why = evidence.why_not(name, setting.protocol, setting.dataset)
         wanted.append(f"{name} ({why})" if why else name)
-    alike = f" on {test.dataset}/{test.split}, tested alike" if test.dataset else ""
-    return Finding("missing", f"{test.protocol} of {' and '.join(wanted)}{alike}")
+    place = f" on {setting.dataset}/{setting.split}, tested alike" if setting.dataset else ""
+    return Finding("missing", f"{setting.protocol} of {' and '.join(wanted)}{place}")
 
 
 def unmeasured(evidence: Evidence, what: str) -> Finding:
-    """What no protocol and no network of the catalogue can decide yet."""
+    """A finding that no protocol and no network of the catalogue can decide yet."""
     return Finding("missing", what)
 
 
 def _conditions(evidence: Evidence, row: Row) -> tuple:
-    """What two cells must share to be compared: everything but the network."""
+    """Key that two comparable cells share: everything but the network."""
     made = evidence.cell(row)
     overrides = row["architecture"].partition("@")[2]
     settings = tuple(sorted((key, str(value)) for key, value in made.get("settings", {}).items()))
@@ -132,22 +141,22 @@ def _conditions(evidence: Evidence, row: Row) -> tuple:
     return (overrides, *place, settings)
 
 
-def _restriction(evidence: Evidence, row: Row, test: Test) -> str:
-    """In what a cell is not what the paper tested; "" if it is."""
+def _restriction(evidence: Evidence, row: Row, setting: Setting) -> str:
+    """Differences between the conditions of a cell and the paper's, in words; "" if there are none."""
     made, overrides = evidence.cell(row), row["architecture"].partition("@")[2]
-    told = []
-    if (row["dataset"], row["split"]) != (test.dataset, test.split):
-        told.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
+    found = []
+    if (row["dataset"], row["split"]) != (setting.dataset, setting.split):
+        found.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
     if made["budget"] != "full":
-        told.append(f"with the {made['budget']} budget")
+        found.append(f"with the {made['budget']} budget")
     if overrides:
-        told.append(f"at {overrides}")
+        found.append(f"at {overrides}")
     if made.get("limit"):
-        told.append(f"for {made['limit']} people only")
-    return ", ".join(told)
+        found.append(f"for {made['limit']} people only")
+    return ", ".join(found)
 
 
-def _difference(evidence: Evidence, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
+def _with_interval(evidence: Evidence, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
     """The paired difference if the snapshot has it, else that of independent intervals, added in quadrature."""
     for row in evidence.snapshot.paired(ours["cell"], theirs["cell"]):
         if (row["metric"], row["part"]) == (ours["metric"], ours["part"]):
@@ -160,27 +169,19 @@ def _difference(evidence: Evidence, ours: Row, theirs: Row) -> tuple[float, floa
     return value, value - down, value + up
 
 
-def _judged(item: Difference, test: Test, part: str, lower: bool) -> Finding:
-    """Whether a measured difference says that ours is better."""
-    place = f" {item.where}" if item.where else f" on {test.dataset}/{test.split}"
-    names = f"{item.ours['architecture']} − {item.theirs['architecture']}"
-    metric = test.metric if part == "all" else f"{test.metric} {part}"
-    words = f"Measured{place}, {metric}: {names} = {signed(item.value, item.ours['unit'])}"
-    bounds = {"low": item.low, "high": item.high, "unit": item.ours["unit"]}
-    return _told(words, bounds, (cell(item.ours), cell(item.theirs)), item.where, lower)
-
-
-def _told(words: str, bounds: Kept, sources: tuple[Source, ...], where: str, lower: bool) -> Finding:
-    """A difference with its interval; `where` is "" under the paper's conditions."""
-    if bounds["low"] is None or bounds["high"] is None:
-        return Finding("open" if where else "undecided", f"{words}, without an interval.", sources)
-    words += f" [{signed(bounds['low'], bounds['unit'])}, {signed(bounds['high'], bounds['unit'])}]"
-    low, high = (-bounds["high"], -bounds["low"]) if lower else (bounds["low"], bounds["high"])
+def _judged(difference: Difference, lower: bool) -> Finding:
+    """A finding that holds if the interval of a difference excludes 0; under other conditions it refutes nothing."""
+    no, undecided = ("open", "open") if difference.restriction else ("no", "undecided")
+    words = f"Measured {difference.measured}: {difference.names} = {signed(difference.value, difference.unit)}"
+    if difference.low is None or difference.high is None:
+        return Finding(undecided, f"{words}, without an interval.", difference.sources)
+    words += f" [{signed(difference.low, difference.unit)}, {signed(difference.high, difference.unit)}]"
+    low, high = (-difference.high, -difference.low) if lower else (difference.low, difference.high)
     if low > 0:
-        return Finding("limited" if where else "yes", f"{words}.", sources)
+        return Finding("limited" if difference.restriction else "yes", f"{words}.", difference.sources)
     if high < 0:
-        return Finding("open" if where else "no", f"{words}, the opposite.", sources)
-    return Finding("open" if where else "undecided", f"{words}, which includes 0.", sources)
+        return Finding(no, f"{words}, the opposite.", difference.sources)
+    return Finding(undecided, f"{words}, which includes 0.", difference.sources)
 
 
 def signed(value: float, unit: str) -> str:
@@ -191,7 +192,7 @@ def signed(value: float, unit: str) -> str:
 def counted(evidence: Evidence, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
     """A measurement of a network alone, or what is missing."""
     row = evidence.row(network, protocol, metric, part)
-    return row or missing(evidence, [network], Test(protocol, "", "", metric))
+    return row or missing(evidence, [network], Setting(protocol, "", "", metric))
 
 
 def reproduces(evidence: Evidence, value: Value, network: str = "") -> list[Finding]:
@@ -209,7 +210,7 @@ def reproduces(evidence: Evidence, value: Value, network: str = "") -> list[Find
 
 
 def rule(evidence: Evidence, unit: str) -> str:
-    """What the counting rule in a unit counts: "G (flops)" becomes "flops: 2 x MACs"; the unit if that is not known."""
+    """Meaning of the counting rule in a unit: "G (flops)" becomes "flops: 2 x MACs"; the unit if it is not known."""
     name = unit.rstrip(")").partition(" (")[2]
     meaning = evidence.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
     return f"{name}: {meaning}" if meaning else unit
@@ -219,9 +220,9 @@ def less(evidence: Evidence, one: str, two: str, protocol: str, metric: str, par
     """One network needs less of something than another."""
     rows = [counted(evidence, name, protocol, metric, part) for name in (one, two)]
     if lacking := [name for name, row in zip((one, two), rows, strict=True) if isinstance(row, Finding)]:
-        return missing(evidence, lacking, Test(protocol, "", "", metric))
-    told = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
-    words = told.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
+        return missing(evidence, lacking, Setting(protocol, "", "", metric))
+    relation = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
+    words = relation.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
     where = "" if part == "all" else f", {part}"
     return finding(rows[0]["value"] < rows[1]["value"], f"{label(metric)}{where}: {words}.", *map(cell, rows))
 

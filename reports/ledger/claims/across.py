@@ -6,7 +6,7 @@ from dataclasses import replace
 from reports.data.published import Value
 from reports.ledger.claim import Claim, Finding, Verdict, conclude, finding
 from reports.ledger.evidence import Evidence, Source, table
-from reports.ledger.measured_checks import MPII, Test, better, cell, less, missing, rule
+from reports.ledger.measured_checks import MPII, Setting, better, cell, less, missing, rule
 from reports.ledger.printed_checks import best, exceeds, gains, means, numbers, quoted, say, source
 
 PAPER = "several"
@@ -95,7 +95,7 @@ def x05(evidence: Evidence) -> Verdict:
 def x06(evidence: Evidence) -> Verdict:
     rows = [evidence.row(name, "complexity", "giga_published") for name in ("mspn-2", "prm-baseline-8")]
     if lacking := [name for name, row in zip(("mspn-2", "prm-baseline-8"), rows, strict=True) if row is None]:
-        return conclude(missing(evidence, lacking, Test("complexity", "", "", "giga_published")))
+        return conclude(missing(evidence, lacking, Setting("complexity", "", "", "giga_published")))
     units = [rule(evidence, row["unit"]) for row in rows]
     words = f"The rule that comes closest for Li 2019 is {units[0]}; for Yang 2017, {units[1]}."
     return conclude(finding(units[0] == units[1], words, *map(cell, rows)))

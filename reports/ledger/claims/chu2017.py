@@ -2,7 +2,7 @@
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.evidence import Evidence, table, text
-from reports.ledger.measured_checks import MPII, Test, again, better, cell, less, unmeasured
+from reports.ledger.measured_checks import MPII, Setting, better, cell, less, rerun, unmeasured
 from reports.ledger.printed_checks import agree, best, gain, gains, means, numbers, printed_as, quoted
 
 PAPER = "chu2017"
@@ -10,7 +10,7 @@ T1, T2, ABLATION = table(PAPER, "Table 1"), table(PAPER, "Table 2"), table(PAPER
 JOINTS = ("Head", "Sho.", "Elb.", "Wri.", "Hip", "Knee", "Ank.")
 HRU_TEXT = text(PAPER, "section 4.2")
 POOLED, KERNEL = 2, 3  # branch C: 2x2 pooling, two 3x3 convolutions on the pooled map
-CONFUSION = Test("occluded-limb", "mpii", "val", "left-right confusion clean")
+CONFUSION = Setting("occluded-limb", "mpii", "val", "left-right confusion clean")
 CELLS, POOLINGS = 64, 4  # of an hourglass: its grid, and how often it halves it
 
 
@@ -55,7 +55,7 @@ def c09(evidence: Evidence) -> Verdict:
     return conclude(
         printed_as(evidence, ABLATION, *full[1:], 89.4),
         Finding("note", words, (ABLATION,)),
-        again(evidence, "attention-8-hp", "attention-8-mr", MPII),
+        rerun(evidence, "attention-8-hp", "attention-8-mr", MPII),
     )
 
 
@@ -92,7 +92,7 @@ def c15(evidence: Evidence) -> Verdict:
 
 def c17(evidence: Evidence) -> Verdict:
     return conclude(
-        again(evidence, "attention-8-hru", "attention-8-ms", MPII),
+        rerun(evidence, "attention-8-hru", "attention-8-ms", MPII),
         unmeasured(
             evidence, "a network of more than eight stacks beside hourglass-8, and a printed number for HRU alone"
         ),

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.evidence import Evidence, table
-from reports.ledger.measured_checks import COCO, again, reproduces, unmeasured
+from reports.ledger.measured_checks import COCO, reproduces, rerun, unmeasured
 from reports.ledger.printed_checks import agree, best, exceeds, gain, gains, numbers, printed_as, quoted, same
 
 PAPER = "li2019"
@@ -24,7 +24,7 @@ def _grown(
     return [
         gain(evidence, T2, ours, theirs, "AP", points),
         gain(evidence, T2, ours, theirs, "Flops(G)", giga),
-        *again(evidence, *networks, COCO, "all"),
+        *rerun(evidence, *networks, COCO, "all"),
     ]
 
 
@@ -50,14 +50,14 @@ def m05(evidence: Evidence) -> Verdict:
     little = all(step < LITTLE * first for step in rest)
     return conclude(
         finding(little, f"Steps to 2, 4 and 8 stages: {told}.", T3),
-        again(evidence, "mspn-hourglass-2", "mspn-hourglass-1", COCO, "all"),
+        rerun(evidence, "mspn-hourglass-2", "mspn-hourglass-1", COCO, "all"),
     )
 
 
 def m06(evidence: Evidence) -> Verdict:
     one, two = (evidence.printed(T3, row, "FLOPs(G)") for row in ("MSPN, 1", "Hourglass, 1"))
     cost = Finding("note", f"At {one.value} against {two.value} GFLOPs.", (T3,))
-    measured = again(evidence, "mspn-1", "mspn-hourglass-1", COCO, "all")
+    measured = rerun(evidence, "mspn-1", "mspn-hourglass-1", COCO, "all")
     return conclude(gain(evidence, T3, "MSPN, 1", "Hourglass, 1", "AP"), cost, measured)
 
 
@@ -72,7 +72,7 @@ def m08(evidence: Evidence) -> Verdict:
     return conclude(
         gain(evidence, T3, "MSPN, 2", "MSPN, 1", "AP", 3.0),
         printed_as(evidence, T3, "MSPN, 2", "AP", 74.5),
-        again(evidence, "mspn-2", "mspn-1", COCO, "all"),
+        rerun(evidence, "mspn-2", "mspn-1", COCO, "all"),
     )
 
 
@@ -92,8 +92,8 @@ def m10(evidence: Evidence) -> Verdict:
         cost = evidence.printed(T3, ours, "FLOPs(G)").value, evidence.printed(T2, theirs, "Flops(G)").value
         words = f"At {cost[0]} against {cost[1]} GFLOPs."
         found.append(finding(cost[0] <= ALIKE * cost[1], words, T2))
-    measured = again(evidence, "mspn-2", "mspn-1-res152", COCO, "all")
-    return conclude(found, measured, again(evidence, "mspn-4", "mspn-1-res254", COCO, "all"))
+    measured = rerun(evidence, "mspn-2", "mspn-1-res152", COCO, "all")
+    return conclude(found, measured, rerun(evidence, "mspn-4", "mspn-1-res254", COCO, "all"))
 
 
 def m11(evidence: Evidence) -> Verdict:
@@ -108,26 +108,26 @@ def m12(evidence: Evidence) -> Verdict:
     return conclude(
         gain(evidence, T4, "4×S-XCP", "L-XCP", "AP", 1.0),
         finding(max(ours, theirs) <= ALIKE * min(ours, theirs), words, T4),
-        again(evidence, "mspn-4-sxcp", "mspn-1-lxcp", COCO, "all"),
+        rerun(evidence, "mspn-4-sxcp", "mspn-1-lxcp", COCO, "all"),
     )
 
 
 def m14(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(evidence, T6, CTF, BASE, "MSPN", 0.9), again(evidence, "mspn-2-ctf", "mspn-2-base", COCO, "all")
+        gain(evidence, T6, CTF, BASE, "MSPN", 0.9), rerun(evidence, "mspn-2-ctf", "mspn-2-base", COCO, "all")
     )
 
 
 def m15(evidence: Evidence) -> Verdict:
-    measured = again(evidence, "mspn-hourglass-4-ctf", "mspn-hourglass-4", COCO, "all")
+    measured = rerun(evidence, "mspn-hourglass-4-ctf", "mspn-hourglass-4", COCO, "all")
     return conclude(gain(evidence, T6, CTF, BASE, "Hourglass", 1.2), measured)
 
 
 def m16(evidence: Evidence) -> Verdict:
     return conclude(
         gains(evidence, T6, CSFA, CTF, {"MSPN": 0.3, "Hourglass": 0.5}),
-        again(evidence, "mspn-2", "mspn-2-ctf", COCO, "all"),
-        again(evidence, "mspn-hourglass-4-ctf-csfa", "mspn-hourglass-4-ctf", COCO, "all"),
+        rerun(evidence, "mspn-2", "mspn-2-ctf", COCO, "all"),
+        rerun(evidence, "mspn-hourglass-4-ctf-csfa", "mspn-hourglass-4-ctf", COCO, "all"),
     )
 
 
@@ -143,7 +143,7 @@ def m17(evidence: Evidence) -> Verdict:
 
 def m18(evidence: Evidence) -> Verdict:
     rivals = ("mspn-2-kernel77", "mspn-2-kernel55")
-    measured = (again(evidence, "mspn-2", rival, COCO, "all") for rival in rivals)
+    measured = (rerun(evidence, "mspn-2", rival, COCO, "all") for rival in rivals)
     return conclude(best(evidence, T7, "Setting 3", ["AP"]), *measured)
 
 
@@ -206,7 +206,7 @@ def m27(evidence: Evidence) -> Verdict:
 def m30(evidence: Evidence) -> Verdict:
     steps = _steps(evidence, "MSPN")
     told = ", ".join(f"{step:+.1f}" for step in steps)
-    measured = (again(evidence, f"mspn-{stages + 1}", f"mspn-{stages}", COCO, "all") for stages in (1, 2, 3))
+    measured = (rerun(evidence, f"mspn-{stages + 1}", f"mspn-{stages}", COCO, "all") for stages in (1, 2, 3))
     return conclude(finding(min(steps) > 0, f"Every stage adds: {told}.", T3), *measured)
 
 

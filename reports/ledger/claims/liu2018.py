@@ -6,7 +6,7 @@ from itertools import pairwise
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.claims.scales import INCEPTION, IOI, RESIDUAL
 from reports.ledger.evidence import Evidence, table, text
-from reports.ledger.measured_checks import MPII, Test, again, better, cell, label, missing
+from reports.ledger.measured_checks import MPII, Setting, better, cell, label, missing, rerun
 from reports.ledger.printed_checks import (
     MPII_JOINTS,
     best,
@@ -32,21 +32,21 @@ GROUPS = (["Head"], ["Sho.", "Hip"], ["Elb.", "Wri.", "Knee", "Ank."])  # as CJN
 AROUND = 2.5  # points: what "around 10" may be off
 ALIKE = 1.1  # sizes within 10 % count as equal
 GRID = 32  # cells of the feature maps
-CONFUSION = Test("occluded-limb", "mpii", "val", "left-right confusion")
-DROP = Test("occluded-limb", "mpii", "val", "drop")
+CONFUSION = Setting("occluded-limb", "mpii", "val", "left-right confusion")
+DROP = Setting("occluded-limb", "mpii", "val", "drop")
 
 
 def a01(evidence: Evidence) -> Verdict:
-    return conclude(gain(evidence, T1, "IOI", "Res", "Mean", 1.5), again(evidence, "liu-ioi", "liu-res", MPII))
+    return conclude(gain(evidence, T1, "IOI", "Res", "Mean", 1.5), rerun(evidence, "liu-ioi", "liu-res", MPII))
 
 
 def a02(evidence: Evidence) -> Verdict:
     rivals = ("liu-res", "liu-incep-res")
-    return conclude(best(evidence, T1, "IOI"), *(again(evidence, "liu-ioi", rival, MPII) for rival in rivals))
+    return conclude(best(evidence, T1, "IOI"), *(rerun(evidence, "liu-ioi", rival, MPII) for rival in rivals))
 
 
 def a03(evidence: Evidence) -> Verdict:
-    measured = (again(evidence, "liu-ioi", "liu-res", MPII, part) for part in ("ankle", "wrist"))
+    measured = (rerun(evidence, "liu-ioi", "liu-res", MPII, part) for part in ("ankle", "wrist"))
     return conclude(gains(evidence, T1, "IOI", "Res", {"Ank.": 2.8, "Wri.": 2.0}), *measured)
 
 
@@ -70,7 +70,7 @@ def a06(evidence: Evidence) -> Verdict:
     for metric in ("parameters", "macs"):
         rows = {name: evidence.row(name, "complexity", metric) for name in STAGES}
         if lacking := [name for name, row in rows.items() if row is None]:
-            found.append(missing(evidence, lacking, Test("complexity", "", "", metric)))
+            found.append(missing(evidence, lacking, Setting("complexity", "", "", metric)))
             continue
         ratio = max(row["value"] for row in rows.values()) / min(row["value"] for row in rows.values())
         words = f"The networks of Table 1 differ by a factor of {ratio:.2f} in {label(metric)}."
@@ -146,7 +146,7 @@ def a15(evidence: Evidence) -> Verdict:
 def a16(evidence: Evidence) -> Verdict:
     columns = evidence.columns(T2)
     printed = gains(evidence, T2, "AIOI-sigmoid", "AIOI-softmax", columns)
-    return conclude(printed, again(evidence, "liu-aioi", "liu-aioi-softmax", MPII))
+    return conclude(printed, rerun(evidence, "liu-aioi", "liu-aioi-softmax", MPII))
 
 
 def a17(evidence: Evidence) -> Verdict:
@@ -155,7 +155,7 @@ def a17(evidence: Evidence) -> Verdict:
 
 
 def a18(evidence: Evidence) -> Verdict:
-    return conclude(gain(evidence, T3, "AIOI", "IOI", "Mean", 0.3), again(evidence, "liu-aioi", "liu-ioi", MPII))
+    return conclude(gain(evidence, T3, "AIOI", "IOI", "Mean", 0.3), rerun(evidence, "liu-aioi", "liu-ioi", MPII))
 
 
 def _drop(evidence: Evidence, row: str, column: str) -> float:
@@ -189,7 +189,7 @@ def a21(evidence: Evidence) -> Verdict:
         less = _drop(evidence, rival, "Ank.") - _drop(evidence, "AIOI", "Ank.")
         words = f"AIOI drops {less:.1f} less than {rival}; {bound:.1f} would be significant (independent samples)."
         found.append(Finding("yes" if less > bound else "undecided", words, (T4,)))
-        found += again(evidence, "liu-aioi", network, DROP, "ankle", lower=True)
+        found += rerun(evidence, "liu-aioi", network, DROP, "ankle", lower=True)
     return conclude(found)
 
 
@@ -209,7 +209,7 @@ def a23(evidence: Evidence) -> Verdict:
         ours, theirs = _drop(evidence, "IOI", column), _drop(evidence, "Incep-Res", column)
         words = f"Drop at {column}: IOI {ours:.1f}, Incep-Res {theirs:.1f}."
         found.append(finding(ours < theirs - 1e-9, words, T1, T4))
-    return conclude(found, again(evidence, "liu-ioi", "liu-incep-res", DROP, "ankle", lower=True))
+    return conclude(found, rerun(evidence, "liu-ioi", "liu-incep-res", DROP, "ankle", lower=True))
 
 
 def a24(evidence: Evidence) -> Verdict:
@@ -228,35 +228,35 @@ def a25(evidence: Evidence) -> Verdict:
 
 def a26(evidence: Evidence) -> Verdict:
     printed = gain(evidence, T5, "CJN", "AIOI", "Mean", 0.5, elsewhere=T3)
-    return conclude(printed, again(evidence, "liu-cjn", "liu-aioi", MPII))
+    return conclude(printed, rerun(evidence, "liu-cjn", "liu-aioi", MPII))
 
 
 def a27(evidence: Evidence) -> Verdict:
     rivals = ("liu-ms-aioi", "liu-cjn-random", "liu-cjn-all")
-    return conclude(best(evidence, T5, "CJN"), *(again(evidence, "liu-cjn", rival, MPII) for rival in rivals))
+    return conclude(best(evidence, T5, "CJN"), *(rerun(evidence, "liu-cjn", rival, MPII) for rival in rivals))
 
 
 def a28(evidence: Evidence) -> Verdict:
     return conclude(
-        gain(evidence, T5, "CJN-all", "MS-AIOI", "Mean"), again(evidence, "liu-cjn-all", "liu-ms-aioi", MPII)
+        gain(evidence, T5, "CJN-all", "MS-AIOI", "Mean"), rerun(evidence, "liu-cjn-all", "liu-ms-aioi", MPII)
     )
 
 
 def a29(evidence: Evidence) -> Verdict:
     alike = same(evidence, (T5, "MS-AIOI", "Mean"), (T3, "AIOI", "Mean"))
     cause = Finding("undecided", "CJN-all differs in more than messages: its every branch finds all joints.")
-    return conclude(alike, cause, again(evidence, "liu-cjn", "liu-ms-aioi", MPII))
+    return conclude(alike, cause, rerun(evidence, "liu-cjn", "liu-ms-aioi", MPII))
 
 
 def a30(evidence: Evidence) -> Verdict:
     draws = [row for row in evidence.column(T5, "Mean") if "Random" in row]
     spread = Finding("undecided", f"Table 5 has {len(draws)} random order; the spread over orders is not known.")
-    measured = again(evidence, "liu-cjn", "liu-cjn-random", MPII)
+    measured = rerun(evidence, "liu-cjn", "liu-cjn-random", MPII)
     return conclude(gain(evidence, T5, "CJN", "CJN-Random", "Mean"), spread, measured)
 
 
 def a37(evidence: Evidence) -> Verdict:
-    precise = Test("mpii-pckh", "mpii", "val", "PCKh@0.1")
+    precise = Setting("mpii-pckh", "mpii", "val", "PCKh@0.1")
     printed = gains(evidence, T7, "AIOI+CJN", "Chu et al.", {"Mean": 0.1, "AUC": 0.8})
     return conclude(printed, better(evidence, "liu-cjn", "attention-8-hp", precise))
 
@@ -268,7 +268,7 @@ def a38(evidence: Evidence) -> Verdict:
 
 
 def a39(evidence: Evidence) -> Verdict:
-    area, radius = (Test("receptive-field", "mpii", "val", metric) for metric in ("area50", "r50"))
+    area, radius = (Setting("receptive-field", "mpii", "val", metric) for metric in ("area50", "r50"))
     rows = evidence.rows("liu-res", area.protocol, area.metric, "ankle")
     half = [
         finding(row["value"] >= 0.4, f"Half of the ankle's gradient fills {row['value']:.2f} body boxes.", cell(row))
@@ -278,7 +278,7 @@ def a39(evidence: Evidence) -> Verdict:
 
 
 def a40(evidence: Evidence) -> Verdict:
-    radius = Test("receptive-field", "mpii", "val", "r50")
+    radius = Setting("receptive-field", "mpii", "val", "r50")
     return conclude(
         better(evidence, "liu-aioi", "liu-res", radius, "wrist hidden"),
         better(evidence, "liu-aioi", "liu-res", radius, "ankle visible", lower=True),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from reports.ledger.claim import Claim, Finding, Verdict, ask, conclude, finding
 from reports.ledger.evidence import Evidence, table, text
-from reports.ledger.measured_checks import LSP, MPII, again, better, less, unmeasured
+from reports.ledger.measured_checks import LSP, MPII, better, less, rerun, unmeasured
 from reports.ledger.printed_checks import agree, exceeds, gain, numbers, quoted, same
 
 PAPER = "nie2019"
@@ -36,7 +36,7 @@ def t02(evidence: Evidence) -> Verdict:
     return conclude(
         gain(evidence, MEAN, "Proposed", "CPM", "Mean", 1.0),
         same(evidence, (MEAN, "CPM", "Mean"), (*RIVALS["CPM"], "Mean")),
-        again(evidence, "nie-4", "cpm-6", MPII),
+        rerun(evidence, "nie-4", "cpm-6", MPII),
     )
 
 

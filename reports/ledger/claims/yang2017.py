@@ -10,14 +10,14 @@ from reports.ledger.evidence import Evidence, Row, table, text
 from reports.ledger.measured_checks import (
     CIFAR,
     MPII,
-    Test,
-    again,
+    Setting,
     better,
     cell,
     label,
     less,
     missing,
     reproduces,
+    rerun,
     unmeasured,
 )
 from reports.ledger.printed_checks import agree, best, gain, gains, lead, means, printed_as, ratio
@@ -94,8 +94,8 @@ def p11(evidence: Evidence) -> Verdict:
     return conclude(
         gain(evidence, ABLATION, CONTROLLED, BASE, "Mean", 0.4),
         gain(evidence, ABLATION, FULL, CONTROLLED, "Mean", 0.5),
-        again(evidence, "prm-baseline-2-vc", "prm-baseline-2", MPII),
-        again(evidence, "pyranet-bstar-2", "prm-baseline-2-vc", MPII),
+        rerun(evidence, "prm-baseline-2-vc", "prm-baseline-2", MPII),
+        rerun(evidence, "pyranet-bstar-2", "prm-baseline-2-vc", MPII),
     )
 
 
@@ -115,7 +115,7 @@ def p13(evidence: Evidence) -> Verdict:
 def _heavier(evidence: Evidence, metric: str, larger: tuple[str, ...], smaller: tuple[str, ...]) -> Finding:
     rows = {design: evidence.row(f"pyranet-{design}-2", "complexity", metric) for design in (*larger, *smaller)}
     if lacking := [f"pyranet-{design}-2" for design, row in rows.items() if row is None]:
-        return missing(evidence, lacking, Test("complexity", "", "", metric))
+        return missing(evidence, lacking, Setting("complexity", "", "", metric))
     told = [
         ", ".join(f"{design} {number(rows[design]['value'], rows[design]['unit'])}" for design in group)
         for group in (larger, smaller)
@@ -166,7 +166,7 @@ def _merges(evidence: Evidence, network: str) -> list[tuple[Row, float]]:
 def p17(evidence: Evidence) -> Verdict:
     merges = _merges(evidence, "prm-baseline-2")
     if not merges:
-        return conclude(missing(evidence, ["prm-baseline-2"], Test("init-variance", "", "", "variance msr")))
+        return conclude(missing(evidence, ["prm-baseline-2"], Setting("init-variance", "", "", "variance msr")))
     middle = float(np.median([times for _, times in merges]))
     words = f"Var(sum) is {middle:.2f} times the mean variance of its addends, median of {len(merges)} merges."
     about = f"That is {'' if TWICE[0] <= middle <= TWICE[1] else 'not '}within {TWICE[0]} to {TWICE[1]}."
@@ -206,7 +206,7 @@ def _smaller_and_better(evidence: Evidence, ours: str, theirs: str, network: str
     words = f"{ours} has {one.value:.1f} M parameters, {theirs} {two.value:.1f} M."
     size = finding(one.value <= ALIKE * two.value, words, T3)
     errors = gain(evidence, T3, ours, theirs, "top-1", lower=True)
-    return [errors, size, *again(evidence, network, rival, CIFAR, "all", lower=True)]
+    return [errors, size, *rerun(evidence, network, rival, CIFAR, "all", lower=True)]
 
 
 def p26(evidence: Evidence) -> Verdict:

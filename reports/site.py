@@ -6,7 +6,6 @@ give the same bytes.
 
 import fcntl
 import gc
-import json
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import jinja2
+import msgspec
 import numpy as np
 
 from bench.results.snapshot import Snapshot
@@ -119,7 +119,7 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
 def _write_kept(snapshot: Snapshot, folder: Path) -> None:
     """The committed rows of the ablations as they are."""
     for collection in snapshot.kept:
-        lines = (json.dumps(line, ensure_ascii=False) for line in collection.lines)
+        lines = (msgspec.json.encode(line).decode() for line in collection.lines)
         (folder / f"ablations-{formats.slug(collection.name)}.jsonl").write_text(
             "\n".join(lines) + "\n", encoding="utf-8"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.cells.conditions import Conditions
 from bench.results.snapshot import Snapshot
 from reports.data.ablations import collections
 
@@ -50,15 +51,35 @@ def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **
         "versions": {"torch": "2.13.0", "numpy": "2.0.0"}, "device": "a test's imagination", "threads": 2,
         "seconds": {"train": 112.4, "score": 0.3}, "peak_memory_mib": 812.0, "files": {"predictions.npz": "0" * 64},
     }  # fmt: skip
+    tags = [f"{budget} budget"] if (budget := other.get("budget", "full")) != "full" else []
+    tags += [f"partial: {limit} people"] if (limit := other.get("limit")) else []
+    tags = (*tags, "fast") if other.get("fast") else tuple(tags)
+    about = conditions_of(protocol, dataset, split, **{name: other.pop(name) for name in (*SETTINGS,) if name in other})
     row = {
         "cell": key(architecture, protocol, dataset, split, seed), "architecture": architecture, "protocol": protocol,
         "dataset": dataset, "split": split, "seed": seed, "state": state, "why": "", "step": "",
-        "label": f"{architecture} × {protocol}", "budget": "full", "apart": [], "conventions": {},
-        "recipe": "newell2016",
-        "settings": {"flip": "yes", "scales": "1"} if dataset else {},
-        "provenance": made if state in ("fresh", "stale") else {}, "folder": "",
+        "label": f"{architecture} × {protocol}", "source": "measured", "conditions": about, "tags": tags,
+        "budget": about.budget or "", "conventions": {}, "folder": "",
+        "provenance": made if state in ("fresh", "stale") else {},
     }  # fmt: skip
     return row | other
+
+
+SETTINGS = ("budget", "recipe", "limit", "settings", "fast", "options", "others")
+
+
+def conditions_of(
+    protocol, dataset, split, *, budget="full", recipe="newell2016", limit=0, settings=None, **other
+) -> Conditions:
+    """The conditions of a made-up cell; `settings` in the words of the published tables."""
+    made = {"people": f"first {limit}" if limit else "all", "input": "256x256", **other}
+    if dataset:
+        words = {"flip": "yes", "scales": "1"} if settings is None else settings
+        made |= {name.replace(" ", "_"): text for name, text in words.items()}
+        made |= {"flip": words["flip"] == "yes"} if "flip" in words else {}
+        made |= {"scales": (1.0,) * int(words["scales"])} if "scales" in words else {}
+        made |= {"budget": budget, "recipe": recipe} if recipe else {}
+    return Conditions(protocol, 1, dataset, split, **made)
 
 
 def row(cell, metric, part, value, low=None, high=None, unit="%", n=1000, source="measured") -> dict:

@@ -1,12 +1,13 @@
 """A cell: one architecture under one protocol on one dataset with one recipe, seed and options."""
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import architectures
+from bench.cells.recipe import Count
+from bench.cells.settings import chosen, setting, tag
 from bench.errors import DATA, Problem
 from protocols import PROTOCOLS, Protocol
 from protocols.datasets import DATASETS
@@ -15,22 +16,33 @@ from protocols.pose.skeletons import SKELETONS
 
 @dataclass(frozen=True)
 class Cell:
-    """What to measure; nothing here says whether it has been."""
+    """One benchmark configuration: network x protocol x dataset x recipe x seed x options. Immutable.
+
+    Whether it has been measured is said by bench.cells.plan.Task.
+    """
 
     architecture: str
     protocol: str
     dataset: str = ""  # "" for a network that is looked at alone, untrained
     split: str = ""
-    overrides: dict[str, Any] = field(default_factory=dict)
-    recipe: str = ""  # "" for the one of the architecture's paper
-    budget: str = "full"
+    overrides: dict[str, Any] = field(default_factory=dict)  # options of the network's builder
+    recipe: str = setting("", "Another recipe than the paper's, or a .toml file.", "weights", tag="recipe {value}")
+    budget: Literal["full", "quick"] = setting(
+        "full", "full, or quick: minutes instead of days.", "weights", tag="{value} budget"
+    )
     seed: int = 0
-    weights: str = ""  # a released checkpoint instead of a training of our own
-    limit: int = 0  # score only so many people; 0 for all
-    options: dict[str, Any] = field(default_factory=dict)  # of the protocol
-    trained_on: str = ""  # another training set: "name/split", or several joined by "+"; "" for the dataset's own
-    drop_invalid: bool = False  # train without the people whose image cannot be read
-    fast: bool = False  # predict keypoints, or time the network, with what is quicker on the device
+    weights: str = setting("", "A released checkpoint instead of a training.", "weights", tag="weights {value}")
+    limit: Count = setting(0, "Score only so many people.", "predictions", tag="partial: {value} people")
+    options: dict[str, Any] = setting(
+        dict, "An option of the protocol, as resamples=0; may be repeated.", "scores", tag="{value}", flag="--option"
+    )
+    trained_on: str = setting("", "Another training set: mpii/train+lsp/train.", "weights", tag="trained on {value}")
+    drop_invalid: bool = setting(
+        False, "Leave out people whose image cannot be read, and name them.", "weights", tag="without broken images"
+    )
+    fast: bool = setting(
+        False, "Predict with what is quicker on the device, equal within a stated tolerance.", "predictions", tag="fast"
+    )
 
     @cached_property
     def row(self) -> architectures.Architecture:
@@ -71,31 +83,21 @@ class Cell:
         return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}{', fast' if self.fast else ''}"
 
     @property
-    def apart(self) -> tuple[str, ...]:
-        """In words, what sets it apart from the usual cell of its network, protocol and seed on its dataset."""
-        trained = bool(self.dataset)
-        usual = {**self.rules.options, "detections": self.options.get("detections")}  # files of boxes: see settings
-        words = {
-            f"recipe {self.recipe}": trained and self.recipe and self.recipe != self.row.recipe,
-            f"{self.budget} budget": trained and self.budget != "full",
-            f"trained on {self.trained_on}": trained and self.trained_on,
-            f"weights {Path(self.weights).name}": self.weights,
-            f"partial: {self.limit} people": self.limit,
-            **{f"{name}={value}": value != usual[name] for name, value in sorted(self.options.items())},
-            "fast": self.fast,
-        }
-        return tuple(text for text, holds in words.items() if holds)
+    def tags(self) -> tuple[str, ...]:
+        """Words shown beside the name: every setting that differs from the usual one, such as "quick budget"."""
+        found = []
+        for name, value in chosen(self, *(() if self.dataset else ("predictions", "scores"))).items():
+            if name == "options":
+                found += [f"{option}={value[option]}" for option in sorted(self._unusual_options)]
+            elif name != "recipe" or value != self.row.recipe:
+                found.append(tag(type(self), name, Path(value).name if name == "weights" else value))
+        return tuple(found)
 
     @property
-    def identity(self) -> tuple:
-        """What stays when a version or the text of a recipe changes: the same place in every table."""
-        row, options = self.row, json.dumps(self.options, sort_keys=True)
-        place, fast = (row.name, self.protocol, options, self.seed), ("fast",) if self.fast else ()
-        if not self.dataset:
-            return (*place, *fast)
-        training = (self.weights,) if self.weights else (self.recipe or row.recipe, self.budget)
-        training += (self.trained_on,) if self.trained_on else ()
-        return (*place, self.dataset, self.split, self.limit, *training, *fast)
+    def _unusual_options(self) -> set[str]:
+        """Options of the protocol that are not at their default; a file of boxes is told by the conditions."""
+        usual = self.rules.options
+        return {name for name, value in self.options.items() if value != usual.get(name)} - {"detections"}
 
 
 def check_options(rules: Protocol, options: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 import architectures
 from bench.cells.cell import Cell, check_options
+from bench.cells.conditions import table_key, without_recipe
 from bench.cells.places import place
 from bench.cells.recipe import Count
 from bench.errors import NOTHING, Problem
@@ -163,7 +164,7 @@ def unique(cells: Iterable[Cell]) -> list[Cell]:
     """The cells without repetitions."""
     seen: dict[tuple, Cell] = {}
     for cell in cells:
-        seen.setdefault(cell.identity, cell)
+        seen.setdefault(table_key(cell.row.name, cell.seed, without_recipe(cell)), cell)
     return list(seen.values())
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.cells.cell import Cell, box_options
+from bench.cells.conditions import table_key, without_recipe
 from bench.cells.keys import CLEAN, COVERED, cell_inputs, differences, weights_in
+from bench.cells.record import CellRecord, read_all
 from bench.cells.training_sets import fingerprint_of
 from bench.errors import EXPECTED, explain
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
@@ -56,14 +58,14 @@ def _inputs(cell: Cell, data: Path) -> dict[str, Any]:
 
 
 def _unfinished(
-    cell: Cell, key: str, inputs: dict[str, Any], store: Store, earlier: Callable[[], dict[tuple, dict[str, Any]]]
+    cell: Cell, key: str, inputs: dict[str, Any], store: Store, earlier: Callable[[], dict[tuple, CellRecord]]
 ) -> tuple[str, str, str]:
     """State, reason and next step of a cell that is not there."""
     why, step = _next_step(cell, inputs, store)
     if failure := store.failure(key):
         return FAILED, failure["why"], step
-    if older := earlier().get(cell.identity):
-        changed = differences(older["inputs"], inputs)
+    if older := earlier().get(table_key(cell.row.name, cell.seed, without_recipe(cell))):
+        changed = differences(older.inputs or {}, inputs)
         return STALE, "; ".join(changed[:3]) + (" …" if len(changed) > 3 else ""), step
     return MISSING, why, step
 
@@ -80,8 +82,8 @@ def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, s
     return "not trained yet", "train"
 
 
-def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, dict[str, Any]]:
-    """The documents of all finished cells by identity; of several, the newest."""
-    documents = (store.read(CELLS, key, "cell.json") for key in keys)
-    ordered = sorted(documents, key=lambda document: document["provenance"]["date"])
-    return {tuple(document["identity"]): document for document in ordered}
+def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, CellRecord]:
+    """Records of all finished cells by their place in the tables; of several, the newest."""
+    found, _ = read_all(store, keys)
+    ordered = sorted(found.values(), key=lambda record: record.provenance["date"])
+    return {record.table_key: record for record in ordered}

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 import architectures
 from bench.errors import Problem
+from bench.store.store import content_key
 
 FOLDER = Path(architectures.__file__).with_name("recipes")
 
@@ -165,11 +166,25 @@ class Recipe(_Table):
 
 def load(name: str) -> Recipe:
     """The recipe of a paper, or of a file (`path/to/recipe.toml`). Raises Problem for one that cannot be read."""
+    return read(_path(name))
+
+
+def digest(name: str, budget: str) -> str:
+    """Eight hexadecimal digits of all in a recipe that decides weights."""
+    return _digest(_path(name), budget)
+
+
+@cache
+def _digest(path: Path, budget: str) -> str:
+    return content_key(read(path).train_inputs(budget))[:8]
+
+
+def _path(name: str) -> Path:
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise Problem(f"There is no recipe {name!r}.", expected=f"one of {known}, or a .toml file")
-    return read(path.absolute())  # a relative path means another file in another working directory
+    return path.absolute()  # a relative path means another file in another working directory
 
 
 @cache

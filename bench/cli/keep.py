@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from bench.store.store import Store
     from protocols.statistics.tally import Tally
 
-CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "budget", "recipe", "limit", "settings",
-        "warnings")  # fmt: skip
+CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "conditions", "warnings")
 VALUE = ("metric", "part", "value", "unit", "low", "high", "n")
 DIGITS = 3  # behind the point, of points; intervals are some tenths wide
 Line = dict[str, Any]
@@ -47,7 +47,7 @@ def keep(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     lines = list(kept(Store(store), keys))
-    write_whole(out, "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines))
+    write_whole(out, "".join(msgspec.json.encode(line).decode() + "\n" for line in lines))
     document = {"file": str(out), "cells": len(keys), "of": len(tasks), "kilobytes": round(out.stat().st_size / 1e3)}
     words = f"{out}: {len(keys)} of {len(tasks)} cells, {document['kilobytes']} kB"
     print(json.dumps(document) if as_json else words)
@@ -68,7 +68,7 @@ def kept(store: "Store", keys: Sequence[str]) -> Iterator[Line]:
             places[line["protocol"], line["dataset"], line["split"]][line["architecture"]].append(line)
     for place, networks in places.items():
         for seeds in networks.values():
-            _check_alike(seeds)
+            _check_comparable(seeds)
         where = dict(zip(("protocol", "dataset", "split"), place, strict=True))
         for line in _compared(store, networks):
             yield {**line, **where}
@@ -76,30 +76,33 @@ def kept(store: "Store", keys: Sequence[str]) -> Iterator[Line]:
 
 def _cell(store: "Store", key: str) -> Line:
     """A finished cell; its command stays behind, since it names folders."""
+    from bench.cells import record
     from bench.store.store import CELLS
 
-    document = store.read(CELLS, key, "cell.json")
-    made = {name: value for name, value in document["provenance"].items() if name != "command"}
-    head = {"kind": "cell", **{name: document[name] for name in CELL}, "version": document["inputs"]["version"]}
+    found = record.read(store, key)
+    made = {name: value for name, value in found.provenance.items() if name != "command"}
+    head = {"kind": "cell", **{name: getattr(found, name) for name in CELL}, "version": found.conditions.version}
     return {**head, "provenance": made, "values": _values(store.read_lines(CELLS, key, "measurements.jsonl"))}
 
 
-def _check_alike(seeds: Sequence[Line]) -> None:
-    """Cells of a network in one place differ in their seed alone."""
+def _check_comparable(seeds: Sequence[Line]) -> None:
+    """Raise Problem for cells of a network in one place that differ in more than their seed."""
+    from bench.cells.conditions import difference
+
     for one, two in pairwise(seeds):
-        for name in ("recipe", "budget", "limit", "settings"):
-            if one[name] != two[name]:
-                raise Problem(
-                    f"{one['architecture']} on {one['dataset']} was run with {name} {one[name]!r} and {two[name]!r}.",
-                    expected="one way for all seeds of a network, since they become one mean",
-                    next_step="put one of the two into a matrix of its own",
-                )
+        if unlike := difference(one["conditions"], two["conditions"]):
+            raise Problem(
+                f"{one['architecture']} on {one['dataset']} was run in two ways: {'; '.join(unlike)}.",
+                expected="one way for all seeds of a network, since they become one mean",
+                next_step="put one of the two into a matrix of its own",
+            )
 
 
 def _compared(store: "Store", networks: dict[str, list[Line]]) -> Iterator[Line]:
     """Every network over its seeds, and the asked-for differences of two that were trained the same way."""
+    from bench.cells.conditions import difference
     from protocols.statistics import bootstrap
-    from reports.data.ablations import ablations, comparable, network
+    from reports.data.ablations import ablations, network
 
     tallies = {name: [_tally(store, line) for line in seeds] for name, seeds in networks.items()}
     for name, seeds in tallies.items():
@@ -108,7 +111,7 @@ def _compared(store: "Store", networks: dict[str, list[Line]]) -> Iterator[Line]
     full = {network(name): name for name in tallies}
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations() for item in ablation.comparisons})
     for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
-        if not comparable(networks[ours][0], networks[theirs][0]):
+        if difference(networks[ours][0]["conditions"], networks[theirs][0]["conditions"]):
             continue
         found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
         seeds = min(len(tallies[ours]), len(tallies[theirs]))

@@ -4,9 +4,11 @@ import json
 import sys
 from collections.abc import Sequence
 
+import msgspec
 import typer
 
 from bench.cells.plan import BLOCKED, FRESH, Task
+from bench.cells.record import read
 from bench.errors import CELL_FAILED, exit_code
 from bench.results.text import print_measurements
 from bench.store.store import CELLS, Store
@@ -18,13 +20,12 @@ def conclude(
     """Say what came out of a run, and leave with the exit code that fits."""
     rows = (row for task in done for row in store.read_lines(CELLS, task.key, "measurements.jsonl"))
     blocked = [task for task in tasks if task.state == BLOCKED]
-    cells = (store.read(CELLS, task.key, "cell.json") for task in done)
-    cells = list(cells) if as_json else [{key: cell[key] for key in ("label", "warnings")} for cell in cells]
-    warnings = [f"{cell['label']}: {text}" for cell in cells for text in cell["warnings"]]
+    cells = [read(store, task.key) for task in done]
+    warnings = [f"{cell.label}: {text}" for cell in cells for text in cell.warnings]
     warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
     if as_json:
         warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
-        print(json.dumps({"measurements": list(rows), "cells": cells, "warnings": warnings}))
+        print(json.dumps({"measurements": list(rows), "cells": msgspec.to_builtins(cells), "warnings": warnings}))
     else:
         print_measurements(rows)
         for warning in warnings:

@@ -15,10 +15,12 @@ import msgspec
 import numpy as np
 
 from bench.cells.cell import Cell
+from bench.cells.conditions import difference, of_file, without_recipe
 from bench.errors import NOTHING, Problem
 from bench.gate.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
 from bench.store.store import content_key, write_whole
 
+IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
 CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")
 FIELDS = (*CELL, "metric", "part", "value", "unit", "low", "high", "n", "version", "source", "reason")
 ABSENT = {"dataset": "", "split": "", "setting": "", "low": None, "high": None}  # left out of a line
@@ -27,16 +29,20 @@ ABSENT = {"dataset": "", "split": "", "setting": "", "low": None, "high": None} 
 def cell_key(cell: Cell, source: str = "measured") -> Key:
     """What a cell is to people, whatever its content: stays when a version, a recipe's text or the code changes."""
     name = cell.row.name if source == "measured" else cell.architecture
-    words = [f"{key}={value}" for key, value in sorted(cell.options.items())]
-    if cell.limit:
-        words.append(f"first {cell.limit} people")
-    if cell.dataset and source == "measured":
-        words.append(f"weights {cell.weights}" if cell.weights else f"{cell.recipe_name} {cell.budget}")
-    if cell.trained_on:
-        words.append(f"trained on {cell.trained_on}")
-    if cell.fast:
-        words.append("fast")
-    return (cell.protocol, name, cell.dataset, cell.split, ", ".join(words), cell.seed)
+    return (cell.protocol, name, cell.dataset, cell.split, _setting(cell, source), cell.seed)
+
+
+def _setting(cell: Cell, source: str) -> str:
+    """All conditions of a cell that a row of the baseline has no field for, in words; "" if they are as usual."""
+    find = without_recipe if source == "measured" else of_file
+    usual = Cell(cell.architecture, cell.protocol, cell.dataset, cell.split, cell.overrides)
+    made, as_usual = find(cell), find(usual)
+    words = [f"{name}={value}" for name, value in sorted((made.options | made.resampling).items())]
+    words += [f"{made.people} people"] if made.people != "all" else []
+    words += [f"weights {made.weights}"] if made.weights else []
+    words += [f"{made.recipe} {made.budget}"] if made.recipe else []
+    other = difference(made, as_usual, IN_WORDS)
+    return ", ".join(words + [clause.partition(" / ")[0] for clause in other])
 
 
 def measured(key: Key, measurements: Iterable[Row], samples: dict[str, np.ndarray]) -> Measured:

@@ -7,18 +7,16 @@ from typing import Any
 import msgspec
 
 import architectures
+from bench.cells.conditions import table_key, without_recipe
 from bench.cells.plan import FAILED, FRESH, STALE, Task
+from bench.cells.record import CellRecord, read_all, record
 from bench.errors import CELL_FAILED, Problem
 from bench.results.paired import paired
-from bench.results.publish import describe
 from bench.results.snapshot import Snapshot
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
 from protocols.origins import CHANGES, CONSTANTS
 from protocols.pose.skeletons import SKELETONS
-
-FIELDS = ("apart", "architecture", "conventions", "identity", "inputs", "label", "protocol", "provenance", "settings",
-          "source")  # fmt: skip
 
 
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
@@ -27,10 +25,10 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     Of cells outside the matrix that differ only in version or recipe, the newest counts.
     """
     tasks = list(tasks)
-    documents = _documents(store)
-    planned = {task.cell.identity for task in tasks}
-    others = [document for document in _newest(documents) if tuple(document["identity"]) not in planned]
-    fresh = [documents[task.key] for task in tasks if task.state == FRESH]
+    records = _records(store)
+    planned = {table_key(task.cell.row.name, task.cell.seed, without_recipe(task.cell)) for task in tasks}
+    others = [record for record in _newest(records) if record.table_key not in planned]
+    fresh = [records[task.key] for task in tasks if task.state == FRESH]
     cells = [_finished(document, store) for document in fresh + others]
     cells += [_unfinished(task, store) for task in tasks if task.state != FRESH]
     ranked = [cell for cell in cells if cell["state"] == FRESH]
@@ -50,28 +48,28 @@ def measurements(store: Store, key: str) -> list[dict[str, Any]]:
     return store.read_lines(CELLS, key, "measurements.jsonl")
 
 
-def _documents(store: Store) -> dict[str, dict[str, Any]]:
-    """key -> what a finished cell is; Problem if one is not what `describe` and `publish_cell` write."""
-    documents = {key: store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))}
-    absent = {key: [name for name in FIELDS if name not in document] for key, document in documents.items()}
-    if odd := [key for key, names in absent.items() if names]:
-        more = f", and {len(odd) - 1:,} more of {len(documents):,} cells are like it" if len(odd) > 1 else ""
+def _records(store: Store) -> dict[str, CellRecord]:
+    """key -> record of every finished cell. Raises Problem if another version wrote one."""
+    records, odd = read_all(store, store.keys(CELLS))
+    if odd:
+        key, why = next(iter(odd.items()))
+        count = len(odd) + len(records)
+        more = f", and {len(odd) - 1:,} more of {count:,} cells are like it" if len(odd) > 1 else ""
         raise Problem(
-            f"{store.folder(CELLS, odd[0]) / 'cell.json'}: there is no field {', '.join(absent[odd[0]])}{more}.",
+            f"{store.folder(CELLS, key) / 'cell.json'}: {why}{more}.",
             cause="another version of Repose wrote it, or it was edited by hand",
             next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures anew, from "
             "the predictions that it finds; prediction files have to be scored again",
             code=CELL_FAILED,
         )
-    return documents
+    return records
 
 
-def _newest(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of the documents with the same identity, the one measured last; external files all stay."""
-    last: dict[Any, str] = {}
-    for key, document in sorted(documents.items(), key=lambda item: item[1]["provenance"]["date"]):
-        last[tuple(document["identity"]) or key] = key
-    return [documents[key] for key in sorted(last.values())]
+def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:
+    """Of the records with the same place in the tables, the one measured last; prediction files all stay."""
+    ordered = sorted(records.values(), key=lambda record: record.provenance["date"])
+    last = {record.table_key: record for record in ordered}
+    return sorted(last.values(), key=lambda record: record.cell)
 
 
 def _protocol(name: str) -> dict[str, Any]:
@@ -86,25 +84,29 @@ def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.json.Decoder().decode_lines(path.read_bytes())) if path.is_file() else ()
 
 
-def _finished(document: dict[str, Any], store: Store) -> dict[str, Any]:
+def _finished(record: CellRecord, store: Store) -> dict[str, Any]:
     """A cell that is there; stale if its protocol has a newer version."""
-    current = PROTOCOLS[document["protocol"]].version
-    measured = document["inputs"]["version"]
+    current, measured = PROTOCOLS[record.protocol].version, record.conditions.version
     why = "" if measured == current else f"protocol version {measured} -> {current}"
-    folder = store.folder(CELLS, document["cell"])
+    folder = store.folder(CELLS, record.cell)
     log = folder / "log.txt"
     state = {"state": STALE if why else FRESH, "why": why, "step": "score" if why else ""}
     words = log.read_text() if log.is_file() else ""
-    return {**document, **state, "folder": str(folder), "log": words}
+    return _fields(record) | state | {"folder": str(folder), "log": words}
 
 
 def _unfinished(task: Task, store: Store) -> dict[str, Any]:
     """A cell of the matrix that is not there, with the reason, and what was tried."""
-    document = describe(task, "measured")
+    document = record(task.cell, task.key, task.inputs, "measured")
     tried = (store.failure(task.key) if task.state == FAILED else None) or {}
     made = {
         "provenance": {"command": tried["command"]} if "command" in tried else {},
         "log": tried.get("log", ""),
         "folder": "",
     }
-    return {**document, "state": task.state, "why": task.why, "step": task.step, **made}
+    return _fields(document) | {"state": task.state, "why": task.why, "step": task.step} | made
+
+
+def _fields(record: CellRecord) -> dict[str, Any]:
+    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    return fields | {name: getattr(record, name) for name in ("protocol", "dataset", "split", "budget")}

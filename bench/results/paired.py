@@ -7,6 +7,10 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+from bench.cells import conditions
+from bench.cells.cell import Cell
+from bench.cells.conditions import Conditions, of_file, table_key
+from bench.cells.record import CellRecord, read, read_all
 from bench.errors import NOTHING, Problem
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS, Protocol, Value
@@ -43,7 +47,7 @@ def paired(store: Store) -> Callable[[str, str], list[dict[str, Any]]]:
         kept = [_samples(store, key) for key in (ours, theirs)]
         if None in kept:
             return []
-        rules = PROTOCOLS[store.read(CELLS, ours, "cell.json")["protocol"]]
+        rules = PROTOCOLS[read(store, ours).protocol]
         try:
             return [dataclasses.asdict(value) for value in difference(rules, *([scores] for scores in kept))]
         except DataError:
@@ -54,49 +58,63 @@ def paired(store: Store) -> Callable[[str, str], list[dict[str, Any]]]:
 
 def finished(
     store: Store, name: str, rules: Protocol, where: tuple[str, str], options: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[Scores]]:
+) -> tuple[list[CellRecord], list[Scores]]:
     """The cells of a network (a name, a glob, or the start of a key) that differ in nothing but their seed.
 
-    Documents and samples; of cells that differ in a version or the text of a recipe alone, the newest counts, as on
-    the pages. Raises Problem where there are none, or cells of more than one kind.
+    Records and samples; of cells that differ in a version or the text of a recipe alone, the newest counts, as on
+    the pages. Raises Problem where there are none, or cells under more than one set of conditions.
     """
-    documents = [store.read(CELLS, key, "cell.json") for key in sorted(store.keys(CELLS))]
-    here = [d for d in documents if d["protocol"] == rules.name and (d["dataset"], d["split"]) == where]
-    here = [
-        d for d in here if d["inputs"]["version"] == rules.version and options.items() <= d["inputs"]["options"].items()
-    ]
-    called = sorted((d for d in here if _called(d, name)), key=lambda document: document["provenance"]["date"])
-    found = list({tuple(d["identity"]) or d["cell"]: d for d in called}.values())
-    kinds = {_kind(document): document for document in found}
+    records, _ = read_all(store, store.keys(CELLS))
+    asked = of_file(Cell(name, rules.name, *where, options=options))
+    here = [record for record in records.values() if _under(asked, record.conditions)]
+    called = sorted((record for record in here if _called(record, name)), key=lambda record: record.provenance["date"])
+    found = list({record.table_key: record for record in called}.values())
+    kinds = {record.table_key if record.source == "predictions" else _kind(record): record for record in found}
     if len(kinds) != 1:
         place = f"{rules.name} on {'/'.join(where)}"
         raise Problem(
             f"{name}: {len(kinds) or 'no'} kinds of finished cells of {place} are called so in {store.root}.",
             expected="a prediction file, or cells that differ in their seed alone; "
-            f"there: {', '.join(sorted(map(_told, kinds.values() or here))) or 'none'}",
+            f"there: {', '.join(sorted(map(_say, kinds.values() or here))) or 'none'}",
             next_step="name one by the start of its key, or bench run it first",
             code=NOTHING,
         )
-    found.sort(key=lambda document: document["seed"])
-    kept = [_samples(store, document["cell"]) for document in found]
+    found.sort(key=lambda record: record.seed or 0)
+    kept = [_samples(store, record.cell) for record in found]
     if None in kept:
         raise Problem(f"{name}: its cells keep nothing of single people to compare by.", code=NOTHING)
     return found, kept
 
 
-def _called(document: dict[str, Any], name: str) -> bool:
-    by_key = len(name) >= SHORTEST and document["cell"].startswith(name)
-    return by_key or fnmatchcase(document["architecture"], name)
+def check_comparable(names: tuple[str, str], ours: Conditions, theirs: Conditions) -> None:
+    """Raise Problem for two measurements that were not made under the same conditions, with what is unlike."""
+    if unlike := conditions.difference(ours, theirs, ("resampling",)):
+        raise Problem(
+            f"{names[0]} and {names[1]} were not measured under the same conditions: {'; '.join(unlike)}.",
+            expected="cells that differ in their network alone",
+            next_step="bench run both with the same recipe, budget, training data and options",
+        )
 
 
-def _kind(document: dict[str, Any]) -> tuple:
-    """Everything that decides a cell's place in the tables but the seed; a prediction file has no other place."""
-    place = tuple(document["identity"])
-    return (*place[:3], *place[4:]) if place else (document["cell"],)
+def _under(asked: Conditions, found: Conditions) -> bool:
+    """Whether a cell scores the asked people by the asked protocol and options; what is not asked for is open."""
+    same = all(getattr(asked, name) == getattr(found, name) for name in ("protocol", "version", "dataset", "split"))
+    chosen = ((asked.options, found.options), (asked.resampling, found.resampling))
+    return same and all(wanted.items() <= given.items() for wanted, given in chosen)
 
 
-def _told(document: dict[str, Any]) -> str:
-    return f"{document['architecture']} ({document['budget']}, {document['cell'][: SHORTEST + 2]})"
+def _called(record: CellRecord, name: str) -> bool:
+    by_key = len(name) >= SHORTEST and record.cell.startswith(name)
+    return by_key or fnmatchcase(record.architecture, name)
+
+
+def _kind(record: CellRecord) -> tuple:
+    """Everything that decides the place of a cell in the tables but the seed."""
+    return table_key(record.architecture, None, record.conditions)
+
+
+def _say(record: CellRecord) -> str:
+    return f"{', '.join((record.architecture, *record.tags))} ({record.cell[: SHORTEST + 2]})"
 
 
 def _samples(store: Store, key: str) -> Scores | None:

@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from typing import Any
+
+import msgspec
 
 from bench import progress
-from bench.cells import recipe as recipes
-from bench.cells.cell import Cell
 from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
+from bench.cells.record import record
 from bench.results.rows import curve_csv, rows
 from bench.store import provenance
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive, content_key
@@ -28,10 +28,12 @@ def publish_cell(
 ) -> None:
     """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
     cell, measured = task.cell, source == "measured"
-    found = rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
+    measurements = rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
-        (folder / "measurements.jsonl").write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in found))
+        (folder / "measurements.jsonl").write_text(
+            "".join(json.dumps(row, sort_keys=True) + "\n" for row in measurements)
+        )
         (folder / "log.txt").write_text(progress.tail())
         if scores.curve:
             (folder / "curve.csv").write_text(curve_csv(scores))
@@ -47,44 +49,13 @@ def publish_cell(
             trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
             notes = store.read(WEIGHTS, trained.name, "training.json")["notes"]
-        document = describe(task, source, (*scores.warnings, *notes))
-        document |= {"provenance": provenance.record(device, seconds)}
-        (folder / "cell.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
-
-
-def describe(task: Task, source: str, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What a cell is, as plain data for the store and the report."""
-    cell = task.cell
-    measured = source == "measured"
-    return {
-        "cell": task.key,
-        "label": cell.label if measured else f"{cell.architecture} × {cell.protocol} on {cell.dataset}/{cell.split}",
-        "architecture": cell.row.name if measured else cell.architecture,
-        "protocol": cell.protocol,
-        "dataset": cell.dataset,
-        "split": cell.split,
-        "seed": cell.seed,
-        "budget": cell.budget,
-        "recipe": cell.recipe_name if measured and cell.dataset else "",
-        "source": source,
-        "limit": cell.limit,
-        "apart": list(cell.apart),
-        "conventions": cell.rules.conventions,
-        "settings": _settings(cell) if measured and CLEAN in (task.inputs or {}) else {},
-        "identity": list(cell.identity) if measured else [],
-        "inputs": task.inputs,
-        "warnings": list(warnings),
-    }
-
-
-def _settings(cell: Cell) -> dict[str, str]:
-    """How it was trained and tested, in the words in which the published tables say it."""
-    recipe = recipes.load(cell.recipe_name)
-    people = recipe.budgeted(cell.budget).people
-    trained_on = cell.training_data + (f", first {people}" if people else "")
-    return {
-        "flip": "yes" if recipe.testing.flip else "no",
-        "scales": str(len(recipe.testing.scales)),
-        "boxes": "detected" if cell.options.get("detections") else "ground truth",
-        "training data": "released weights" if cell.weights else trained_on,
-    }
+        document = record(
+            cell,
+            task.key,
+            task.inputs,
+            source,
+            device=device,
+            warnings=(*scores.warnings, *notes),
+            provenance=provenance.record(device, seconds),
+        )
+        (folder / "cell.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.cells.cell import Cell, check_options
+from bench.cells.conditions import Conditions, of_file
 from bench.cells.plan import MISSING, Task
 from bench.errors import DATA, Problem
 from bench.results.collect import measurements
-from bench.results.paired import difference, finished
+from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
 from bench.steps.prediction_files import Terms, read_and_score
 from bench.store.store import CELLS, Store, content_key, file_digest
@@ -32,10 +35,10 @@ def score(subject: str, name: str, against: str, variants: bool, under: Terms, s
             next_step="check the path; a network that has been measured is compared with another by --against",
             code=DATA,
         )
-    documents, ours = finished(store, subject, under.rules, under.place, under.options)
-    rows = [row for document in documents for row in measurements(store, document["cell"])]
-    outcome = {"measurements": rows, "cells": documents, "warnings": []}
-    return outcome | _compared(ours, against, under, store)
+    records, ours = finished(store, subject, under.rules, under.place, under.options)
+    rows = [row for record in records for row in measurements(store, record.cell)]
+    outcome = {"measurements": rows, "cells": msgspec.to_builtins(records), "warnings": []}
+    return outcome | _compared(records[0].label, records[0].conditions, ours, against, under, store)
 
 
 def score_file(file: Path, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def score_file(file: Path, name: str, against: str, variants: bool, under: Terms
         "read": read.notes,
     }
     outcome |= {"variants": read.variants} if variants else {}
-    return outcome | (_compared([read.scores], against, under, store) if against else {})
+    return outcome | (_compared(str(file), of_file(cell), [read.scores], against, under, store) if against else {})
 
 
 def _is_file(text: str) -> bool:
@@ -79,11 +82,14 @@ def _is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
-def _compared(ours: Sequence[Scores], against: str, under: Terms, store: Store) -> dict[str, Any]:
+def _compared(
+    name: str, made: Conditions, ours: Sequence[Scores], against: str, under: Terms, store: Store
+) -> dict[str, Any]:
     """The paired difference to a second file, or to the finished cells of a network."""
     if _is_file(against):
         labels, theirs = [against], [read_and_score(Path(against), under).scores]
     else:
-        documents, theirs = finished(store, against, under.rules, under.place, under.options)
-        labels = [document["label"] for document in documents]
+        records, theirs = finished(store, against, under.rules, under.place, under.options)
+        check_comparable((name, against), made, records[0].conditions)
+        labels = [record.label for record in records]
     return {"against": labels, "difference": [asdict(value) for value in difference(under.rules, ours, theirs)]}

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from bench.cells.conditions import Conditions
 from reports import formats
 
 FOLDER = Path(__file__).parents[1] / "measured"
@@ -100,12 +101,8 @@ def values(line: dict[str, Any]) -> list[Row]:
 
 def way(cell: Row) -> str:
     """How the network of a cell was trained."""
-    return f"{cell['recipe']}, {cell['budget']} budget"
-
-
-def comparable(ours: Row, theirs: Row) -> bool:
-    """Whether two cells are of networks that were trained the same way; the floor compares with all."""
-    return network(theirs["architecture"]) == FLOOR or way(ours) == way(theirs)
+    made = cell["conditions"]
+    return f"{made.recipe}, {made.budget} budget"
 
 
 def network(name: str) -> str:
@@ -136,7 +133,11 @@ def collections(folder: Path = FOLDER) -> tuple[Collection, ...]:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a file of kept rows."""
-    return msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    lines = msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    for line in lines:
+        if line["kind"] == "cell":
+            line["conditions"] = msgspec.convert(line["conditions"], Conditions)
+    return lines
 
 
 def _collection(name: str, lines: Iterable[dict[str, Any]]) -> Collection:

@@ -84,7 +84,7 @@ def labels(cells: list[dict[str, Any]]) -> list[str]:
     for cell in cells:
         name = cell["architecture"]
         if networks[name] > 1:
-            name = ", ".join((name, f"seed {cell['seed']}", *cell["apart"]))
+            name = ", ".join((name, f"seed {cell['seed']}", *cell["tags"]))
         found[f"{name}, {cell['cell'][:6]}" if name in found else name] = None
     return list(found)
 

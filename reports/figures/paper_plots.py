@@ -3,13 +3,13 @@
 Nothing is drawn that was not measured, and only networks that were tested alike share a figure.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from bench.cells.conditions import FROM_THE_ROW, difference
 from reports import formats
 from reports.data.cell_files import kept
 from reports.figures import line_plots as sketch
@@ -42,17 +42,25 @@ def rows(evidence: Evidence, plan: Plan, name: str) -> list[Row]:
 
 
 def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Row]]]:
-    """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested."""
-    found: dict[tuple, dict[str, Row]] = defaultdict(dict)
+    """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested.
+
+    Each network may have the recipe and the input of its own paper, as in the figures of the papers.
+    """
+    found: list[tuple[str, Cell, dict[str, Row]]] = []
     for name in plan.networks:
         for row in rows(evidence, plan, name):
             cell = evidence.cell(row)
             overrides = row["architecture"].partition("@")[2]
-            conditions = (formats.place(row), overrides, f"seed {row['seed']}", *cell["apart"])
-            found[conditions].setdefault(name, row)
-    for where, alike in sorted(found.items()):
-        if len(alike) > 1:
-            yield ", ".join(filter(None, where)), alike
+            words = ", ".join(filter(None, (formats.place(row), overrides, f"seed {row['seed']}", *cell["tags"])))
+            for where, other, group in found:
+                if where == words and not difference(cell["conditions"], other["conditions"], FROM_THE_ROW):
+                    group.setdefault(name, row)
+                    break
+            else:
+                found.append((words, cell, {name: row}))
+    for where, _, group in sorted(found, key=lambda item: item[0]):
+        if len(group) > 1:
+            yield where, group
 
 
 def ladder(evidence: Evidence, plan: Plan) -> list[Figure]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bench.cells.conditions import against, difference
 from reports import formats
 from reports.data.ablations import ablations, trial_name
 from reports.data.published import Value
@@ -101,14 +102,12 @@ def _trial_name(collection: str, ours: str, theirs: str) -> str:
 
 
 def differences(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Difference]:
-    """Ours minus theirs for all pairs of cells that share place, seed, recipe, budget, settings and overrides."""
-    rivals: dict[tuple, Row] = {}
-    for row in evidence.rows(theirs, setting.protocol, setting.metric, part):
-        rivals.setdefault(_conditions(evidence, row), row)
+    """Ours minus theirs for all pairs of cells that share seed, overrides and conditions."""
+    rivals = evidence.rows(theirs, setting.protocol, setting.metric, part)
     metric = setting.metric if part == "all" else f"{setting.metric} {part}"
     found = []
     for row in evidence.rows(ours, setting.protocol, setting.metric, part):
-        rival = rivals.get(_conditions(evidence, row))
+        rival = next((rival for rival in rivals if _comparable(evidence, row, rival)), None)
         if rival:
             restriction = _restriction(evidence, row, setting)
             measured = f"{restriction or f'on {setting.dataset}/{setting.split}'}, {metric}"
@@ -132,13 +131,11 @@ def unmeasured(evidence: Evidence, what: str) -> Finding:
     return Finding("missing", what)
 
 
-def _conditions(evidence: Evidence, row: Row) -> tuple:
-    """Key that two comparable cells share: everything but the network."""
-    made = evidence.cell(row)
-    overrides = row["architecture"].partition("@")[2]
-    settings = tuple(sorted((key, str(value)) for key, value in made.get("settings", {}).items()))
-    place = (row["dataset"], row["split"], row["seed"], made["budget"], made.get("limit", 0), made["recipe"])
-    return (overrides, *place, settings)
+def _comparable(evidence: Evidence, ours: Row, theirs: Row) -> bool:
+    """Whether two measurements differ in nothing but the network."""
+    overrides = [row["architecture"].partition("@")[2] for row in (ours, theirs)]
+    made = [evidence.cell(row)["conditions"] for row in (ours, theirs)]
+    return overrides[0] == overrides[1] and ours["seed"] == theirs["seed"] and not difference(*made)
 
 
 def _restriction(evidence: Evidence, row: Row, setting: Setting) -> str:
@@ -147,12 +144,12 @@ def _restriction(evidence: Evidence, row: Row, setting: Setting) -> str:
     found = []
     if (row["dataset"], row["split"]) != (setting.dataset, setting.split):
         found.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
-    if made["budget"] != "full":
-        found.append(f"with the {made['budget']} budget")
-    if overrides:
-        found.append(f"at {overrides}")
-    if made.get("limit"):
-        found.append(f"for {made['limit']} people only")
+    found += [f"at {overrides}"] if overrides else []
+    conditions = made["conditions"]
+    stated = {"people": "all"} if conditions.weights else {"people": "all", "budget": "full"}
+    own = () if conditions.weights else made["tags"]  # released weights are the paper's own way
+    if unusual := own or against(conditions, stated).differences:
+        found.append(f"with {', '.join(unusual)}")
     return ", ".join(found)
 
 

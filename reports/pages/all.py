@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cells.conditions import STATED
 from bench.results.snapshot import Snapshot
 from reports import formats
 from reports.data.cell_files import PICTURES, kept, picture
@@ -23,7 +24,7 @@ from reports.pages.page import Page, cell_path, numbered
 from reports.tables import leaderboards as tables
 from reports.tables.leaderboards import Leaderboard
 from reports.tables.poster import poster
-from reports.tables.published_vs_measured import FIELDS, Comparison, compare, facts, required
+from reports.tables.published_vs_measured import Comparison, compare, required
 
 SEVERAL = "several"  # the paper of a claim that two or more make
 VERDICTS = ("reproduced", "above", "below", "not comparable", "not measured", "not rebuilt")
@@ -190,8 +191,8 @@ def _conditions(snapshot: Snapshot, table: Table, found: dict[tuple, Comparison]
             fields.setdefault(field, []).append(wanted)
         if item.cell:
             cells[item.cell["cell"]] = item.cell
-    ours = {key: facts(cell, snapshot.architecture.get(cell["architecture"])) for key, cell in cells.items()}
-    order = [field for field in (*FIELDS, *sorted(fields)) if field in fields]
+    ours = {key: cell["conditions"].stated for key, cell in cells.items()}
+    order = [field for field in (*STATED, *sorted(fields)) if field in fields]
     wanted = {field: list(dict.fromkeys(fields[field])) for field in order}
     return {"paper": wanted, "cells": cells, "ours": ours}
 

@@ -44,7 +44,7 @@ def leaderboard(board: Leaderboard) -> Sheet:
     units = [f" ({unit})" if unit and unit != metric else "" for metric, _, unit in board.columns]
     others = [f"{column.name} ({column.unit})" if column.unit else column.name for column in board.beside]
     columns = ("rank", "worst rank", "network", *map("".join, zip(names, units, strict=True)), "low", "high", *others,
-               "n", "seed", "budget", "apart", "source", "state")  # fmt: skip
+               "n", "seed", "budget", "tags", "source", "state")  # fmt: skip
     rows = []
     for entry in board.entries:
         cell, head = entry.cell, entry.scores[0].row
@@ -52,7 +52,7 @@ def leaderboard(board: Leaderboard) -> Sheet:
         other = [number(entry.beside.get(column.name)) for column in board.beside]
         ends = [number(head, "low"), number(head, "high"), *other]
         source = "predictions" if entry.external else "measured"
-        rest = (head["n"], cell["seed"], cell["budget"], ", ".join(cell["apart"]), source, cell["state"])
+        rest = (head["n"], cell["seed"], cell["budget"], ", ".join(cell["tags"]), source, cell["state"])
         rows.append((*entry.rank, cell["architecture"], *scores, *ends, *rest))
     where = formats.place({"dataset": board.dataset, "split": board.split})
     return Sheet(

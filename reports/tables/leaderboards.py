@@ -95,7 +95,7 @@ class Leaderboard:
     @cached_property
     def common(self) -> dict[str, str]:
         """The settings that all networks share which we ran; the others are told with each entry."""
-        settings = [set(entry.cell.get("settings", {}).items()) for entry in self.entries if not entry.external]
+        settings = [set(entry.cell["conditions"].tested.items()) for entry in self.entries if not entry.external]
         return dict(sorted(set.intersection(*settings))) if settings else {}
 
     def heading(self, metric: str, part: str) -> str:

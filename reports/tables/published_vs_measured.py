@@ -5,12 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cells.conditions import STATED, UNKNOWN, against
 from bench.results.snapshot import Snapshot
-from reports import formats
 from reports.data.published import Value
-
-# What a comparison asks for, in this order in every list.
-FIELDS = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
 
 
 @dataclass(frozen=True)
@@ -71,21 +68,12 @@ def compare(values: Iterable[Value], snapshot: Snapshot) -> list[Comparison]:
     return [_compare(value, measured, snapshot) for value in values]
 
 
-def facts(cell: dict[str, Any], architecture: dict[str, Any] | None) -> dict[str, str]:
-    """What can be compared of a cell: where and how it was tested, as text."""
-    size = {"input": "x".join(map(str, architecture["input"]))} if architecture else {}
-    settings = {key: str(value) for key, value in cell.get("settings", {}).items()}
-    people = f"first {cell['limit']}" if cell.get("limit") else "all"
-    place = {"dataset": cell["dataset"], "split": cell["split"], "people": people}
-    return {**place, "budget": cell["budget"], **size, **settings}
-
-
 def required(value: Value) -> dict[str, str]:
     """What a cell must have in common with the test behind a printed value."""
     if not value.dataset:  # a property of the network alone
         return {}
     wanted = {"dataset": value.dataset, "split": value.split, "people": "all", "budget": "full", **value.settings}
-    return {key: wanted[key] for key in (*FIELDS, *sorted(wanted)) if key in wanted}
+    return {key: wanted[key] for key in (*STATED, *sorted(wanted)) if key in wanted}
 
 
 def _compare(value: Value, measured: dict[tuple, list], snapshot: Snapshot) -> Comparison:
@@ -95,26 +83,20 @@ def _compare(value: Value, measured: dict[tuple, list], snapshot: Snapshot) -> C
     judged = []
     for row in candidates:
         cell = snapshot.cell[row["cell"]]
-        judged.append((_differences(value, cell, snapshot), cell["seed"] or 0, row["cell"], row))
+        judged.append((_differences(value, cell), cell["seed"] or 0, row["cell"], row))
     differences, _, key, row = min(judged, key=lambda item: (len(item[0]), *item[1:3]))
     return Comparison(value, row, snapshot.cell[key], differences, _verdict(value, row, differences))
 
 
-def _differences(value: Value, cell: dict[str, Any], snapshot: Snapshot) -> tuple[str, ...]:
-    """One clause for everything in which a cell is not what the paper did."""
-    ours = facts(cell, snapshot.architecture.get(value.architecture))
-    found = [
-        f"{field} {_say(field, ours.get(field, 'unknown'))}, in the paper {_say(field, wanted)}"
-        for field, wanted in required(value).items()
-        if ours.get(field, "unknown") != wanted or wanted == "unknown"
-    ]
-    if cell["state"] != "fresh":
-        found.append(f"the measurement is {cell['state']}")
-    return tuple(found)
-
-
-def _say(field: str, text: str) -> str:
-    return formats.dataset(text) if field == "dataset" else text
+def _differences(value: Value, cell: dict[str, Any]) -> tuple[str, ...]:
+    """One clause for everything in which a cell is not what the paper did, or the paper does not say."""
+    if not value.dataset:
+        return () if cell["state"] == "fresh" else (f"the measurement is {cell['state']}",)
+    ours = cell["conditions"]
+    held = against(ours, required(value))
+    found = [*held.differences]
+    found += [f"{field} {ours.stated.get(field, UNKNOWN)}, in the paper {UNKNOWN}" for field in held.unknown]
+    return (*found, *([] if cell["state"] == "fresh" else [f"the measurement is {cell['state']}"]))
 
 
 def _verdict(value: Value, row: dict[str, Any], differences: tuple[str, ...]) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cells.conditions import difference
 from bench.results.snapshot import Snapshot
 
 Cell = dict[str, Any]
 Row = dict[str, Any]
-_ALIKE = ("dataset", "split", "seed", "budget", "recipe", "limit")  # what a second score must share
+_SCORING = ("protocol", "version", "options", "resampling")  # in which a second score may differ
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,27 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Row]]:
     for row in snapshot.measurements:
         column = wanted.get((row["protocol"], row["metric"], row["part"]))
         if column and row["value"] is not None:
-            found[_place(column, snapshot.cell[row["cell"]])].append(row)
+            found[column.name, row["architecture"]].append(row)
 
     def date(row: Row) -> str:
         return snapshot.cell[row["cell"]]["provenance"].get("date", "")
 
-    newest = {place: max(rows, key=date) for place, rows in found.items()}
+    for rows in found.values():
+        rows.sort(key=date, reverse=True)
 
     def beside(cell: Cell) -> dict[str, Row]:
-        places = {column.name: _place(column, cell) for column in wanted.values()}
-        return {name: newest[place] for name, place in places.items() if place in newest}
+        newest = {}
+        for column in wanted.values():
+            rows = found.get((column.name, cell["architecture"]), ())
+            row = next((row for row in rows if _belongs(column, snapshot.cell[row["cell"]], cell)), None)
+            newest |= {column.name: row} if row else {}
+        return newest
 
     return beside
 
 
-def _place(column: Column, cell: Cell) -> tuple[str, ...]:
-    """What a cell and the one beside it have in common; a score also people, training and testing."""
+def _belongs(column: Column, other: Cell, cell: Cell) -> bool:
+    """Whether a number may stand beside a score: a second score shares its seed and all conditions but the scoring."""
     if column is not COVERED:
-        return column.name, cell["architecture"]
-    alike = [str(cell.get(key) or "") for key in _ALIKE]
-    return column.name, cell["architecture"], *alike, str(sorted(cell["settings"].items()))
+        return True
+    return other["seed"] == cell["seed"] and not difference(other["conditions"], cell["conditions"], _SCORING)

@@ -186,8 +186,6 @@ def test_fast_is_another_cell_of_the_same_weights(cell):
     assert keys.weights_in(inputs) == keys.weights_in(fast)
     timed = Cell("hourglass-1", "speed")
     assert differences(cell_inputs(timed), cell_inputs(replace(timed, fast=True))) == ["fast nothing -> True"]
-    for which in (cell, timed):
-        assert replace(which, fast=True).identity == (*which.identity, "fast")
 
 
 def test_inputs_are_the_same_after_a_journey_through_a_file(cell):

@@ -1,19 +1,19 @@
 """Plans: every cell is fresh, stale with a reason, missing, failed or blocked, and says which step it needs."""
 
 import cProfile
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import small_bench
 
 from bench.cells import matrix
 from bench.cells.cell import Cell
 from bench.cells.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan
+from bench.cells.record import record
 from bench.errors import DATA, USAGE, exit_code
-from bench.results.publish import describe
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
 from protocols import PROTOCOLS
 
@@ -34,8 +34,8 @@ def located(cell: Cell, store: Store) -> Task:
 def finish(task: Task, store: Store, date: str = "2026-01-01T00:00:00Z") -> None:
     """Leave behind what a finished cell leaves."""
     with store.publish(CELLS, task.key) as folder:
-        document = describe(task, "measured") | {"provenance": {"date": date}}
-        (folder / "cell.json").write_text(json.dumps(document))
+        document = record(task.cell, task.key, task.inputs, "measured", provenance={"date": date})
+        (folder / "cell.json").write_bytes(msgspec.json.encode(document))
 
 
 def newer(name: str, monkeypatch) -> None:
@@ -162,7 +162,8 @@ def test_ten_thousand_finished_cells(tmp_path):
         for task in plan(matrix.load(path), store, NOWHERE):
             folder = store.folder(CELLS, task.key)
             folder.mkdir(parents=True)
-            (folder / "cell.json").write_text(json.dumps(describe(task, "measured")))
+            document = record(task.cell, task.key, task.inputs, "measured")
+            (folder / "cell.json").write_bytes(msgspec.json.encode(document))
             (folder / "measurements.jsonl").write_text("")
         tasks = plan(matrix.load(path), store, NOWHERE)
         assert Counter(task.state for task in tasks) == {FRESH: cells}

@@ -1,10 +1,12 @@
 """Paired differences of two cells of a store, from their samples."""
 
-import json
-
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from bench.cells.conditions import Conditions
+from bench.cells.record import CellRecord
 from bench.errors import NOTHING, Problem
 from bench.results.paired import difference, finished, paired
 from bench.store.store import CELLS, Store, archive
@@ -14,12 +16,17 @@ from protocols.errors import DataError
 from protocols.statistics.scores import Scores
 
 PCKH = PROTOCOLS["mpii-pckh"]
+UNDER = Conditions("mpii-pckh", PCKH.version, "mpii", "val", recipe="newell2016", budget="full")
 
 
-def keep(store, key, distances, **document):
+def keep(store, key, distances, seed=0, day=1, about=UNDER):
     """A cell of mpii-pckh whose people have these distances, in head sizes; None: without samples."""
+    made = CellRecord(
+        key, f"net, seed {seed}", "net", seed, "measured", about, (), {}, {},
+        provenance={"date": f"2026-01-{day:02d}T00:00:00"},
+    )  # fmt: skip
     with store.publish(CELLS, key) as folder:
-        (folder / "cell.json").write_text(json.dumps({"protocol": "mpii-pckh", **document}))
+        (folder / "cell.json").write_bytes(msgspec.json.encode(made))
         if distances is not None:
             (folder / "samples.npz").write_bytes(archive(distance=distances))
 
@@ -56,19 +63,15 @@ def store(tmp_path):
 
 def add(store, number, day, seed=0, split="val", version=PCKH.version, options=None, limit=0):
     """A finished cell of one network; it has as many people as its number, so that samples tell which was read."""
-    key = f"{number:02d}" * 16
-    place = ["net", "mpii-pckh", "{}", seed, "mpii", split, limit, "recipe", "full"]
-    keep(
-        store, key, np.full((number, 16), 0.1), cell=key, architecture="net", budget="full", dataset="mpii",
-        split=split, seed=seed, identity=place, provenance={"date": f"2026-01-{day:02d}T00:00:00"},
-        inputs={"version": version, "options": options or {}},
-    )  # fmt: skip
+    people = f"first {limit}" if limit else "all"
+    about = replace(UNDER, version=version, split=split, people=people, options=options or {})
+    keep(store, f"{number:02d}" * 16, np.full((number, 16), 0.1), seed, day, about)
 
 
 def read(store, name="net", options=None):
     """(seed, people) of the cells that `finished` reads."""
     documents, samples = finished(store, name, PCKH, ("mpii", "val"), options or {})
-    return [(d["seed"], len(s.samples["distance"])) for d, s in zip(documents, samples, strict=True)]
+    return [(d.seed, len(s.samples["distance"])) for d, s in zip(documents, samples, strict=True)]
 
 
 def test_cells_of_a_network_are_read_by_seed_in_their_place(store):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.cells.cell import Cell
+from bench.cells.conditions import conditions, difference
 from bench.cells.keys import cell_inputs
 from bench.cells.plan import plan
 from bench.context import RunContext
@@ -87,7 +88,7 @@ def test_a_network_and_a_recipe_of_the_users_own(cell, tmp_path, few):
 
 def test_a_budget_is_said_everywhere(cell, tmp_path, few, capsys):
     document = finish(replace(cell, budget="quick"), Store(tmp_path / "runs"))
-    assert document["budget"] == "quick" and "quick" in document["identity"]
+    assert document["conditions"]["budget"] == "quick" and document["tags"] == ["quick budget"]
     assert "quick budget" in capsys.readouterr().err
     assert document["inputs"]["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
 
@@ -95,7 +96,9 @@ def test_a_budget_is_said_everywhere(cell, tmp_path, few, capsys):
 def test_another_training_set_is_another_training(cell, tmp_path, few):
     store = Store(tmp_path / "runs")
     mixed = replace(cell, trained_on="mannequin/train+mannequin/test")
-    assert mixed.identity != cell.identity
+    assert difference(conditions(mixed), conditions(cell)) == (
+        "training data mannequin/train+mannequin/test / mannequin/train",
+    )
     first, second = (plan([each], store, NOWHERE)[0] for each in (cell, mixed))
     assert first.key != second.key
     assert second.inputs["predictions"]["weights"]["trained on"].count(" + ") == 1

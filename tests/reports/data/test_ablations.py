@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 import architectures
+from bench.cells.conditions import Conditions
 from bench.cli.options import pairs
 from reports.data import ablations
 from reports.data.published import papers
@@ -14,7 +15,8 @@ from reports.data.published import papers
 VALUES = [["PCK@0.2", "mean", 12.5, "%", 11.0, 14.0, 900]]
 WHERE = {"protocol": "lsp-pck", "dataset": "lspet", "split": "holdout"}
 LINES = [
-    {"kind": "cell", "cell": "k0", "architecture": "liu-ioi@input=64,width=0.25", "seed": 0, **WHERE, "values": VALUES},
+    {"kind": "cell", "cell": "k0", "architecture": "liu-ioi@input=64,width=0.25", "seed": 0, **WHERE, "values": VALUES,
+     "conditions": {"protocol": "lsp-pck", "version": 1, "budget": "quick"}},
     {"kind": "mean", "architecture": "liu-ioi@input=64,width=0.25", **WHERE, "seeds": 2, "values": VALUES},
     {"kind": "difference", "ours": "liu-ioi@input=64,width=0.25", "theirs": "liu-res@input=64,width=0.25", **WHERE,
      "seeds": 2, "values": [["PCK@0.2", "mean", 1.5, "points", 0.5, 2.5, 900]]},
@@ -37,7 +39,8 @@ def test_name_without_what_is_shared(name, short):
 def test_a_file_is_a_collection(tmp_path):
     (tmp_path / "cpu.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
     (collection,) = ablations.collections(tmp_path)
-    assert (collection.name, len(collection.cells), collection.lines) == ("cpu", 1, tuple(LINES))
+    made = {**LINES[0], "conditions": Conditions("lsp-pck", 1, budget="quick")}
+    assert (collection.name, len(collection.cells), collection.lines) == ("cpu", 1, (made, *LINES[1:]))
     mean = collection.mean["liu-ioi", "lspet", "lsp-pck", "PCK@0.2", "mean"]
     assert (mean["value"], mean["low"], mean["high"], mean["n"]) == (12.5, 11.0, 14.0, 900)
     difference = collection.difference["liu-ioi", "liu-res", "lspet", "lsp-pck", "PCK@0.2", "mean"]
@@ -84,16 +87,6 @@ def test_means_and_differences_follow_from_the_cells():
         for (ours, theirs, *place), row in collection.difference.items():
             expected = collection.mean[ours, *place]["value"] - collection.mean[theirs, *place]["value"]
             assert row["value"] == pytest.approx(expected, abs=2e-3), (ours, theirs, place)
-
-
-@pytest.mark.parametrize(
-    ("theirs", "expected"),
-    [({}, True), ({"recipe": "li2019"}, False), ({"budget": "full"}, False),
-     ({"recipe": "li2019", "architecture": "mean-pose@width=0.25"}, True)],
-)  # fmt: skip
-def test_only_networks_trained_the_same_way_are_compared(theirs, expected):
-    ours = {"architecture": "liu-ioi@width=0.25", "recipe": "ablation", "budget": "quick"}
-    assert ablations.comparable(ours, {**ours, "architecture": "liu-res@width=0.25", **theirs}) is expected
 
 
 def test_committed_differences_are_of_networks_trained_the_same_way():

@@ -12,7 +12,7 @@ def test_a_network_alone_is_its_name():
 
 
 def test_several_cells_of_a_network_say_what_differs():
-    cells = [cell("a", *PLACE), cell("a", *PLACE, seed=1), cell("a", *PLACE, seed=1, apart=["fast"]), cell("b", *PLACE)]
+    cells = [cell("a", *PLACE), cell("a", *PLACE, seed=1), cell("a", *PLACE, seed=1, tags=("fast",)), cell("b", *PLACE)]
     assert labels(cells) == ["a, seed 0", "a, seed 1", "a, seed 1, fast", "b"]
 
 

@@ -57,7 +57,7 @@ def test_of_two_cells_that_something_sets_apart_none_is_dropped():
         ("pyranet-a-2", [], 88.0), ("pyranet-b-2", [], 88.5), ("pyranet-a-2", ["fast"], 87.0),
         ("pyranet-b-2", ["fast"], 87.5),
     ):  # fmt: skip
-        cells.append(cell(name, "mpii-pckh", "mpii", "val", apart=apart, cell=f"{name} {apart}"))
+        cells.append(cell(name, "mpii-pckh", "mpii", "val", tags=apart, cell=f"{name} {apart}"))
         rows += pckh(cells[-1], mean)
     figures = drawn(Snapshot(rows, cells, [], [PCKH, COMPLEXITY]), "yang2017")["Figure 8"].figures.values()
     found = {figure.title.rpartition("seed 0")[2]: [line[1] for line in figure.rows[:2]] for figure in figures}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.cells.conditions import Conditions
 from reports.data.ablations import Collection
 from reports.pages import ablations as ablation_page
 
@@ -18,8 +19,9 @@ def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -
 def cell(name: str, protocol: str, seed: int, values: list, **other) -> dict:
     made = {"seconds": {"train": 90.0}, "device": "a test", "versions": {"torch": "2.13.0"}, "commit": "abcdef123456",
             "date": f"2026-01-0{seed + 1}T00:00:00Z"}  # fmt: skip
-    return {"kind": "cell", "architecture": f"{name}@{SHARED}", "protocol": protocol, "seed": seed, "budget": "quick",
-            "recipe": "ablation", "provenance": made, "values": values, **PLACE, **other}  # fmt: skip
+    made_by = {"conditions": Conditions(protocol, 1, recipe="ablation", budget="quick"), "provenance": made}
+    head = {"kind": "cell", "architecture": f"{name}@{SHARED}", "protocol": protocol, "seed": seed, **made_by}
+    return {**head, "values": values, **PLACE, **other}
 
 
 def collection(name: str = "cpu") -> Collection:
@@ -81,7 +83,8 @@ def test_facts_come_from_the_cells():
 def test_no_ranking_mixes_two_ways_of_training():
     """One network by another recipe: the ranking leaves it out, and beside others its recipe is told."""
     made = collection()
-    cells = tuple({**cell, "recipe": "other"} if "liu-res" in cell["architecture"] else cell for cell in made.cells)
+    other = {"conditions": Conditions("lsp-pck", 1, recipe="other", budget="quick")}
+    cells = tuple({**cell, **other} if "liu-res" in cell["architecture"] else cell for cell in made.cells)
     (trial,) = ablation_page.trials(replace(made, cells=cells))  # no ranking of a single network
     assert trial.ways == {"liu-res": "other, quick budget", "liu-ioi": "ablation, quick budget"}
     assert [row[3] for row in ablation_page.scores(trial).rows] == list(trial.ways.values())

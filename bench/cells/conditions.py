@@ -1,0 +1,208 @@
+"""Conditions: all of a cell that is neither network nor seed and can change its number.
+
+One value and one rule: whatever compares two numbers asks `difference` whether they were measured alike, and says
+in its words in what they were not.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.cells import recipe as recipes
+from bench.cells.cell import Cell
+from bench.cells.settings import chosen
+from bench.store.provenance import device_name
+
+TEXT_OF_RECIPE = ("recipe_text", "training_people", "pixels", "flip", "shift", "scales", "decoding", "precision")
+INTERVALS = ("resamples", "seed")  # options of a protocol that resamples: they move an interval, and no value
+FROM_THE_ROW = ("recipe", "input", *TEXT_OF_RECIPE)  # a network's own, where nobody chooses others
+STATED = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
+UNKNOWN = "unknown"
+_INTERPRETED = {"recipe", "budget", "weights", "limit", "options", "trained_on", "fast"}  # settings with a field here
+
+
+class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The conditions of a measurement; None where a field does not apply, or is not known of a file."""
+
+    protocol: str
+    version: int
+    dataset: str = ""
+    split: str = ""
+    people: str = "all"  # or "first 100"
+    options: dict[str, Any] = {}  # of the protocol, those that are not at their default
+    resampling: dict[str, Any] = {}  # the same of those that move intervals alone
+    boxes: str | None = None  # "ground truth" or "detected"
+    input: str | None = None  # "256x192", height first
+    recipe: str | None = None
+    recipe_text: str | None = None  # digest of all in it that decides weights
+    budget: str | None = None
+    training_data: str | None = None  # "mpii/train+lsp/train", or "released weights"
+    training_people: int | None = None  # only the first so many
+    weights: str | None = None  # a released file, as it was given
+    pixels: str | None = None
+    flip: bool | None = None
+    shift: bool | None = None
+    scales: tuple[float, ...] | None = None
+    decoding: str | None = None
+    precision: str | None = None  # of the forward pass
+    fast: bool = False
+    machine: str | None = None  # where the numbers belong to one
+    others: dict[str, Any] = {}  # settings of a cell without a field here, those that are not at their default
+
+    @property
+    def stated(self) -> dict[str, str]:
+        """The same in the words in which the published tables state a test."""
+        found = {
+            "dataset": self.dataset,
+            "split": self.split,
+            "people": self.people,
+            "training data": self.training_data,
+            "input": self.input,
+            "flip": None if self.flip is None else _say(self.flip),
+            "scales": None if self.scales is None else str(len(self.scales)),
+            "boxes": self.boxes,
+            "budget": self.budget,
+        }
+        if found["training data"] and self.training_people:
+            found["training data"] += f", first {self.training_people}"
+        return {name: text for name, text in found.items() if text is not None}
+
+    @property
+    def tested(self) -> dict[str, str]:
+        """Of these, how the network was trained and tested, as leaderboards show it."""
+        return {
+            name: text for name, text in self.stated.items() if name in ("training data", "flip", "scales", "boxes")
+        }
+
+
+def conditions(cell: Cell, device: str = "cpu") -> Conditions:
+    """The conditions under which a cell is measured on a device. Raises Problem for a recipe that cannot be read."""
+    found = without_recipe(cell)
+    if cell.protocol == "speed":
+        found = msgspec.structs.replace(found, machine=device_name(device))
+    return msgspec.structs.replace(found, **_recipe(cell, device)) if cell.dataset else found
+
+
+def without_recipe(cell: Cell) -> Conditions:
+    """The same without what the text of the recipe says."""
+    found = _scoring(cell) | {"input": "x".join(map(str, cell.row.input))}
+    if cell.dataset:
+        found |= {"boxes": "detected" if cell.options.get("detections") else "ground truth"} | _training(cell)
+    return Conditions(**found)
+
+
+def of_file(cell: Cell) -> Conditions:
+    """The conditions of a prediction file: how its network was trained and tested is not known."""
+    return Conditions(**_scoring(cell))
+
+
+def table_key(network: str, seed: int | None, conditions: Conditions) -> tuple:
+    """The place of a cell in every table: stays when a version or the text of a recipe changes, so that a stale
+    result is recognized."""
+    fields = (field for field in conditions.__struct_fields__ if field not in ("version", "machine", *TEXT_OF_RECIPE))
+    return (network, seed, *(_plain(getattr(conditions, field)) for field in fields))
+
+
+def difference(ours: Conditions, theirs: Conditions, besides: Iterable[str] = ()) -> tuple[str, ...]:
+    """In what two measurements differ, a clause a field: "fast no / yes"; empty where they can be compared.
+
+    What is not known of one of them differs in nothing. `besides`: fields that may differ.
+    """
+    found = []
+    for field in ours.__struct_fields__:
+        one, two = getattr(ours, field), getattr(theirs, field)
+        if field not in besides and one != two and None not in (one, two):
+            found += _mapping(one, two) if isinstance(one, dict) else [f"{_words(field)} {_say(one)} / {_say(two)}"]
+    return tuple(found)
+
+
+class Against(NamedTuple):
+    """A measurement held against the test behind a printed number."""
+
+    differences: tuple[str, ...]  # "flip yes, in the paper no"
+    unknown: tuple[str, ...]  # fields that the paper leaves open
+
+
+def against(ours: Conditions, printed: Mapping[str, str]) -> Against:
+    """In what a measurement differs from a printed test, which is given in the words of `Conditions.stated`.
+
+    What no table states is as usual: the protocol's own options, float32, no shortcut.
+    """
+    ours_stated = ours.stated
+    found = [
+        f"{field} {ours_stated.get(field, UNKNOWN)}, in the paper {wanted}"
+        for field, wanted in printed.items()
+        if wanted not in (UNKNOWN, ours_stated.get(field))
+    ]
+    usual = Conditions(ours.protocol, ours.version, precision="float32")
+    scored = {field: getattr(ours, field) for field in ("options", "precision", "fast", "others")}
+    unusual = difference(msgspec.structs.replace(usual, **scored), usual)
+    found += [f"{clause} in the paper" for clause in unusual]
+    return Against(tuple(found), tuple(field for field, wanted in printed.items() if wanted == UNKNOWN))
+
+
+def _scoring(cell: Cell) -> dict[str, Any]:
+    """What is scored, and how."""
+    usual = cell.rules.options
+    options = {name: value for name, value in cell.options.items() if value != usual.get(name) and name != "detections"}
+    moves = {name: options.pop(name) for name in INTERVALS if name in options and "resamples" in usual}
+    return {
+        "protocol": cell.protocol,
+        "version": cell.rules.version,
+        "dataset": cell.dataset,
+        "split": cell.split,
+        "people": f"first {cell.limit}" if cell.limit else "all",
+        "options": options,
+        "resampling": moves,
+        "fast": cell.fast,
+        "others": {name: value for name, value in chosen(cell).items() if name not in _INTERPRETED},
+    }
+
+
+def _training(cell: Cell) -> dict[str, Any]:
+    """How the network came to its weights."""
+    if cell.weights:
+        return {"weights": cell.weights, "training_data": "released weights"}
+    if cell.row.kind == "baseline":  # it has no gradients: no recipe moves it
+        return {"training_data": cell.training_data}
+    return {"recipe": cell.recipe_name, "budget": cell.budget, "training_data": cell.training_data}
+
+
+def _recipe(cell: Cell, device: str) -> dict[str, Any]:
+    """Everything that the text of a recipe decides: fields of TEXT_OF_RECIPE."""
+    recipe = recipes.load(cell.recipe_name)
+    testing, pixels = recipe.testing, recipe.pixels
+    trained = not cell.weights and cell.row.kind != "baseline"
+    return {
+        "recipe_text": recipes.digest(cell.recipe_name, cell.budget) if trained else None,
+        "training_people": recipe.budgeted(cell.budget).people or None if trained else None,
+        "pixels": f"{pixels.channels} - {pixels.mean} / {pixels.std}",
+        "flip": testing.flip,
+        "shift": testing.flip and testing.flip_shift,
+        "scales": testing.scales,
+        "decoding": testing.decoding,
+        "precision": "bfloat16" if cell.fast and device.startswith("cuda") else "float32",
+    }
+
+
+def _mapping(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
+    names = sorted(one.keys() | two.keys())
+    return [f"{name} {_say(one.get(name))} / {_say(two.get(name))}" for name in names if one.get(name) != two.get(name)]
+
+
+def _words(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def _say(value: Any) -> str:
+    if value is None:
+        return "as usual"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be part of a key of a dict."""
+    return tuple(sorted((name, repr(item)) for name, item in value.items())) if isinstance(value, dict) else value

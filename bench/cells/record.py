@@ -1,0 +1,93 @@
+"""The record of a finished cell: all of cell.json."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from bench.cells.cell import Cell
+from bench.cells.conditions import Conditions, conditions, of_file, table_key
+from bench.store.store import CELLS, Store
+
+
+class CellRecord(msgspec.Struct, frozen=True):
+    """What was measured, under which conditions, from which inputs; its rows are in measurements.jsonl."""
+
+    cell: str  # its content key
+    label: str
+    architecture: str  # name of the network with its overrides, or of a prediction file
+    seed: int | None
+    source: str  # "measured" or "predictions"
+    conditions: Conditions
+    tags: tuple[str, ...]
+    conventions: dict[str, str]  # of the protocol, as they were
+    inputs: dict[str, Any] | None  # the nested data that its key hashes: no two protocols have the same
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = {}
+
+    @property
+    def protocol(self) -> str:
+        return self.conditions.protocol
+
+    @property
+    def dataset(self) -> str:
+        return self.conditions.dataset
+
+    @property
+    def split(self) -> str:
+        return self.conditions.split
+
+    @property
+    def budget(self) -> str:
+        """ "" where nothing is trained."""
+        return self.conditions.budget or ""
+
+    @property
+    def table_key(self) -> tuple:
+        """Its place in every table; every prediction file has one of its own."""
+        if self.source == "predictions":
+            return (self.cell,)
+        return table_key(self.architecture, self.seed, self.conditions)
+
+
+def record(
+    cell: Cell,
+    key: str,
+    inputs: dict[str, Any] | None,
+    source: str,
+    *,
+    device: str = "cpu",
+    warnings: tuple[str, ...] = (),
+    provenance: dict[str, Any] | None = None,
+) -> CellRecord:
+    """The record of a cell; `source`: "measured", or "predictions" for those of a file."""
+    measured = source == "measured"
+    return CellRecord(
+        cell=key,
+        label=cell.label if measured else f"{cell.architecture} × {cell.protocol} on {cell.dataset}/{cell.split}",
+        architecture=cell.row.name if measured else cell.architecture,
+        seed=cell.seed,
+        source=source,
+        conditions=conditions(cell, device) if measured else of_file(cell),
+        tags=cell.tags,
+        conventions=cell.rules.conventions,
+        inputs=inputs,
+        warnings=warnings,
+        provenance=provenance or {},
+    )
+
+
+def read(store: Store, key: str) -> CellRecord:
+    """The record of a finished cell. Raises msgspec.ValidationError for one that another version wrote."""
+    return msgspec.json.decode((store.folder(CELLS, key) / "cell.json").read_bytes(), type=CellRecord)
+
+
+def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, str]]:
+    """The records of finished cells by key; and of those that another version wrote, what is wrong with them."""
+    found, odd = {}, {}
+    for key in sorted(keys):
+        try:
+            found[key] = read(store, key)
+        except msgspec.ValidationError as error:
+            odd[key] = str(error)
+    return found, odd

@@ -54,7 +54,6 @@ def test_the_place_in_a_table_stays_when_the_text_of_the_recipe_changes():
         assert place(replace(cell, **change)) != before, change
 
 
-
 @pytest.mark.parametrize(
     ("architecture", "protocol", "dataset", "skeleton"),
     [

@@ -8,21 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import architectures
+from architectures.signature import signature
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.errors import Problem
 from bench.store.provenance import device_name
-from bench.store.store import file_digest
+from bench.store.store import file_digest, unusual
 
-# Raise one when the code that trains or predicts may give other weights or predictions from the same inputs.
-TRAINING_VERSION, PREDICTION_VERSION = 1, 1
+# Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
+# default that changes, of a builder or of a recipe: keys leave out what is at its default.
+NETWORK_VERSION, TRAINING_VERSION, PREDICTION_VERSION = 1, 1, 1
 CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for occluded-limb only
 
 
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
-    """What decides the network: builder, options and input; for an outside file also its content."""
-    inputs = {"builder": row.builder, "options": row.options, "input": list(row.input)}
-    path = row.builder.rpartition(":")[0]
+    """Everything that decides the network before its weights: builder, options and input.
+
+    A built-in builder is known by the name of its function, which no two files share; one from outside by its name
+    and the content of its file. Where the files lie does not matter.
+    """
+    path, _, function = row.builder.rpartition(":")
+    inputs = {"version": NETWORK_VERSION, "builder": function, "input": list(row.input)}
+    takes = signature(row.builder)
+    usual = {name: parameter.default for name, parameter in takes.parameters.items()} if takes else {}
+    inputs["options"] = unusual(row.options, usual)
     return {**inputs, "file": file_digest(Path(path))} if path.endswith(".py") else inputs
 
 
@@ -53,14 +62,15 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
         "testing": recipes.load(cell.recipe_name).test_inputs(),
-        "limit": cell.limit,
+        **({"limit": cell.limit} if cell.limit else {}),
         **({"fast": True} if cell.fast else {}),
     }
 
 
 def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
     """What decides the numbers of a cell."""
-    options = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
+    given = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
+    options = unusual(given, cell.rules.options)
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
         inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint)
@@ -68,9 +78,9 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
     if cell.dataset:  # the trained network, and what it does with people
-        pixels = recipes.load(cell.recipe_name).test_inputs()["pixels"]
+        pixels = recipes.load(cell.recipe_name).test_inputs().get("pixels", {})
         return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
-    if trained := sorted({"people", "occlusion"} & set(options)):
+    if trained := sorted({"people", "occlusion"} & set(given)):
         raise Problem(
             f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
             expected=f"--dataset {' or '.join(cell.rules.datasets)}: people with head sizes",

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import NODEFAULT, Meta, structs
 
 import architectures
 from bench.errors import Problem
-from bench.store.store import content_key
+from bench.store.store import content_key, unusual
 
 FOLDER = Path(architectures.__file__).with_name("recipes")
 
@@ -133,27 +133,19 @@ class Recipe(_Table):
     quick: dict[str, Any] = {}  # fields of `training` under --budget quick
 
     def train_inputs(self, budget: str) -> dict[str, Any]:
-        """Everything here that decides the weights, as plain data for the key: what it is when read from JSON."""
-        inputs = {
-            "training": self.budgeted(budget),
-            "augmentation": self.augmentation,
-            "targets": self.targets,
-            "loss": self.loss,
-            "pixels": self.pixels,
-        }
-        plain = msgspec.json.decode(msgspec.json.encode(inputs))
-        if self.augmentation.half_body_hips == "lower":  # as in every training from before there was this field
-            del plain["augmentation"]["half_body_hips"]
-        return plain
+        """Everything here that decides the weights, as plain data for the key."""
+        return _deciding(
+            training=self.budgeted(budget),
+            augmentation=self.augmentation,
+            targets=self.targets,
+            loss=self.loss,
+            pixels=self.pixels,
+        )
 
     def test_inputs(self) -> dict[str, Any]:
         """Everything here that decides predictions, given the weights, as plain data for the key."""
-        inputs = {
-            "testing": self.testing,
-            "pixels": self.pixels,
-            "maps": {"centre": self.targets.centre, "peak": self.targets.peak},
-        }
-        return msgspec.json.decode(msgspec.json.encode(inputs))
+        maps = Targets(centre=self.targets.centre, peak=self.targets.peak)
+        return _deciding(testing=self.testing, pixels=self.pixels, maps=maps)
 
     def budgeted(self, budget: str) -> Plan:
         """The training of the paper ("full"), or one scaled down to minutes ("quick")."""
@@ -162,6 +154,24 @@ class Recipe(_Table):
         if budget != "quick":
             raise Problem(f"There is no budget {budget!r}.", expected="full or quick")
         return msgspec.convert({**msgspec.to_builtins(self.training), **self.quick}, Plan)
+
+
+def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:
+    """The fields of tables that are not at their default, as they are when read from JSON.
+
+    So a table that gains a field keeps the key of every training without it. (omit_defaults of msgspec compares
+    numbers by identity, and leaves none out that was read from a file.)
+    """
+    found = {name: unusual(structs.asdict(table), defaults(type(table))) for name, table in tables.items()}
+    return msgspec.json.decode(msgspec.json.encode({name: values for name, values in found.items() if values}))
+
+
+@cache
+def defaults(table: type[_Table]) -> dict[str, Any]:
+    """Field -> value of those fields of a table that need not be written."""
+    fields = {field.name: field for field in structs.fields(table) if not field.required}
+    made = {name: field.default_factory for name, field in fields.items() if field.default_factory is not NODEFAULT}
+    return {name: made[name]() if name in made else field.default for name, field in fields.items()}
 
 
 def load(name: str) -> Recipe:

@@ -16,7 +16,7 @@ from bench.results.collect import measurements
 from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
 from bench.steps.prediction_files import Terms, read_and_score
-from bench.store.store import CELLS, Store, content_key, file_digest
+from bench.store.store import CELLS, Store, content_key, file_digest, unusual
 from protocols.readers.arrays import SUFFIXES
 from protocols.statistics.scores import Scores
 
@@ -58,7 +58,7 @@ def score_file(file: Path, name: str, against: str, variants: bool, under: Terms
     inputs = {
         "protocol": rules.name,
         "version": rules.version,
-        "options": under.options,
+        "options": unusual(under.options, rules.options),
         "name": cell.architecture,
         "predictions": {"file": file_digest(file), "people": read.fingerprint},
     }

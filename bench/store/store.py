@@ -38,6 +38,11 @@ def content_key(inputs: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def unusual(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Those values that are not the default: all that a key holds, so that what gains a default keeps its keys."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The catalogue of networks, and how a row of it becomes a module.
+"""Catalogue of networks: the rows of catalogue.toml, and `create`, which builds the network of a row.
 
 Reading the catalogue does not import torch; `create` does.
 
@@ -8,14 +8,15 @@ each N x joints x h x w heatmaps; the last one is the prediction.
 
 import difflib
 import importlib
-import importlib.util
 import inspect
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from architectures.errors import ArchitectureError
 from architectures.signature import signature
@@ -24,13 +25,35 @@ if TYPE_CHECKING:
     from torch import nn
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+Option = bool | int | float | str | Sequence[int] | None  # a keyword argument of a builder
+
+
+class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Table of the catalogue: rows that share a builder, a paper and an input."""
+
+    builder: str
+    paper: str
+    input: tuple[int, int]
+    multiple: int
+    skeleton: str
+    recipe: str
+    rows: dict[str, "Row"]
+    checkpoint_keys: str = ""
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Line of a family: one network."""
+
+    summary: str
+    kind: str
+    options: dict[str, bool | int | float | str | list[int]] = {}
 
 
 @dataclass(frozen=True)
 class Architecture:
     """A row of the catalogue: a builder function plus its options."""
 
-    name: str
+    name: str  # with changed options in it, so that a changed network never passes for the original
     builder: str  # "module:function" below this package, or "path/to/file.py:function"
     paper: str  # "" for a network from outside
     summary: str
@@ -39,40 +62,31 @@ class Architecture:
     multiple: int  # height and width must be multiples of this
     skeleton: str  # mpii | lsp | coco | cifar10 (ten classes instead of joints)
     recipe: str
-    options: dict[str, Any] = field(default_factory=dict)
-    released: str = ""  # "module:function" that renames the keys of the authors' checkpoint
-
-    @property
-    def label(self) -> str:
-        """The name that tables show: a changed row never passes for the original."""
-        return self.name
-
-
-_FAMILY = ("builder", "paper", "input", "multiple", "skeleton", "recipe", "released")
-_ROW = ("summary", "kind", "options")
+    options: dict[str, Option] = field(default_factory=dict)
+    checkpoint_keys: str = ""  # "module:function" that renames the keys of the authors' checkpoint
 
 
 @cache
 def catalogue() -> dict[str, Architecture]:
-    """All rows, by name, in the order of the file."""
-    families = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    """Rows of all families, by name, in the order of the file."""
+    try:
+        families = msgspec.toml.decode(CATALOGUE.read_bytes(), type=dict[str, Family])
+    except msgspec.ValidationError as error:
+        raise ArchitectureError(f"{CATALOGUE.name}: {error}.") from error
     rows = {}
     for family in families.values():
-        shared = {key: family[key] for key in _FAMILY if key in family}
-        for name, row in family["rows"].items():
-            if unknown := set(row) - set(_ROW) or set(family) - set(_FAMILY) - {"rows"}:
-                raise ArchitectureError(f"{CATALOGUE.name}: {name} has the unknown keys {sorted(unknown)}.")
-            fields = {**shared, **row, "input": tuple(family["input"])}
-            rows[name] = Architecture(name=name, **fields)
+        shared = {name: getattr(family, name) for name in Family.__struct_fields__ if name != "rows"}
+        for name, row in family.rows.items():
+            rows[name] = Architecture(name, summary=row.summary, kind=row.kind, options={**row.options}, **shared)
     return rows
 
 
-def describe(name: str, **overrides: Any) -> Architecture:
-    """The row called `name`, or of a builder in a file, with some options changed.
+def describe(name: str, **overrides: Option) -> Architecture:
+    """Return the row called `name`, or one for a builder in a file, with some options changed.
 
-    `overrides` are options of the builder, `input` (one side, or height and width), and `initialization`: a name
-    of architectures.initialization, with which `create` draws the network instead of its own way. Options that the
-    builder does not take are refused here as far as its source tells, without importing it.
+    `overrides` are options of the builder, `input` (one side, or height and width), and `initialization`: one of
+    architectures.initialization.NAMES, by which `create` draws the weights anew. Options that the builder does
+    not take are refused here if its source shows them, without importing it.
     """
     row = _external(name) if ".py:" in name else catalogue().get(name)
     if row is None:
@@ -82,51 +96,50 @@ def describe(name: str, **overrides: Any) -> Architecture:
     if not overrides:
         return row
     options = dict(overrides)
-    size = options.pop("input", row.input)
-    size = tuple(size) if isinstance(size, list | tuple) else (size, size)
-    _check_size(row, size)
-    if takes := signature(row.builder):
-        _check_options(row, takes, {key: value for key, value in options.items() if key != "initialization"})
+    side = options.pop("input", row.input)
+    size = _check_size(row, tuple(side) if isinstance(side, list | tuple) else (side, side))
+    if parameters := signature(row.builder):
+        _check_options(row, parameters, {key: value for key, value in options.items() if key != "initialization"})
     changed = ",".join(f"{key}={_text(value)}" for key, value in sorted(overrides.items()))
     return replace(row, name=f"{name}@{changed}", input=size, options={**row.options, **options})
 
 
-def create(row: Architecture | str, **overrides: Any) -> "nn.Module":
+def create(row: Architecture | str, **overrides: Option) -> "nn.Module":
     """Build the network of a row, in training mode, on torch's current default device.
 
-    Images of a size that the row cannot have are refused when they come.
+    The network raises ArchitectureError for images whose size is no multiple of the row's.
     """
     if isinstance(row, str):
         row = describe(row, **overrides)
         overrides = {}
     build = _function(row.builder)
     options = {**row.options, **overrides}
-    drawn = options.pop("initialization", "")
+    initialization = options.pop("initialization", "")
     _check_options(row, inspect.signature(build), options)
     network = build(**options)
     if not hasattr(network, "register_forward_pre_hook"):
         raise ArchitectureError(f"{row.builder} returned {type(network).__name__}; a builder returns an nn.Module.")
-    if drawn:
+    if initialization:
         import torch
 
         from architectures.initialization import initialize
 
-        initialize(network, drawn, seed=torch.initial_seed())
+        initialize(network, str(initialization), seed=torch.initial_seed())
     network.register_forward_pre_hook(partial(_check_images, row))
     return network
 
 
-def renaming(row: Architecture) -> Callable[[str], str] | None:
-    """What turns the keys of the authors' checkpoint into ours; None where the names are the same."""
-    return _function(row.released) if row.released else None
+def checkpoint_renamer(row: Architecture) -> Callable[[str], str] | None:
+    """Return the function that turns keys of the authors' checkpoint into ours; None where the keys are the same."""
+    return _function(row.checkpoint_keys) if row.checkpoint_keys else None
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
-def _check_options(row: Architecture, takes: inspect.Signature, options: dict[str, Any]) -> None:
-    """Refuse what the builder does not take, and text where it takes a number."""
-    parameters, name = takes.parameters, row.name
+def _check_options(row: Architecture, of_builder: inspect.Signature, options: dict[str, Option]) -> None:
+    """Refuse options that the builder does not take, and values of another type than their default."""
+    parameters, name = of_builder.parameters, row.name
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key, value in options.items():
         if key not in parameters:
@@ -142,36 +155,38 @@ def _check_options(row: Architecture, takes: inspect.Signature, options: dict[st
             raise ArchitectureError(
                 f"{name}: {key}={value!r} does not work; it is {_KINDS[type(default)]}, for instance {default}."
             )
-        if key == "joints" and not value > 0:
+        if key == "joints" and not (isinstance(value, int) and value > 0):
             raise ArchitectureError(f"{name}: joints={value} does not work; a network finds one joint or more.")
 
 
-def _check_size(row: Architecture, size: tuple[int, ...]) -> None:
-    """Refuse heights and widths that the row's halvings do not divide."""
-    if len(size) != 2 or any(type(side) is not int or side <= 0 or side % row.multiple for side in size):
+def _check_size(row: Architecture, size: Sequence[object]) -> tuple[int, int]:
+    """Return height and width; refuse them unless they are multiples of the row's."""
+    sides = [side for side in size if type(side) is int and side > 0 and side % row.multiple == 0]
+    if len(size) != 2 or len(sides) != 2:
         raise ArchitectureError(
             f"{row.name}: an input of {'x'.join(map(str, size))} does not work; "
             f"height and width must be multiples of {row.multiple}, for instance {row.multiple * 2}."
         )
+    return sides[0], sides[1]
 
 
 def _check_images(row: Architecture, network: "nn.Module", arguments: tuple[Any, ...]) -> None:
-    """The same for images that reach the network."""
+    """Refuse images of such a size when they reach the network."""
     import torch
 
-    if arguments and not torch.jit.is_tracing():  # sizes are no integers while operations are counted
+    # While operations are counted, sizes are not integers. Torch documents is_tracing and does not export it.
+    if arguments and not torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         _check_size(row, tuple(arguments[0].shape[-2:]))
 
 
-def _function(place: str) -> Callable[..., Any]:
-    """The function that "module:function" or "file.py:function" names."""
-    path, _, function = place.rpartition(":")
+def _function(reference: str) -> Callable[..., Any]:
+    """Return the function that "module:function" or "file.py:function" names."""
+    path, _, function = reference.rpartition(":")
     if path.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-        module = importlib.util.module_from_spec(spec)
-        try:
-            # Not exec_module: its cached bytecode looks the same for two contents of one size within one second.
-            exec(spec.loader.source_to_code(Path(path).read_bytes(), path), module.__dict__)
+        module = ModuleType(Path(path).stem)
+        module.__file__ = path
+        try:  # compiled anew: cached bytecode looks the same for two contents of one size within one second
+            exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
         except Exception as error:
             raise ArchitectureError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     else:
@@ -182,16 +197,16 @@ def _function(place: str) -> Callable[..., Any]:
     return getattr(module, function)
 
 
-def _external(place: str) -> Architecture:
-    """A row for a builder that somebody keeps in a file of their own."""
-    path = place.rpartition(":")[0]
+def _external(reference: str) -> Architecture:
+    """Return a row for a builder in a file of the user: "path/to/net.py:function"."""
+    path = reference.rpartition(":")[0]
     if not Path(path).is_file():
         raise ArchitectureError(
             f"{path}: there is no such file; an outside network is given as path/to/net.py:builder."
         )
     return Architecture(
-        name=place,
-        builder=place,
+        name=reference,
+        builder=reference,
         paper="",
         summary=f"a network from {Path(path).name}",
         kind="external",
@@ -202,8 +217,8 @@ def _external(place: str) -> Architecture:
     )
 
 
-def _text(value: Any) -> str:
-    """An option as a short text for names: 0.25, 64x64, true."""
+def _text(value: Option) -> str:
+    """Return an option as a short text for names: 0.25, 64x64, true."""
     if isinstance(value, list | tuple):
         return "x".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

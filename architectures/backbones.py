@@ -1,4 +1,4 @@
-"""Down paths of MSPN (Li 2019, section 3.1 and Table 4): a ResNet or an Xception without stem and classifier.
+"""Backbones of MSPN (Li 2019, section 3.1 and Table 4): a ResNet or an Xception without stem and classifier.
 
 Modules carry the names of the authors' release and register in its order, so that its files load as they are.
 """
@@ -15,15 +15,15 @@ from architectures.layers import channels
 
 @dataclass(frozen=True)
 class Backbone:
-    """What a name such as "resnet50" stands for."""
+    """Block type, depth and width of a backbone such as "resnet50"."""
 
-    block: type[nn.Module]
+    block: "type[Bottleneck | Basic | Xception]"
     counts: tuple[int, int, int, int]  # blocks at 1/4, 1/8, 1/16, 1/32
-    planes: int  # of the first level, doubled at each next one
+    planes: int  # channels inside the blocks of the first level, doubled at each next one
 
 
 class DownPath(nn.Module):
-    """Four levels at 1/4, 1/8, 1/16 and 1/32; `channels` are their widths."""
+    """Backbone as four levels at 1/4, 1/8, 1/16 and 1/32 of the image; `channels` are their widths."""
 
     def __init__(self, backbone: Backbone, inputs: int, stride_on: str, width: float):
         super().__init__()
@@ -42,9 +42,9 @@ class DownPath(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor, skips: Sequence[tuple[Tensor, Tensor]] | None = None) -> list[Tensor]:
-        """The four levels, finest first: N x C x h/4 x w/4 ... h/32 x w/32.
+        """Return the four levels, finest first: N x C x h/4 x w/4 ... h/32 x w/32.
 
-        `skips`, two maps a level, are added before the next level reads it (cross-stage aggregation).
+        `skips`, two tensors a level, are added to it before the next level reads it (cross-stage aggregation).
         """
         features = []
         for level, layer in enumerate(self.children()):
@@ -55,8 +55,10 @@ class DownPath(nn.Module):
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True) -> nn.Sequential:
-    """Convolution with bias, batch norm and, mostly, ReLU."""
-    layers = OrderedDict(conv=nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), bn=nn.BatchNorm2d(outputs))
+    """Build a convolution with bias, batch norm and, unless `relu` is False, ReLU."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), bn=nn.BatchNorm2d(outputs)
+    )
     if relu:
         layers["relu"] = nn.ReLU(inplace=True)
     return nn.Sequential(layers)
@@ -68,7 +70,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class Bottleneck(nn.Module):
-    """ResNet-50's block. The release strides on the 3x3, the printed FLOPs need the stride on the first 1x1."""
+    """Block of ResNet-50. The release strides on the 3x3, the printed FLOPs need the stride on the first 1x1."""
 
     expansion = 4
 
@@ -87,7 +89,7 @@ class Bottleneck(nn.Module):
 
 
 class Basic(nn.Module):
-    """ResNet-18's block."""
+    """Block of ResNet-18."""
 
     expansion = 1
 
@@ -104,7 +106,7 @@ class Basic(nn.Module):
 
 
 def _separable(inputs: int, outputs: int, stride: int = 1, relu: bool = True) -> nn.Sequential:
-    """3x3 on each channel alone, 1x1 over all of them, batch norm: Xception's convolution, without biases."""
+    """Build a depthwise 3x3 and a pointwise 1x1 without biases, batch norm and, unless `relu` is False, ReLU."""
     layers = [
         nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False),
         nn.Conv2d(inputs, outputs, 1, bias=False),
@@ -114,7 +116,7 @@ def _separable(inputs: int, outputs: int, stride: int = 1, relu: bool = True) ->
 
 
 class Xception(nn.Module):
-    """Three separable convolutions with a shortcut. The paper does not describe its Xceptions."""
+    """Block of three separable convolutions and a shortcut. The paper does not describe its Xceptions."""
 
     expansion = 1
 
@@ -139,16 +141,16 @@ BACKBONES = {
     "resnet50": Backbone(Bottleneck, (3, 4, 6, 3), 64),
     "resnet101": Backbone(Bottleneck, (3, 4, 23, 3), 64),
     "resnet152": Backbone(Bottleneck, (3, 8, 36, 3), 64),
-    # 254 = 3 x 84 + 2: ResNet-152 and 34 blocks more; FLOPs do not tell at which level, so where 101 and 152 grew.
+    # 254 = 3 x 84 + 2: 34 blocks more than ResNet-152. The FLOPs fit any level; 101 and 152 grew at 1/16.
     "resnet254": Backbone(Bottleneck, (3, 8, 70, 3), 64),
-    # Widths and counts that give the printed FLOPs (6.1 and, for four stages, 5.7); nothing else is known of them.
+    # Widths and counts chosen to give the printed FLOPs (6.1; 5.7 for four stages): the paper says nothing else.
     "xception-large": Backbone(Xception, (3, 4, 6, 3), 192),
     "xception-small": Backbone(Xception, (3, 6, 11, 3), 64),
 }
 
 
 def down_path(name: str, inputs: int, stride_on: str, width: float) -> DownPath:
-    """The down path called `name`, reading `inputs` channels at 1/4; `stride_on` is "1x1" or "3x3"."""
+    """Build the backbone called `name` on `inputs` channels at 1/4; `stride_on` is "1x1" or "3x3"."""
     if name not in BACKBONES:
         raise ArchitectureError(f"There is no backbone {name!r}; choose from {', '.join(BACKBONES)}.")
     if stride_on not in ("1x1", "3x3"):

@@ -1,15 +1,17 @@
-"""What any network must beat: the same pose for every image."""
+"""Mean-pose baseline: the same pose for every image, which any network must beat."""
 
 import torch
 from torch import Tensor, nn
 
 
 class MeanPose(nn.Module):
-    """Heatmaps with the mean pose of the training set, whatever the image; nothing is trained by gradients."""
+    """Network without weights whose heatmaps show the mean pose of the training set, whatever the image."""
+
+    pose: Tensor  # K x 2; x, y as fractions of the crop
 
     def __init__(self, joints: int):
         super().__init__()
-        self.register_buffer("pose", torch.full((joints, 2), 0.5))  # x, y as fractions of the crop
+        self.register_buffer("pose", torch.full((joints, 2), 0.5))
 
     @torch.no_grad()
     def fit(self, keypoints: Tensor, weights: Tensor) -> None:
@@ -23,16 +25,16 @@ class MeanPose(nn.Module):
         self.pose.copy_(torch.where(total > 0, mean, 0.5))
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
-        """N x 3 x h x w -> N x K x h/4 x w/4, a Gaussian with sigma 1 pixel of the grid at every joint."""
+        """Map N x 3 x h x w to N x K x h/4 x w/4: a Gaussian at every joint, its sigma one heatmap pixel."""
         height, width = images.shape[-2] // 4, images.shape[-1] // 4
-        x = torch.arange(width, device=images.device)  # cell i lies at pixel 4 i of the image
+        x = torch.arange(width, device=images.device)  # heatmap pixel i lies at pixel 4 i of the image
         y = torch.arange(height, device=images.device)
-        across = torch.exp(-((x - self.pose[:, :1] * width) ** 2) / 2)  # K x w/4
-        down = torch.exp(-((y - self.pose[:, 1:] * height) ** 2) / 2)  # K x h/4
-        heatmaps = down[:, :, None] * across[:, None, :]  # K x h/4 x w/4
+        columns = torch.exp(-((x - self.pose[:, :1] * width) ** 2) / 2)  # K x w/4
+        rows = torch.exp(-((y - self.pose[:, 1:] * height) ** 2) / 2)  # K x h/4
+        heatmaps = rows[:, :, None] * columns[:, None, :]  # K x h/4 x w/4
         return (heatmaps.expand(len(images), -1, -1, -1),)
 
 
 def mean_pose(*, joints: int = 16, width: float = 1.0) -> nn.Module:
-    """The mean pose; `width` changes nothing, since it has no channels."""
+    """Build the mean-pose baseline; `width` is accepted as for every network, and has no effect."""
     return MeanPose(joints)

@@ -1,35 +1,34 @@
 """CIFAR-10 classifiers of Yang 2017, table 3: WRN-28 and ResNeXt-29, each also with a pyramid beside every block.
 
-No code was released for them; where the pyramids sit and how wide they are is what reproduces the table.
+No code was released for them; place and width of the pyramids are those that reproduce the table.
 """
 
 from torch import Tensor, nn
 
-from architectures.layers import channels, norm_relu, total
+from architectures.layers import BranchSum, channels, norm_relu, total
 from architectures.pyramid import Levels
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Convolution without bias that keeps the size at stride 1."""
+    """Build a convolution without bias that keeps the size at stride 1."""
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 
 
 class PyramidBranch(nn.Module):
-    """Four pyramid levels of D channels with a kernel each, N x inputs x h x w -> N x outputs x h/stride x w/stride."""
+    """Pyramid of four levels with a kernel each: N x inputs x h x w -> N x outputs x h/stride x w/stride."""
 
     def __init__(self, inputs: int, narrow: int, outputs: int, stride: int):
         super().__init__()
         self.reduce = nn.Sequential(conv(inputs, narrow, 1, stride), norm_relu(narrow))
         self.levels = Levels(narrow, scales=4, bias=False)
-        self.expand = nn.Sequential(norm_relu(narrow), conv(narrow, outputs, 1))
-        self.expand[-1].branches_in = 4  # as in the pose networks
+        self.expand = nn.Sequential(norm_relu(narrow), BranchSum(narrow, outputs, branches_in=4, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.expand(total(self.levels([self.reduce(x)])))
 
 
 class WideBlock(nn.Module):
-    """Pre-activation block of two 3x3; where the shape changes, the shortcut reads the activated input."""
+    """Pre-activation block of two 3x3 convolutions; where the shape changes, the shortcut reads the activated input."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, narrow: int):
         super().__init__()
@@ -70,7 +69,7 @@ class AggregatedBlock(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Images N x 3 x h x w -> a tuple of one N x classes tensor of logits."""
+    """Features, mean over the pixels and a linear layer: N x 3 x h x w -> a tuple of N x classes logits."""
 
     def __init__(self, features: nn.Sequential, width: int, classes: int):
         super().__init__()
@@ -83,12 +82,12 @@ class Classifier(nn.Module):
 
 
 def wide_resnet(*, classes: int = 10, width: float = 1.0, widen: int = 10, pyramid: int = 0) -> nn.Module:
-    """WRN-28-`widen`: three groups of four blocks with 16, 32, 64 times `widen` channels at h, h/2, h/4.
+    """Build WRN-28-`widen`: three groups of four blocks with 16, 32, 64 times `widen` channels at h, h/2, h/4.
 
-    `pyramid` channels in the first group, doubled from group to group, go to a pyramid beside each block.
+    `pyramid` is the width of the pyramid beside each block of the first group, doubled from group to group; 0 is none.
     """
     inputs = channels(16, width, multiple=1)
-    layers = [conv(3, inputs, 3)]  # N x 16 x h x w
+    layers: list[nn.Module] = [conv(3, inputs, 3)]  # N x 16 x h x w
     for group in range(3):
         outputs = channels(16 * widen * 2**group, width, multiple=1)
         narrow = channels(pyramid * 2**group, width, multiple=1) if pyramid else 0
@@ -99,12 +98,12 @@ def wide_resnet(*, classes: int = 10, width: float = 1.0, widen: int = 10, pyram
 
 
 def resnext(*, classes: int = 10, width: float = 1.0, cardinality: int = 8, pyramid: int = 0) -> nn.Module:
-    """ResNeXt-29, `cardinality` x 64d: three stages of three blocks with 256, 512, 1024 channels at h, h/2, h/4.
+    """Build ResNeXt-29, `cardinality` x 64d: three stages of three blocks with 256, 512, 1024 channels at h, h/2, h/4.
 
-    `pyramid` channels in the first stage, doubled from stage to stage, go to a pyramid beside each block.
+    `pyramid` is the width of the pyramid beside each block of the first stage, doubled from stage to stage; 0 is none.
     """
     inputs = channels(64, width, multiple=1)
-    layers = [conv(3, inputs, 3), norm_relu(inputs)]  # N x 64 x h x w
+    layers: list[nn.Module] = [conv(3, inputs, 3), norm_relu(inputs)]  # N x 64 x h x w
     for stage in range(3):
         middle = cardinality * channels(64 * 2**stage, width, multiple=1)
         outputs = channels(256 * 2**stage, width, multiple=1)

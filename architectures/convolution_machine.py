@@ -1,8 +1,8 @@
-"""Multi-stage convolution machine (Nie et al. 2019), and its modules put into a 3-stage CPM one by one.
+"""Multi-stage convolution machine (Nie et al. 2019), and the pilot study that adds its modules to a 3-stage CPM.
 
-The paper draws the modules and gives no widths; its tables are images. What is fixed here by no text: the widths, the
-3x3 kernel of the first convolution, the ratio 16 of the gates, dropout's place, and where the pilot's gates stand.
-Outputs are belief maps at 1/8 of the image: one a joint, and the background as the last channel.
+The paper draws the modules without widths; its tables are images. Our choices, for want of a text: the widths, the 3x3
+kernel of the first convolution, the ratio 16 of the gates, and the places of dropout and of the pilot's gates.
+Outputs are heatmaps at 1/8 of the image: one a joint, and the background as the last channel.
 """
 
 import torch
@@ -26,7 +26,7 @@ def convolution_machine(
     fuse: int = 128,
     dilate: int = 64,
 ) -> "ConvolutionMachine":
-    """Nie's network on images N x 3 x H x W, H and W multiples of 8; stages give N x (joints + 1) x H/8 x W/8.
+    """Map images N x 3 x H x W to heatmaps N x (joints + 1) x H/8 x W/8 of each stage; H and W are multiples of 8.
 
     first, kernel: channels and kernel of the first convolution; squeeze, expand: channels of the fire modules;
     fuse: channels of the two convolutions of a stage; dilate: channels of each dilated convolution.
@@ -40,11 +40,13 @@ def convolution_machine(
 
 
 class ConvolutionMachine(nn.Module):
-    """PRE-STAGE and STAGEs (figure 1): each stage reads F_l, F_h and the maps before."""
+    """PRE-STAGE and STAGEs (figure 1): each stage reads F_l, F_h and the heatmaps of the stage before."""
 
     background = True
 
-    def __init__(self, maps, stages, kernel, first, squeeze, expand, fuse, dilate):
+    def __init__(
+        self, maps: int, stages: int, kernel: int, first: int, squeeze: int, expand: int, fuse: int, dilate: int
+    ):
         super().__init__()
         self.conv1 = nn.Sequential(*conv(3, first, kernel))
         self.pyramid = nn.Sequential(*(PyramidStacking(first * count) for count in (1, 2, 4)))
@@ -56,10 +58,10 @@ class ConvolutionMachine(nn.Module):
         self.apply(he)  # CPM's Gaussians of 0.01 would fade to nothing over so many 1x1 and 3x3 convolutions
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        """Return the heatmaps of each stage, each N x (joints + 1) x h/8 x w/8."""
         low = self.conv1(images)  # F_l, N x 32 x h x w
         high = self.pyramid(low)  # F_h, N x 256 x h/8 x w/8
-        low = self.big_gate(F.avg_pool2d(low, 8))  # N x 32 x h/8 x w/8; a gate and an average commute
+        low = self.big_gate(F.avg_pool2d(low, 8))  # N x 32 x h/8 x w/8; pooled first: a gate and a mean commute
         outputs = []
         for stage in self.stages:
             outputs.append(stage(torch.cat([high, *outputs[-1:]], 1), low))
@@ -67,9 +69,9 @@ class ConvolutionMachine(nn.Module):
 
 
 class Stage(nn.Module):
-    """Four fire modules, two convolutions and the dilation module; gates bring earlier features in (figure 3)."""
+    """Four fire modules, two convolutions and the dilation module, with gated earlier features (figure 3)."""
 
-    def __init__(self, inputs, low, maps, squeeze, expand, fuse, dilate):
+    def __init__(self, inputs: int, low: int, maps: int, squeeze: int, expand: int, fuse: int, dilate: int):
         super().__init__()
         fire = 4 * expand
         self.fires = nn.Sequential(
@@ -87,7 +89,7 @@ class Stage(nn.Module):
 
 
 class PyramidStacking(nn.Module):
-    """Pool and strided convolution side by side: half the size, twice the channels (figure 2c)."""
+    """Max pool and strided convolution, concatenated: half the size, twice the channels (figure 2c)."""
 
     def __init__(self, inputs: int):
         super().__init__()
@@ -99,7 +101,7 @@ class PyramidStacking(nn.Module):
 
 
 class Gate(nn.Module):
-    """Squeeze and excitation: each channel times a weight that the means of all channels decide."""
+    """Squeeze and excitation: each channel is multiplied by a weight computed from the means of all channels."""
 
     def __init__(self, features: int):
         super().__init__()
@@ -109,11 +111,11 @@ class Gate(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weigh(x.mean((2, 3)))[:, :, None, None]  # as x
+        return x * self.weigh(x.mean((2, 3)))[:, :, None, None]  # N x F x h x w
 
 
 class Fire(nn.Module):
-    """SqueezeNet's module: 1x1 to few channels, then 1x1 and 3x3 side by side."""
+    """Fire module of SqueezeNet: 1x1 to few channels, then 1x1 and 3x3, concatenated."""
 
     def __init__(self, inputs: int, squeeze: int, expand: int):
         super().__init__()
@@ -127,7 +129,7 @@ class Fire(nn.Module):
 
 
 class DoubleFire(nn.Module):
-    """A fire module that goes on through a second one and, by a bypass, beside it (figure 4)."""
+    """Two fire modules in a row, the output of the first concatenated to that of the second (figure 4)."""
 
     def __init__(self, inputs: int, squeeze: int, expand: int):
         super().__init__()
@@ -140,7 +142,7 @@ class DoubleFire(nn.Module):
 
 
 class Dilation(nn.Module):
-    """Four 3x3 convolutions of dilation 1 to 4 beside their input, then 1x1 to the maps (figure 5)."""
+    """3x3 convolutions of dilation 1 to 4, concatenated with their input, then 1x1 to heatmaps (figure 5)."""
 
     def __init__(self, inputs: int, outputs: int, maps: int):
         super().__init__()
@@ -157,26 +159,26 @@ class Dilation(nn.Module):
 def pilot(
     *, joints: int = 14, width: float = 1.0, squeeze: bool = False, dilate: bool = False, gates: bool = False
 ) -> CPM:
-    """CPM with 3 stages and, by choice, three changes (Nie 2019, section 4.4, Tables 2 and 3).
+    """Build CPM with 3 stages and up to three changes: the pilot study (Nie 2019, section 4.4, Tables 2 and 3).
 
     squeeze (SQ): a fire module instead of the last 11x11 convolution of stages 2 and 3.
     dilate (PD): the dilation module instead of the last convolution of every stage.
-    gates (Gate): a small gate on the input of every stage and a big one on the first features of both trunks; what
-        they let through joins the stage before its 1x1 convolutions.
+    gates (Gate): a small gate on the input of every stage and a big one on the first features of both trunks; their
+        outputs are concatenated to the features before the 1x1 convolutions of the stage.
     """
     maps, c32, c64, c128, c512 = joints + 1, *(channels(count, width) for count in (32, 64, 128, 512))
     network = GatedCPM(maps, width) if gates else CPM(maps, width, stages=3)
     if squeeze:
-        for body in network.bodies:
-            body[4] = Fire(c128, c32, c64).apply(he)  # the ReLU behind it changes nothing
+        for body in ("bodies.0", "bodies.1"):
+            network.set_submodule(f"{body}.4", Fire(c128, c32, c64).apply(he))  # the ReLU after it changes nothing
     if dilate:
-        for head, features in zip((network.first_head, *network.heads), (c512, c128, c128), strict=True):
-            head[-1] = Dilation(features, c32, maps).apply(he)
+        for convolution, features in (("first_head.3", c512), ("heads.0.2", c128), ("heads.1.2", c128)):
+            network.set_submodule(convolution, Dilation(features, c32, maps).apply(he))
     return network
 
 
 class GatedCPM(CPM):
-    """CPM with 3 stages and five gates: three small, two big, since it has two trunks."""
+    """CPM with 3 stages and five gates: a small one a stage, a big one on each of its two trunks."""
 
     def __init__(self, maps: int, width: float):
         super().__init__(maps, width, stages=3)
@@ -184,17 +186,17 @@ class GatedCPM(CPM):
         entry = c32 + maps + 1
         self.big_gates = nn.ModuleList((Gate(c128), Gate(c128)))
         self.gates = nn.ModuleList((Gate(c128), Gate(entry), Gate(entry)))
-        self.first_head[0] = nn.Conv2d(c512 + 2 * c128, c512, 1)
-        for head in self.heads:
-            head[0] = nn.Conv2d(c128 + entry + c128, c128, 1)
+        self.set_submodule("first_head.0", nn.Conv2d(c512 + 2 * c128, c512, 1))
+        for index in range(len(self.heads)):
+            self.set_submodule(f"heads.{index}.0", nn.Conv2d(c128 + entry + c128, c128, 1))
         gaussian(self, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
-        early, features = self._look(images, self.first_trunk, self.big_gates[0])
+        """Return the heatmaps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        early, features = self._trunk_features(images, self.first_trunk, self.big_gates[0])
         x = torch.cat([self.first_body(features), self.gates[0](features), early], 1)  # N x (512 + 128 + 128) ...
         outputs = [self.first_head(x)]  # N x 15 x h/8 x w/8
-        early, features = self._look(images, self.trunk, self.big_gates[1])
+        early, features = self._trunk_features(images, self.trunk, self.big_gates[1])
         centre = centre_map(images)  # N x 1 x h/8 x w/8
         for reduce, body, head, gate in zip(self.reduce, self.bodies, self.heads, self.gates[1:], strict=True):
             x = torch.cat([reduce(features), outputs[-1], centre], 1)  # N x (32 + 15 + 1) x h/8 x w/8
@@ -203,7 +205,7 @@ class GatedCPM(CPM):
         return tuple(outputs)
 
     @staticmethod
-    def _look(images: Tensor, trunk: nn.Sequential, gate: Gate) -> tuple[Tensor, Tensor]:
-        """The gated first features and the last ones of a trunk, both N x 128 x h/8 x w/8."""
+    def _trunk_features(images: Tensor, trunk: nn.Sequential, gate: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return the gated first features and the last features of a trunk, both N x 128 x h/8 x w/8."""
         early = trunk[:2](images)  # N x 128 x h x w
         return gate(F.avg_pool2d(early, 8)), trunk[2:](early)

@@ -1,6 +1,6 @@
 """Convolutional pose machines (Wei et al. 2016), layers as in the authors' LSP and MPII prototxts.
 
-Outputs are belief maps at 1/8 of the image: one a joint, and the background as the last channel.
+Outputs are heatmaps at 1/8 of the image: one a joint, and the background as the last channel.
 """
 
 import torch
@@ -14,12 +14,12 @@ CENTRE_SIGMA = 21.0  # pixels of the crop
 
 
 def cpm(*, joints: int = 14, width: float = 1.0, stages: int = 6) -> "CPM":
-    """CPM on images N x 3 x H x W, H and W multiples of 8; each stage gives N x (joints + 1) x H/8 x W/8."""
+    """Map images N x 3 x H x W to heatmaps N x (joints + 1) x H/8 x W/8 of each stage; H and W are multiples of 8."""
     return CPM(joints + 1, width, _checked(stages))
 
 
 def cpm_vgg(*, joints: int = 14, width: float = 1.0, stages: int = 6) -> "VGGCPM":
-    """The authors' lighter variant: one trunk from VGG-19, read by all stages, and 7x7 kernels."""
+    """Build the authors' lighter variant: one trunk from VGG-19 for all stages, and 7x7 kernels."""
     return VGGCPM(joints + 1, width, _checked(stages))
 
 
@@ -30,7 +30,7 @@ def _checked(stages: int) -> int:
 
 
 class CPM(nn.Module):
-    """Stage 1 sees the image; each further one sees it again through a second trunk, beside the maps before it."""
+    """CPM: stage 1 reads the image; further stages read features of a second trunk and the heatmaps before."""
 
     background = True
 
@@ -44,7 +44,7 @@ class CPM(nn.Module):
             nn.Dropout(0.5),
         )
         self.first_head = nn.Sequential(*conv(c512, c512, 1), nn.Dropout(0.5), nn.Conv2d(c512, maps, 1))
-        self.trunk = trunk(c128) if stages > 1 else None
+        self.trunk = trunk(c128) if stages > 1 else nn.Sequential()
         self.reduce = nn.ModuleList(nn.Sequential(*conv(c128, c32, 5)) for _ in range(stages - 1))
         self.bodies = nn.ModuleList(
             nn.Sequential(*conv(c32 + maps + 1, c128, 11), *conv(c128, c128, 11), *conv(c128, c128, 11))
@@ -56,10 +56,10 @@ class CPM(nn.Module):
         gaussian(self, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        """Return the heatmaps of each stage, each N x (joints + 1) x h/8 x w/8."""
         maps = self.first_head(self.first_body(self.first_trunk(images)))  # N x 15 x h/8 x w/8
         outputs = [maps]
-        if self.trunk is None:
+        if not self.bodies:
             return tuple(outputs)
         features = self.trunk(images)  # N x 128 x h/8 x w/8
         centre = centre_map(images)  # N x 1 x h/8 x w/8
@@ -71,7 +71,7 @@ class CPM(nn.Module):
 
 
 class VGGCPM(nn.Module):
-    """VGG-19 to conv4_2 and five more layers, then stages on its features and the maps before."""
+    """CPM on VGG-19 to conv4_2 and five more layers; stages read their features and the heatmaps before."""
 
     background = True
 
@@ -107,10 +107,10 @@ class VGGCPM(nn.Module):
             for _ in range(stages - 1)
         )
         gaussian(self, width)
-        self.vgg.apply(he)  # pre-trained in the release; Gaussians of 0.01 would let ten 3x3 layers fade to nothing
+        self.vgg.apply(he)  # pre-trained in the release; with Gaussians of 0.01 the signal of ten 3x3 layers vanishes
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Maps of each stage, each N x (joints + 1) x h/8 x w/8."""
+        """Return the heatmaps of each stage, each N x (joints + 1) x h/8 x w/8."""
         features = self.trunk(self.vgg(images))  # N x 128 x h/8 x w/8
         centre = centre_map(images)  # N x 1 x h/8 x w/8
         outputs = [self.first(features)]  # N x 15 x h/8 x w/8
@@ -120,12 +120,12 @@ class VGGCPM(nn.Module):
 
 
 def conv(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, nn.Module]:
-    """Convolution that keeps the size, and ReLU."""
+    """Build a convolution that keeps the size, and a ReLU."""
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU(inplace=True)
 
 
 def trunk(features: int) -> nn.Sequential:
-    """Three 9x9 convolutions, each with a pool: in Caffe's way without padding, the last window clipped."""
+    """Build three 9x9 convolutions, each with Caffe's pooling: no padding, the last window clipped."""
     layers, inputs = [], 3
     for _ in range(3):
         layers += [*conv(inputs, features, 9), nn.MaxPool2d(3, 2, ceil_mode=True)]  # N x 128 x h/2 ... h/8
@@ -134,7 +134,7 @@ def trunk(features: int) -> nn.Sequential:
 
 
 def centre_map(images: Tensor) -> Tensor:
-    """N x 1 x H/8 x W/8: a Gaussian at pixel (W/2, H/2) of the crop, averaged over 9x9 windows with stride 8.
+    """Return N x 1 x H/8 x W/8: a Gaussian at pixel (W/2, H/2) of the crop, averaged over 9x9 windows with stride 8.
 
     The windows at the right and lower border are clipped, and divided by their clipped size.
     """
@@ -148,18 +148,20 @@ def centre_map(images: Tensor) -> Tensor:
 
 
 def gaussian(network: nn.Module, width: float) -> None:
-    """The prototxts' initialization: weights N(0, 0.01^2), biases 0.
+    """Initialize as the prototxts do: weights N(0, 0.01^2), biases 0.
 
-    A narrower network gets larger weights, so that its signal is as strong as that of the full one.
+    A narrower network gets larger weights, so that the variance of its signal is that of the full network.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=0.01 / width**0.5)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def he(module: nn.Module) -> None:
-    """Weights that keep the variance through ReLUs (He 2015), biases 0."""
+    """Initialize so that the variance passes ReLUs unchanged (He 2015), biases 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,5 +1,5 @@
-"""The one error of this package."""
+"""Error of every function that builds, initializes or loads a network."""
 
 
 class ArchitectureError(ValueError):
-    """A name, an option or an input size that no network can have; the message says what is allowed."""
+    """Name, option, input size or weights file that does not work; the message says what is allowed."""

@@ -11,10 +11,10 @@ from architectures.layers import Hourglass, Residual, Stack, StackedNetwork, cha
 def stacked_hourglass(
     *, stacks: int = 8, joints: int = 16, width: float = 1.0, blocks: int = 1, stem: str = "newell"
 ) -> nn.Module:
-    """N x 3 x h x w -> `stacks` times N x joints x h/4 x w/4; h and w are multiples of 64.
+    """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
-    `blocks` residual units stand at each place. The stem "pytorch-pose" widens one unit earlier, as the
-    PyTorch port of that name does; everything else in that port equals the original.
+    `blocks` is the number of residual units at each place of an hourglass. The stem "pytorch-pose" widens one unit
+    earlier, as the PyTorch port of that name does; everything else in that port equals the original.
     """
     if stem not in ("newell", "pytorch-pose"):
         raise ArchitectureError(f"There is no stem {stem!r}; allowed are 'newell' and 'pytorch-pose'.")
@@ -39,7 +39,7 @@ def stacked_hourglass(
     )
 
 
-# pytorch-pose names: stack s, level i counted from the innermost of four, place p, block b.
+# Names in pytorch-pose are hg.STACK.hg.LEVEL.PLACE.BLOCK, levels counted from the innermost of four.
 _PLACES = {"0": "side", "1": "down", "2": "up", "3": "bottom"}
 _RESIDUAL = {
     "bn1": "preactivation.0",
@@ -65,9 +65,9 @@ _PARTS = (
 
 
 def pytorch_pose_key(key: str) -> str:
-    """The name that a key of a checkpoint of pytorch-pose (pose/models/hourglass.py) has here.
+    """Translate a checkpoint key of pytorch-pose (pose/models/hourglass.py) into the key of our network.
 
-    Levels and places are registered there in another order than they run, so names decide, never positions.
+    Keys are matched by name: pytorch-pose registers levels and places in another order than they run.
     """
     unit, _, tensor = key.rpartition(".")
     residual = re.fullmatch(r"(layer\d\.0|(?:hg|res)\..+?)\.(bn\d|conv\d|downsample\.0)", unit)

@@ -1,12 +1,14 @@
 """Inception of inception (IOI), its gated form (AIOI) and their baselines: Liu et al., AAAI-18.
 
-Two stages at stride 8, wired like CPM: a shared stem, one module of blocks a stage, and the maps
+Two stages at stride 8, wired like CPM: a shared stem, one module of blocks a stage, and the heatmaps
 of stage 1 concatenated to the features of stage 2. The modules compared in Table 1 (18 residual,
-9 Inception-residual or 3 IOI blocks) all have a value path of 37 x 37 on the feature grid.
+9 Inception-residual or 3 IOI blocks) all have a receptive field of 37 x 37 feature pixels.
 
-Layers follow the inference graph that the first author released for AIOI+CJN; what the release
-does not hold (the residual baseline, the ungated block, the softmax) follows from the text.
+Layers follow the inference graph that the first author released for AIOI+CJN; parts that are not in it
+(the residual baseline, the ungated block, the softmax) follow the text.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from architectures.layers import channels
 
 SCALES = 3  # branches of an IOI block: chains of 1, 2 and 3 Inception-residual blocks
 TRUNK = 128  # channels between blocks, at width 1
+BACKGROUND = -1  # in `output_joints`, where joints are indices
 
 
 def inception(
@@ -32,12 +35,12 @@ def inception(
     centre_map: bool = False,
     background: bool = False,
 ) -> nn.Module:
-    """A two-stage network of one kind of block; images N x 3 x H x W to 2 x (N x joints x H/8 x W/8).
+    """Build a two-stage network of one kind of block; images N x 3 x H x W to 2 x (N x joints x H/8 x W/8).
 
     `block` is residual, incep-res or ioi, `blocks` their number a stage; `gate` (of ioi) is none,
-    sigmoid or softmax (the released gate) or text (the gate as the paper words it); `gate_width`
-    are the hidden channels of the text gate, `block_width` the inner ones of a block, both at width 1.
-    `centre_map` adds CPM's map of where the person stands to the features, `background` one map for no joint.
+    sigmoid or softmax (the released gate) or text (the gate as the paper describes it); `gate_width` is the
+    number of hidden channels of the text gate, `block_width` of the inner ones of a block, both at width 1.
+    `centre_map` concatenates CPM's centre map to the features, `background` adds a heatmap of the background.
     """
     trunk = channels(TRUNK, width, multiple=4)
     inner = round((block_width or TRUNK // 2) * width)
@@ -57,25 +60,33 @@ def inception(
         chain = [kinds[block](inputs if i == 0 else trunk) for i in range(blocks)]
         return Stage(chain, trunk, joints + background)
 
-    network = TwoStage(stage, trunk, joints + background, centre_map=centre_map)
-    network.background = background
-    network.output_joints = 2 * ((*range(joints), *([-1] * background)),)
-    return network
+    outputs = 2 * ((*range(joints), *([BACKGROUND] * background)),)
+    return TwoStage(stage, trunk, outputs, centre_map=centre_map)
 
 
 # ----------------------------------------------------------------------------------- network
 
 
 class TwoStage(nn.Module):
-    """Stem, two stages, and between them the maps of the first.
+    """Stem and two stages, the second of which also reads the heatmaps of the first.
 
-    `make_stage(inputs, index)` gives a module from features to a tuple of supervised outputs, the
-    last of which holds all maps; it is called with the input channels and with 0 or 1.
+    `make_stage(inputs, index)` builds a stage, index 0 or 1, from features to a tuple of supervised outputs, the
+    last of which holds all heatmaps. `output_joints` gives the joints of each output of both stages.
     """
 
-    def __init__(self, make_stage, trunk: int, maps: int, *, centre_map: bool = False):
+    def __init__(
+        self,
+        make_stage: Callable[[int, int], nn.Module],
+        trunk: int,
+        output_joints: tuple[tuple[int, ...], ...],
+        *,
+        centre_map: bool = False,
+    ):
         super().__init__()
-        self.centre_map = centre_map
+        self.centre_map: bool = centre_map
+        self.output_joints: tuple[tuple[int, ...], ...] = output_joints
+        self.background: bool = BACKGROUND in output_joints[-1]
+        maps = len(output_joints[-1])
         self.stem = stem(trunk)
         self.features1 = _features(trunk, trunk // 4)
         self.features2 = _features(trunk, trunk)
@@ -91,7 +102,7 @@ class TwoStage(nn.Module):
 
 
 class Stage(nn.Module):
-    """A chain of blocks and the head that turns its features into heatmaps."""
+    """Chain of blocks, and the head that turns its features into heatmaps."""
 
     def __init__(self, blocks: list[nn.Module], trunk: int, maps: int):
         super().__init__()
@@ -105,7 +116,7 @@ class Stage(nn.Module):
 
 
 class Dense(nn.Module):
-    """A unit of the stem: its output is concatenated to its input."""
+    """Unit of the stem, whose output is concatenated to its input."""
 
     def __init__(self, inputs: int, trunk: int):
         super().__init__()
@@ -116,7 +127,7 @@ class Dense(nn.Module):
 
 
 def stem(c: int) -> nn.Sequential:
-    """Images N x 3 x H x W to features N x c x H/8 x W/8."""
+    """Build the stem: images N x 3 x H x W to features N x c x H/8 x W/8."""
     return nn.Sequential(
         conv(3, c, 5, stride=2),  # 128 x 128 for an input of 256 x 256
         *(Dense(c + i * (c // 2), c) for i in range(3)),
@@ -139,7 +150,7 @@ def _features(trunk: int, outputs: int) -> nn.Sequential:
 
 
 def conv(inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, relu: bool = True) -> nn.Sequential:
-    """Convolution that keeps the size (over `stride`), batch normalization, and a ReLU unless refused."""
+    """Build a convolution that keeps the size (over `stride`), batch norm and, unless `relu` is False, ReLU."""
     layers = [
         nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -148,11 +159,12 @@ def conv(inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, relu: b
 
 
 def shortcut(inputs: int, outputs: int) -> nn.Module:
+    """Build the identity or, where the channels change, a 1 x 1 convolution with batch norm."""
     return nn.Identity() if inputs == outputs else conv(inputs, outputs, relu=False)
 
 
 class Residual(nn.Module):
-    """The baseline: a bottleneck with one 3 x 3. Only that gives 18 : 9 : 3 blocks equal fields."""
+    """Baseline block: a bottleneck with one 3 x 3. Only that gives 18 : 9 : 3 blocks equal receptive fields."""
 
     def __init__(self, inputs: int, outputs: int, width: int):
         super().__init__()
@@ -164,13 +176,13 @@ class Residual(nn.Module):
 
 
 class InceptionResidual(nn.Module):
-    """Branches of no, one and two 3 x 3, all of one width, beside a shortcut (Inception-ResNet-v1 A)."""
+    """Inception-ResNet-v1 A: branches of no, one and two 3 x 3 of one width, and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, width: int):
         super().__init__()
-        self.branch1 = conv(inputs, width)  # field 1
-        self.branch2 = nn.Sequential(conv(inputs, width), conv(width, width, 3))  # field 3
-        self.branch3 = nn.Sequential(conv(inputs, width), conv(width, width, 3), conv(width, width, 3))  # field 5
+        self.branch1 = conv(inputs, width)  # sees 1 x 1
+        self.branch2 = nn.Sequential(conv(inputs, width), conv(width, width, 3))  # sees 3 x 3
+        self.branch3 = nn.Sequential(conv(inputs, width), conv(width, width, 3), conv(width, width, 3))  # sees 5 x 5
         self.fuse = conv(3 * width, outputs, relu=False)
         self.shortcut = shortcut(inputs, outputs)
 
@@ -180,10 +192,10 @@ class InceptionResidual(nn.Module):
 
 
 class InceptionOfInception(nn.Module):
-    """Branches of 1, 2 and 3 Inception-residual blocks, summed, beside a shortcut; with a gate it is AIOI.
+    """IOI block: the sum of branches of 1, 2 and 3 Inception-residual blocks, and a shortcut; with a gate AIOI.
 
-    The gate reads all branches and gives each scale a weight a position (and a channel), Eq. 1.
-    `first` is the inner width of the block that a branch begins with.
+    The gate reads all branches and gives each of them a weight a pixel (and a channel), Eq. 1.
+    `first` is the inner width of the first block of each branch.
     """
 
     def __init__(self, inputs: int, outputs: int, width: int, *, gate: nn.Module | None = None, first: int = 0):
@@ -215,7 +227,7 @@ class InceptionOfInception(nn.Module):
 
 
 def make_gate(kind: str, trunk: int, width: int, hidden: int | None = None) -> nn.Module | None:
-    """The gate called `kind` for branches of `trunk` channels that are reduced to `width` each."""
+    """Build the gate called `kind` for branches of `trunk` channels that are reduced to `width` each."""
     if kind == "none":
         return None
     if kind in ("sigmoid", "softmax"):
@@ -226,9 +238,9 @@ def make_gate(kind: str, trunk: int, width: int, hidden: int | None = None) -> n
 
 
 class ReleasedGate(nn.Module):
-    """The gate of the released graph: one strided path resized back, one direct path, both 3 x 3.
+    """Gate of the released graph: one strided path resized back, one direct path, both 3 x 3.
 
-    With `softmax` the scales share a weight of 1 at each position, for all channels alike.
+    With `softmax` the weights of the branches sum to 1 at each pixel, the same weights for all channels.
     """
 
     def __init__(self, inputs: int, hidden: int, *, softmax: bool = False):
@@ -246,7 +258,7 @@ class ReleasedGate(nn.Module):
 
 
 class TextGate(nn.Module):
-    """The gate as the text has it: 3 x 3, pooling, 3 x 3, upsampling, beside a skip."""
+    """Gate as the text describes it: 3 x 3, pooling, 3 x 3, upsampling, and a skip connection."""
 
     def __init__(self, inputs: int, outputs: int, hidden: int):
         super().__init__()
@@ -262,7 +274,7 @@ class TextGate(nn.Module):
 
 
 def _last(inputs: int, outputs: int) -> nn.Conv2d:
-    """Small weights, so that training starts with every gate half open."""
+    """Build the last 1 x 1, with weights so small that every gate starts half open."""
     layer = nn.Conv2d(inputs, outputs, 1, bias=False)
     nn.init.normal_(layer.weight, std=1e-3)
     return layer

@@ -1,6 +1,6 @@
-"""Four initializations of convolutions and linear layers, for any network (Yang 2017, section 4.1 and figure 9).
+"""Initializations of convolutions and linear layers, for any network (Yang 2017, section 4.1 and figure 9).
 
-n_i = k^2 C_in / groups and n_o = k^2 C_out / groups are the fans; the variances hold for ReLU networks.
+n_i = k^2 C_in / groups and n_o = k^2 C_out / groups are fan-in and fan-out; the variances are those of ReLU networks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ MODES = ("code-tag", "graph")
 def initialize(
     network: nn.Module, name: str, *, seed: int = 0, mode: str = "code-tag", example_input: Tensor | None = None
 ) -> None:
-    """Draw all weights of convolutions and linear layers anew, and set batch norms to 1 and 0.
+    """Draw all weights of convolutions and linear layers anew, and reset batch norms to weight 1, bias 0.
 
-    "torch" is uniform within 1/sqrt(n_i), biases too; the others are normal with zero biases. Branch-aware needs
-    the number of summed inputs C_i and of branches C_o of each layer: "code-tag" takes C_i from the tag that the
-    authors' code puts on one layer of each pyramid and 1 elsewhere; "graph" finds both by a run of the network on
-    an `example_input` of N x 3 x h x w (its shape counts, not its values). A network on the meta device has nothing
-    to draw.
+    "torch" is uniform within 1/sqrt(n_i), biases too; the others are normal with zero biases. "branch-aware" needs
+    the number of summed inputs C_i and of branches C_o of each layer: the mode "code-tag" takes C_i from
+    `branches_in`, which the authors' code sets on one layer of each pyramid, and 1 elsewhere; "graph" finds both by
+    running the network on the shape of `example_input`, N x 3 x h x w. A network on the meta device is left as it is.
     """
     if name not in NAMES:
         raise ArchitectureError(f"There is no initialization {name!r}; allowed are {', '.join(NAMES)}.")
@@ -67,11 +66,11 @@ def initialize(
 
 
 def count_branches(network: nn.Module, example_input: Tensor | None = None) -> dict[str, tuple[int, int]]:
-    """C_i and C_o of every convolution and linear layer that a run of the network uses, by its name.
+    """Count C_i and C_o of every convolution and linear layer that runs, by the layer's name.
 
-    From a layer's input one goes back through normalization, ReLU, pooling and resizing to the tensor that they
-    start from: C_i is the number of addends there (a concatenation counts 1), C_o the number of layers that come
-    back to the same tensor. A layer that runs several times gets the largest of its numbers.
+    The input of a layer is traced back through normalization, ReLU, pooling and resizing to its source tensor:
+    C_i is the number of addends of the source (a concatenation counts 1), C_o the number of layers that read it.
+    A layer that runs several times gets the largest of its numbers.
     """
     images = torch.empty((2, 3, 128, 128) if example_input is None else example_input.shape, device="meta")
     network = copy.deepcopy(network).to("meta")  # shapes only: nothing is computed, no statistics move
@@ -87,16 +86,16 @@ def count_branches(network: nn.Module, example_input: Tensor | None = None) -> d
 
 @dataclass
 class _Source:
-    """A tensor that layers go back to."""
+    """Tensor that layers read, directly or through normalization, ReLU, pooling and resizing."""
 
     addends: int = 1
     readers: int = 0
-    total: Tensor | None = None  # the sum itself, before anything that layers look through
-    call: int = 0  # of the module that added it up
+    total: Tensor | None = None  # the result of the addition
+    call: int = 0  # number of the module call that added it up
 
 
 class _Trace(TorchFunctionMode):
-    """Follows every tensor of a run to its source; functions go by their names in torch.nn.functional."""
+    """Trace of every tensor of a run to its source; functions are known by their names in torch.nn.functional."""
 
     LAYERS = ("conv2d", "linear")
     SUMS = ("add", "add_")
@@ -120,9 +119,9 @@ class _Trace(TorchFunctionMode):
             for name, module in network.named_modules()
             if isinstance(module, nn.Conv2d | nn.Linear)
         }
-        self.tensors: dict[int, tuple[Tensor, _Source]] = {}  # holds the tensors, so that no id is used twice
+        self.tensors: dict[int, tuple[Tensor, _Source]] = {}  # keeps the tensors alive, so that no id is used twice
         self.reads: list[tuple[str, _Source]] = []
-        self.calls = [0]  # the modules that run now, innermost last
+        self.calls = [0]  # numbers of the running module calls, innermost last
         self.count = 0
         for module in network.modules():
             module.register_forward_pre_hook(self._enter)
@@ -138,11 +137,12 @@ class _Trace(TorchFunctionMode):
     def _source(self, tensor: Tensor) -> _Source:
         return self.tensors.setdefault(id(tensor), (tensor, _Source()))[1]
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        """Call the function, and note the source of its result."""
+        result = func(*args, **(kwargs or {}))
         if not isinstance(result, Tensor):
             return result
-        name = function.__name__
+        name = func.__name__
         operands = [value for value in args if isinstance(value, Tensor)]
         source = _Source()
         if name in self.LAYERS:
@@ -158,7 +158,7 @@ class _Trace(TorchFunctionMode):
         return result
 
     def _addends(self, tensor: Tensor) -> int:
-        """1, or the addends of a sum that the module at hand has begun: a + b + c has three, whatever the brackets."""
+        """Count addends of a sum of the running module, 1 for other tensors: (a + b) + c and a + (b + c) have three."""
         source = self._source(tensor)
-        begun = source.total is tensor and source.call == self.calls[-1] and not source.readers
-        return source.addends if begun else 1
+        partial_sum = source.total is tensor and source.call == self.calls[-1] and not source.readers
+        return source.addends if partial_sum else 1

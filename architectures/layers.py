@@ -1,6 +1,6 @@
-"""What two or more papers share: scaled widths, the pre-activation residual unit, the hourglass, stacks of it.
+"""Layers that networks of several papers share: pre-activation residual unit, hourglass, stacks of hourglasses.
 
-Shapes stand at the ends of lines: N images, F features, K joints, h x w pixels of the tensor at hand.
+Shapes stand at the ends of lines: N images, F features, K joints, h x w pixels of the tensor.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from architectures.errors import ArchitectureError
 
 
 def channels(count: int, width: float, multiple: int = 2) -> int:
-    """`count` channels of the paper times `width`; refused unless a positive multiple of `multiple` comes out."""
-    scaled = round(count * width, 6)  # 30 * 0.1 is 3, whatever binary fractions say
+    """Scale the paper's `count` of channels by `width`; refuse what is no positive multiple of `multiple`."""
+    scaled = round(count * width, 6)  # 30 * 0.1 is 3, also in binary fractions
     if scaled <= 0 or scaled % multiple:
         raise ArchitectureError(
             f"width={width:g} turns {count} channels into {scaled:g}; allowed are widths that give "
@@ -23,23 +23,31 @@ def channels(count: int, width: float, multiple: int = 2) -> int:
 
 
 def norm_relu(features: int) -> nn.Sequential:
-    """The pre-activation: BN, ReLU."""
+    """Build the pre-activation: BN, ReLU."""
     return nn.Sequential(nn.BatchNorm2d(features), nn.ReLU())
 
 
 def conv_norm_relu(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """Convolution with bias that keeps the size at stride 1, BN, ReLU."""
+    """Build a convolution with bias that keeps the size at stride 1, BN, ReLU."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def total(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of tensors of one shape."""
+    """Add tensors of one shape."""
     return sum(tensors[1:], start=tensors[0])
 
 
+class BranchSum(nn.Conv2d):
+    """Convolution of 1x1 that reads the sum of `branches_in` tensors, a number that branch-aware weights depend on."""
+
+    def __init__(self, inputs: int, outputs: int, branches_in: int, bias: bool = True):
+        super().__init__(inputs, outputs, 1, bias=bias)
+        self.branches_in: int = branches_in
+
+
 class Residual(nn.Module):
-    """Pre-activation bottleneck with biases and nothing after the addition (Newell 2016, pose-hg-train).
+    """Pre-activation bottleneck with biases, without ReLU after the addition (Newell 2016, pose-hg-train).
 
     The skip is the identity, or a bare 1x1 convolution where the channels change, unless `skip` is given.
     Without `preactivate` the branch starts at its first convolution (Yang 2017, first unit of the stem).
@@ -71,9 +79,9 @@ class Residual(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down `depth` halvings and up again, with a side branch kept at every resolution (Newell 2016, figure 3).
+    """Hourglass of `depth` halvings, with a side branch at every resolution (Newell 2016, figure 3).
 
-    `unit(place, level)` builds what stands at each place: "side", "down", "bottom" or "up". The level runs from
+    `unit(place, level)` builds the unit of each place: "side", "down", "bottom" or "up". The level runs from
     `depth` at the resolution of the input to 1, the last one before the bottom; "down", "bottom" and "up" of a
     level work at half its resolution.
     """
@@ -87,9 +95,9 @@ class Hourglass(nn.Module):
         self.up = nn.ModuleList(unit("up", level) for level in levels)
 
     def forward(self, x: Tensor, carried: Sequence[Tensor] = ()) -> tuple[list[Tensor], list[Tensor]]:
-        """The entry of every level and the merge that leaves it, both finest first: N x F x h/2^i x w/2^i.
+        """Return the input and the output of every level, both finest first: N x F x h/2^i x w/2^i.
 
-        `carried`, one tensor a level, is added to the entries (Li 2019, cross-stage aggregation).
+        `carried`, one tensor a level, is added to the inputs (Li 2019, cross-stage aggregation).
         """
         entries, sides = [], []
         for i, (side, down) in enumerate(zip(self.side, self.down, strict=True)):
@@ -107,7 +115,7 @@ class Hourglass(nn.Module):
 
 
 def newell_stem(first: int, *units: nn.Module) -> nn.Sequential:
-    """Images to features at a quarter of their size; `first` channels enter the first of the units."""
+    """Build the stem from images to features at a quarter of their size; `first` channels enter units[0]."""
     return nn.Sequential(
         nn.Conv2d(3, first, 7, stride=2, padding=3),  # N x 64 x h/2 x w/2
         norm_relu(first),
@@ -118,7 +126,7 @@ def newell_stem(first: int, *units: nn.Module) -> nn.Sequential:
 
 
 class Stack(nn.Module):
-    """One hourglass with its head, its heatmaps, and what goes back into the input of the next one."""
+    """Hourglass with its head and heatmaps, both added to the input of the next stack."""
 
     def __init__(self, hourglass: Hourglass, head: nn.Module, features: int, joints: int, last: bool):
         super().__init__()
@@ -129,17 +137,17 @@ class Stack(nn.Module):
         self.heatmaps_back = None if last else nn.Conv2d(joints, features, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Heatmaps, N x K x h x w, and the input of the next stack, N x F x h x w (None after the last)."""
+        """Return heatmaps, N x K x h x w, and the input of the next stack, N x F x h x w (None after the last)."""
         _, merges = self.hourglass(x)
         features = self.head(merges[0])  # N x F x h x w
         heatmaps = self.score(features)  # N x K x h x w
-        if self.features_back is None:
+        if self.features_back is None or self.heatmaps_back is None:
             return heatmaps, None
         return heatmaps, x + self.features_back(features) + self.heatmaps_back(heatmaps)
 
 
 class StackedNetwork(nn.Module):
-    """A stem and stacks in a row, each supervised; a stack maps its input to (heatmaps, input of the next)."""
+    """Stem and a sequence of supervised stacks; a stack maps its input to (heatmaps, input of the next)."""
 
     def __init__(self, stem: nn.Module, stacks: Sequence[nn.Module]):
         super().__init__()

@@ -1,8 +1,8 @@
-"""The stacked hourglass that Li 2019 compares MSPN with (Tables 3 and 6), at 256x192.
+"""Stacked hourglass that Li 2019 compares MSPN with (Tables 3 and 6), at 256x192.
 
 It differs from pose-hg-train in two places, as the printed FLOPs need: a second 128-channel unit in the stem, which
 the authors' older demo has, and a second 1x1 before the last heatmaps. Coarse-to-fine supervision and aggregation are
-described for MSPN alone; here they are reconstructions with the same parts.
+described for MSPN only; here they are reconstructed from the parts of MSPN.
 """
 
 from torch import Tensor, nn
@@ -15,9 +15,9 @@ from architectures.mspn import resize, target_kernels
 def mspn_hourglass(
     *, joints: int = 17, width: float = 1.0, stages: int = 4, coarse_to_fine: bool = False, aggregation: bool = False
 ) -> "MSPNHourglass":
-    """Stacked hourglass on images N x 3 x H x W, H and W multiples of 64.
+    """Build a stacked hourglass for images N x 3 x H x W, H and W multiples of 64.
 
-    coarse_to_fine: supervise 1/32, 1/16 and 1/8 beside 1/4, and blur the targets of the last stage less.
+    coarse_to_fine: supervise 1/32, 1/16 and 1/8 in addition to 1/4, and blur the targets of the last stage less.
     aggregation: features of a stage are added to those of the next at these four scales.
     """
     if stages < 1:
@@ -28,7 +28,7 @@ def mspn_hourglass(
 class MSPNHourglass(nn.Module):
     """Stem and stages; `target_kernels` are the sides of the Gaussians for the targets, one an output."""
 
-    def __init__(self, joints, width, stages, coarse_to_fine, aggregation):
+    def __init__(self, joints: int, width: float, stages: int, coarse_to_fine: bool, aggregation: bool):
         super().__init__()
         finest = None if coarse_to_fine else [7] * stages
         kernels = target_kernels(stages, multi_scale=coarse_to_fine, finest=finest)
@@ -42,7 +42,7 @@ class MSPNHourglass(nn.Module):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Heatmaps, each N x K x h/4 x w/4: stage by stage and in a stage from the scale 1/32 to 1/4."""
+        """Return heatmaps, each N x K x h/4 x w/4: stage by stage, in a stage from the scale 1/32 to 1/4."""
         x, skips, outputs = self.stem(images), [], []  # N x 256 x h/4 x w/4
         for stage in self.stages:
             heatmaps, skips, x = stage(x, skips)
@@ -51,9 +51,9 @@ class MSPNHourglass(nn.Module):
 
 
 class Stage(nn.Module):
-    """An hourglass, its heatmaps, and what the next stage reads of it."""
+    """Hourglass with its heatmaps, and the skips and the input of the next stage."""
 
-    def __init__(self, features, joints, coarse_to_fine, aggregation, last):
+    def __init__(self, features: int, joints: int, coarse_to_fine: bool, aggregation: bool, last: bool):
         super().__init__()
 
         def skip() -> nn.ModuleList:
@@ -73,13 +73,13 @@ class Stage(nn.Module):
         self.heatmaps_back = None if last else nn.Conv2d(joints, features, 1)
 
     def forward(self, x: Tensor, skips: list[Tensor]) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
-        """Heatmaps, coarsest first; for the next stage skips, finest first, and its input."""
+        """Return heatmaps, coarsest first, and for the next stage skips, finest first, and its input."""
         entries, merges = self.hourglass(x, skips)  # each N x 256 x h/4 x w/4 ... h/32 x w/32
         features = self.head(merges[0])  # N x 256 x h/4 x w/4
         finest = self.score(features)  # N x K x h/4 x w/4
         coarse = [resize(head(y), x.shape[-2:]) for head, y in zip(self.coarse, merges[1:], strict=False)]
         heatmaps = [*reversed(coarse), finest]
-        if self.features_back is None:
+        if self.features_back is None or self.heatmaps_back is None:
             return heatmaps, [], None
         levels = zip(self.skip_down, self.skip_up, entries, merges, strict=False)
         skips = [down(entry) + up(merge) for down, up, entry, merge in levels]

@@ -1,5 +1,7 @@
-"""Multi-context attention (Chu, Yang, Ouyang, Ma, Yuille, Wang 2017): stacked hourglasses whose features are weighed
-by maps, from several resolutions, of the whole body and then of each joint.
+"""Multi-context attention (Chu, Yang, Ouyang, Ma, Yuille, Wang 2017).
+
+Stacked hourglasses whose features are multiplied by attention maps, from several resolutions, of the whole body and
+then of each joint.
 """
 
 import torch
@@ -18,15 +20,15 @@ from architectures.layers import (
     total,
 )
 
-KERNEL = 11  # of the random field's messages, as in the authors' training script (its option default is 1)
-STEPS = 3  # of the random field
+KERNEL = 11  # of the messages in the conditional random field, as in the authors' script (the option's default is 1)
+STEPS = 3  # mean-field iterations of the random field
 
 
 class HourglassResidual(nn.Module):
     """Hourglass residual unit, HRU: a residual unit and a third branch at half the resolution (figure 5).
 
-    The branches see 1, 3x3 and 10x10 pixels. The figure ends the third one with a deconvolution, the released code
-    with nearest upsampling, as here.
+    The receptive fields of the branches are 1, 3x3 and 10x10 pixels. In the figure the third branch ends with a
+    deconvolution, in the released code, as here, with nearest upsampling.
     """
 
     def __init__(self, features: int):
@@ -46,10 +48,10 @@ class HourglassResidual(nn.Module):
 
 
 class Attention(nn.Module):
-    """A map over the pixels, N x F x h x w -> N x 1 x h x w, by a random field or, as a baseline, by softmax.
+    """Attention map, N x F x h x w -> N x 1 x h x w, by a conditional random field or, as a baseline, by softmax.
 
-    The field repeats q <- sigmoid(k * q + u) from q = u, as the released code does; equation 8 leaves the unary
-    term u out of the repetition, equation 7 does not. Its values lie in (0, 1), those of the softmax sum to 1.
+    The random field iterates q <- sigmoid(k * q + u) from q = u, as the released code does; equation 7 has the unary
+    term u in each iteration, equation 8 does not. Its values lie in (0, 1), those of the softmax sum to 1.
     """
 
     def __init__(self, features: int, normalize: str):
@@ -68,7 +70,7 @@ class Attention(nn.Module):
 
 
 class PartAttention(nn.Module):
-    """One heatmap a joint, each from the features weighed by a map of its own: N x F x h x w -> N x K x h x w."""
+    """Heatmap of each joint from features times the joint's attention map: N x F x h x w -> N x K x h x w."""
 
     def __init__(self, features: int, joints: int, normalize: str):
         super().__init__()
@@ -81,7 +83,7 @@ class PartAttention(nn.Module):
 
 
 class AttentionStack(nn.Module):
-    """One hourglass, two linear layers, attention, heatmaps, and the input of the next stack."""
+    """Hourglass, two linear layers, attention, heatmaps, and the input of the next stack."""
 
     def __init__(
         self,
@@ -101,15 +103,15 @@ class AttentionStack(nn.Module):
         self.first = conv_norm_relu(features, inner)
         self.second = conv_norm_relu(inner, inner)
         self.resolutions = nn.ModuleList(Attention(features, normalize) for _ in range(4 if multi_resolution else 0))
-        maps = min(maps, 1) if parts else maps  # parts instead of the refined map
-        single = maps - 1 if multi_resolution else maps  # four maps instead of the first one
+        maps = min(maps, 1) if parts else maps  # part attention replaces the refined map
+        single = maps - 1 if multi_resolution else maps  # maps of four resolutions replace the first one
         self.holistic = nn.ModuleList(Attention(inner, normalize) for _ in range(single))
         self.score = PartAttention(inner, joints, normalize) if parts else nn.Conv2d(inner, joints, 1)
         self.features_back = None if last else conv_norm_relu(features, features)
         self.heatmaps_back = None if last else nn.Conv2d(joints, features, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Heatmaps, N x K x h x w, and the input of the next stack, N x F x h x w (None after the last)."""
+        """Return heatmaps, N x K x h x w, and the input of the next stack, N x F x h x w (None after the last)."""
         _, merges = self.hourglass(x)  # N x F x h/2^i x w/2^i, finest first
         first = self.first(merges[0])
         attended = self.second(first)  # N x inner x h x w
@@ -119,13 +121,13 @@ class AttentionStack(nn.Module):
         for attention in self.holistic:
             attended = attended * attention(attended)
         heatmaps = self.score(attended)  # N x K x h x w
-        if self.features_back is None:
+        if self.features_back is None or self.heatmaps_back is None:
             return heatmaps, None
         return heatmaps, x + self.features_back(first) + self.heatmaps_back(heatmaps)
 
 
 def released_stem(first: int, second: int, features: int) -> nn.Sequential:
-    """The stem of the authors' code, whose first convolution keeps the resolution of the image."""
+    """Build the stem of the authors' code, whose first convolution keeps the resolution of the image."""
     return nn.Sequential(
         conv_norm_relu(3, first, 7),  # N x 64 x h x w
         Residual(first, first),
@@ -152,14 +154,14 @@ def multi_context(
     part_stacks: int = 4,
     last_features: int = 256,
 ) -> nn.Module:
-    """N x 3 x h x w -> `stacks` times N x joints x h/4 x w/4; h and w are multiples of 64.
+    """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
     The layout "paper" has Newell's stem and one unit on every side branch; "released" has the code's stem and, after
     the residual unit of a side branch, two more units at h/4 and one at h/8. `hru` makes these units HRUs instead of
-    residual units. A stack weighs its features by `maps` holistic maps one after the other (0, 1, or 2: the
+    residual units. A stack multiplies its features by `maps` holistic attention maps in turn (0, 1, or 2 with the
     refined map); `multi_resolution` sums the first one over the four resolutions of the hourglass. In the last
-    `part_stacks` stacks part attention replaces the refined map. `last_features` is the width of the last
-    stack's linear layers (512 in the released code).
+    `part_stacks` stacks part attention replaces the refined map. `last_features` is the width of the linear layers
+    in the last stack (512 in the released code).
     """
     if layout not in ("paper", "released"):
         raise ArchitectureError(f"There is no layout {layout!r}; allowed are 'paper' and 'released'.")

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from architectures.errors import ArchitectureError
 from architectures.layers import (
+    BranchSum,
     Hourglass,
     Residual,
     Stack,
@@ -24,10 +25,10 @@ UNITS = ("residual", "prm-a", "prm-b", "prm-bstar", "prm-c", "prm-d")
 
 
 def fractional_max_pool(x: Tensor, ratio: float, random: bool) -> Tensor:
-    """Max over overlapping 2x2 windows, N x D x h x w -> N x D x floor(h ratio) x floor(w ratio).
+    """Take the maximum over overlapping 2x2 windows, N x D x h x w -> N x D x floor(h ratio) x floor(w ratio).
 
-    The windows of every image and channel start at an offset u: drawn anew, or 1/2 where not `random` (the
-    authors' code draws at test time too, so that it never predicts the same twice).
+    The windows of every image and channel start at an offset u: random, or 1/2 where not `random` (the
+    authors' code draws it at test time too, so that two predictions of one image differ).
     """
     size = [floor(side * ratio + 1e-9) for side in x.shape[-2:]]
     offsets = None if random else x.new_full((*x.shape[:2], 2), 0.5)
@@ -35,7 +36,7 @@ def fractional_max_pool(x: Tensor, ratio: float, random: bool) -> Tensor:
 
 
 class Levels(nn.Module):
-    """The levels of the pyramid: pool by 2^(-c/C) for c = 1..C, convolve 3x3, bring back to the input's size.
+    """Levels of the pyramid: pool by 2^(-c/C) for c = 1..C, convolve 3x3, resize to the size of the input.
 
     `shared` uses one kernel for all levels; `dilated` replaces pooling by dilation 2..C+1 (PRM-D; the paper gives
     no dilations).
@@ -51,7 +52,7 @@ class Levels(nn.Module):
         )
 
     def forward(self, reduced: Sequence[Tensor]) -> list[Tensor]:
-        """One tensor for all levels or one for each, N x D x h x w -> as many as levels, N x D x h x w."""
+        """Map one tensor for all levels, or one for each, to the levels, all of them N x D x h x w."""
         levels = []
         for i in range(self.scales):
             x = reduced[i % len(reduced)]
@@ -69,9 +70,9 @@ class Levels(nn.Module):
 class PyramidResidual(nn.Module):
     """Pyramid residual module: a bottleneck whose 3x3 works at full size and on a pyramid beside it (figure 3).
 
-    Variant "a" has a reduction of its own for each level, "b" one for all, "bstar" one 3x3 kernel for all levels
-    too, "c" concatenates the levels instead of adding them, "d" dilates instead of pooling. The paper never says
-    what B* is: sharing gives its 26.9 M parameters, the released code does not share.
+    Variant "a" has a separate reduction for each level, "b" one for all, "bstar" also one 3x3 kernel for all levels,
+    "c" concatenates the levels instead of adding them, "d" dilates instead of pooling. The paper does not define B*:
+    one kernel gives its 26.9 M parameters, the released code has a kernel for each level.
     """
 
     def __init__(
@@ -99,9 +100,8 @@ class PyramidResidual(nn.Module):
         self.levels = Levels(narrow, scales, shared=variant == "bstar", dilated=variant == "d")
         self.join = (lambda levels: torch.cat(levels, 1)) if variant == "c" else total
         joined = narrow * scales if variant == "c" else narrow
-        self.widen = nn.Sequential(norm_relu(joined), nn.Conv2d(joined, middle, 1))
-        if variant != "c":
-            self.widen[-1].branches_in = scales  # the one tag for the initialization in the authors' code
+        addends = 1 if variant == "c" else scales  # the authors' code tags this layer only
+        self.widen = nn.Sequential(norm_relu(joined), BranchSum(joined, middle, branches_in=addends))
         self.expand = nn.Sequential(norm_relu(middle), nn.Conv2d(middle, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,18 +121,18 @@ def pyranet(
     base_width: int = 9,
     bottleneck: int = 128,
 ) -> nn.Module:
-    """N x 3 x h x w -> `stacks` times N x joints x h/4 x w/4; h and w are multiples of 64.
+    """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
     `unit` is one of UNITS. `variance_control` replaces the identity of every unit on the way up by BN-ReLU-Conv1x1
-    (section 4.2). A pyramid has `scales` levels of a `base_width`th of the unit's channels (4 and 9 in the authors'
-    script; its option defaults, 30 and 6, are another network). `bottleneck` channels are inside the plain units of
-    the hourglasses, also when they are wide.
+    (section 4.2). A pyramid has `scales` levels, each with 1/`base_width` of the unit's channels (4 and 9 in the
+    authors' script; the defaults of its options, 30 and 6, are another network). `bottleneck` is the number of
+    channels inside the residual units of the hourglasses.
     """
     if unit not in UNITS:
         raise ArchitectureError(f"There is no unit {unit!r}; allowed are {', '.join(UNITS)}.")
     first, second, features = channels(64, width), channels(128, width), channels(256, width)
 
-    def place(
+    def make_unit(
         kind: str,
         inputs: int,
         outputs: int,
@@ -161,21 +161,21 @@ def pyranet(
             preactivate=preactivate,
         )
 
-    def inside(where: str, level: int) -> nn.Module:
-        # Pyramids stand where the map has at least 1/16 of the image's resolution; coarser units are plain.
+    def hourglass_unit(where: str, level: int) -> nn.Module:
+        # Pyramids work down to 1/16 of the image's resolution; coarser units are residual.
         coarse = where == "bottom" or level < (2 if where == "side" else 3)
         new_skip = variance_control and where == "up"
         kind = "residual" if coarse else unit
-        return place(kind, features, features, middle=round(bottleneck * width), new_skip=new_skip)
+        return make_unit(kind, features, features, middle=round(bottleneck * width), new_skip=new_skip)
 
     def stack(last: bool) -> Stack:
         head = nn.Sequential(norm_relu(features), conv_norm_relu(features, features))
-        return Stack(Hourglass(inside), head, features, joints, last)
+        return Stack(Hourglass(hourglass_unit), head, features, joints, last)
 
     stem = newell_stem(
         first,
-        place(unit, first, second, preactivate=False),
-        place(unit, second, second),
-        place(unit, second, features),
+        make_unit(unit, first, second, preactivate=False),
+        make_unit(unit, second, second),
+        make_unit(unit, second, features),
     )
     return StackedNetwork(stem, [stack(last=i == stacks - 1) for i in range(stacks)])

@@ -1,4 +1,4 @@
-"""What a builder takes, read from its source: nothing is imported, so that a wrong option is known before torch is."""
+"""Signature of a builder, read from its source: a wrong option is refused without importing torch."""
 
 import ast
 from functools import cache
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 
-def signature(place: str) -> Signature | None:
-    """The signature of the builder that "module:function" or "file.py:function" names.
+def signature(builder: str) -> Signature | None:
+    """Return the signature of the builder that "module:function" or "file.py:function" names.
 
-    None where the text does not tell: no such file, no such function in it, or one that is decorated.
+    None if the source does not show it: no such file, no such function in it, or a decorated one.
     """
-    name, _, function = place.rpartition(":")
+    name, _, function = builder.rpartition(":")
     path = Path(name) if name.endswith(".py") else Path(__file__).with_name(f"{name}.py")
     try:
-        changed = path.stat().st_mtime_ns
+        modified = path.stat().st_mtime_ns
     except OSError:
         return None
-    return _read(path.absolute(), function, changed)
+    return _read(path.absolute(), function, modified)
 
 
 @cache
-def _read(path: Path, function: str, changed: int) -> Signature | None:
+def _read(path: Path, function: str, modified: int) -> Signature | None:
     try:
         body = ast.parse(path.read_bytes()).body
     except (OSError, SyntaxError, ValueError):
@@ -47,7 +47,7 @@ def _read(path: Path, function: str, changed: int) -> Signature | None:
 
 
 def _value(default: ast.expr | None) -> Any:
-    """A default that is written out; none where there is none, or an expression."""
+    """Return a literal default; Parameter.empty if there is none, or an expression."""
     try:
         return Parameter.empty if default is None else ast.literal_eval(default)
     except ValueError:

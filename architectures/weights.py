@@ -1,4 +1,4 @@
-"""Weights in files: ours as safetensors, the authors' checkpoints through a map of their keys; all or nothing."""
+"""Weights in files: ours as safetensors, the authors' checkpoints by renamed keys; loaded entirely or not at all."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ SHOWN = 3  # keys named in a message
 
 
 def save(network: nn.Module, path: Path | str) -> None:
-    """Write the state of the network as safetensors; the file appears whole or not at all."""
+    """Write the state of the network as safetensors; the file is complete or absent, also after a crash."""
     path = Path(path)
     state = {key: tensor.detach().contiguous().cpu().clone() for key, tensor in network.state_dict().items()}
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -29,11 +29,11 @@ def save(network: nn.Module, path: Path | str) -> None:
 
 
 def load(network: nn.Module, path: Path | str, rename: Callable[[str], str] | None = None) -> None:
-    """Set the network to the weights of a file: safetensors, or a pickle, which is opened for tensors only.
+    """Load the weights of a file into the network: safetensors, or a PyTorch file, read for tensors only.
 
-    Keys may carry the prefix `module.` of DataParallel, and `rename` may turn the authors' keys into ours. Counters
-    of batches may be absent, as in files of before PyTorch 0.4. Anything else that is missing, unexpected or of
-    another shape raises ArchitectureError, and the network stays as it was.
+    Keys may carry the prefix `module.` of DataParallel, and `rename` may turn the authors' keys into ours.
+    `num_batches_tracked` may be absent, as in files before PyTorch 0.4. Any other key that is missing, unexpected or
+    of another shape raises ArchitectureError, and the network stays unchanged.
     """
     expected = network.state_dict()
     state = {}
@@ -51,12 +51,14 @@ def load(network: nn.Module, path: Path | str, rename: Callable[[str], str] | No
     if missing or unexpected or shapes:
         faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
         found = "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in faults if keys)
-        raise ArchitectureError(f"{Path(path).name} does not fit, nothing was loaded. {found}. {_cause(*faults)}")
+        raise ArchitectureError(
+            f"{Path(path).name} does not fit, nothing was loaded. {found}. {_cause(missing, unexpected, shapes)}"
+        )
     network.load_state_dict({**{key: expected[key] for key in counters}, **state})
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file, on the CPU."""
+    """Read the tensors of a file, on the CPU."""
     if not path.is_file():
         raise ArchitectureError(f"{path}: there is no such file of weights.")
     try:
@@ -80,13 +82,13 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     return content
 
 
-def _cause(missing, unexpected, shapes) -> str:
-    """What most often explains such faults."""
-    if missing[1] and not unexpected[1] and not shapes[1]:
+def _cause(missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
+    """Return the most common cause of such faults."""
+    if missing and not unexpected and not shapes:
         return "The file is of a smaller network, for instance one with fewer stacks or stages, or it is incomplete."
-    if unexpected[1] and not missing[1] and not shapes[1]:
+    if unexpected and not missing and not shapes:
         return "The file is of a larger network, for instance one with more stacks or stages."
-    if shapes[1] and not missing[1] and not unexpected[1]:
+    if shapes and not missing and not unexpected:
         return "The file is of the same network with another width, another stem or other joints."
     return "The file is of another architecture; `bench list` names those whose released checkpoints load."
 

@@ -154,7 +154,7 @@ def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[
     network = architectures.create(cell.row)
     if cell.weights:
         try:
-            weight_files.load(network, Path(cell.weights), architectures.renaming(cell.row))
+            weight_files.load(network, Path(cell.weights), architectures.checkpoint_renamer(cell.row))
         except architectures.ArchitectureError as error:
             raise Problem(str(error), next_step="choose the row that the file was made for", code=DATA) from error
         return network

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 import torch
 
-from architectures import CATALOGUE, ArchitectureError, catalogue, create, describe, renaming
+from architectures import CATALOGUE, ArchitectureError, catalogue, checkpoint_renamer, create, describe
 from architectures.signature import signature
 from architectures.weights import load, save
 from protocols.pose.skeletons import SKELETONS
@@ -70,7 +70,7 @@ def test_row_says_what_it_is(row):
     assert row.summary and "\n" not in row.summary
     assert all(side % row.multiple == 0 for side in row.input)
     describe(row.name, input=row.input)
-    assert renaming(row) is None or callable(renaming(row))
+    assert checkpoint_renamer(row) is None or callable(checkpoint_renamer(row))
 
 
 def test_outputs_are_heatmaps_at_a_fixed_stride(row, trained):

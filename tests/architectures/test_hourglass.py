@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from architectures import ArchitectureError, catalogue, create, renaming
+from architectures import ArchitectureError, catalogue, checkpoint_renamer, create
 from architectures.hourglass import pytorch_pose_key, stacked_hourglass
 from architectures.layers import Hourglass, Residual, channels
 from architectures.weights import load
@@ -195,7 +195,7 @@ def test_checkpoint_gives_the_same_heatmaps(checkpoint, tmp_path, prefix, counte
     torch.save({"epoch": 9, "arch": "hg", "state_dict": state}, tmp_path / "model_best.pth.tar")
     row = catalogue()["hourglass-2-pytorch-pose"]
     network = create(row, width=1 / 16).eval()
-    load(network, tmp_path / "model_best.pth.tar", renaming(row))
+    load(network, tmp_path / "model_best.pth.tar", checkpoint_renamer(row))
     with torch.no_grad():
         ours = network(torch.ones(1, 3, 64, 64))
     for one, other in zip(ours, outputs, strict=True):
@@ -207,4 +207,4 @@ def test_checkpoint_of_two_stacks_does_not_fit_eight(checkpoint, tmp_path):
     torch.save(theirs.state, tmp_path / "two.pth")
     row = catalogue()["hourglass-8-pytorch-pose"]
     with pytest.raises(ArchitectureError, match=r"nothing was loaded\. .*missing: stacks\..*fewer stacks"):
-        load(create(row, width=1 / 16), tmp_path / "two.pth", renaming(row))
+        load(create(row, width=1 / 16), tmp_path / "two.pth", checkpoint_renamer(row))

@@ -237,7 +237,7 @@ def test_outputs_hold_the_joints_they_name(mode):
 
 def test_union_is_in_joint_order():
     stage = joint_network(width=0.0625, mode="random", shuffle=3).stage1
-    for branch, joints in zip(stage.branches, stage.plan.finds, strict=True):
+    for branch, joints in zip(stage.branches, stage.plan.predicts, strict=True):
         branch.forward = lambda x, joints=joints: (
             torch.tensor(joints, dtype=x.dtype).view(1, -1, 1, 1).expand(1, -1, 2, 2),
         )
@@ -247,7 +247,7 @@ def test_union_is_in_joint_order():
 
 def test_random_groups_depend_on_the_seed_alone():
     def found(seed):
-        return joint_network(width=0.0625, mode="random", shuffle=seed).stage2.plan.finds
+        return joint_network(width=0.0625, mode="random", shuffle=seed).stage2.plan.predicts
 
     assert found(0) == found(0) != found(1)
     assert [len(group) for group in found(0)] == [2, 4, 8]

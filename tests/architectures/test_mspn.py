@@ -301,7 +301,7 @@ def test_depth_in_the_name_of_a_resnet():
 
 def test_initialization_of_the_down_path():
     torch.manual_seed(0)
-    down = mspn(stages=1).stage0["downsample"]
+    down = mspn(stages=1).stage0.downsample
     weight = down.layer4[0].conv_bn_relu2.conv.weight  # 512 x 512 x 3 x 3
     assert weight.std().item() == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)
     weight = down.layer4[0].conv_bn_relu3.conv.weight  # 2048 x 512 x 1 x 1: by what leaves it

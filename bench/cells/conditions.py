@@ -188,7 +188,11 @@ def _recipe(cell: Cell, device: str) -> dict[str, Any]:
 
 def _mapping(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
     names = sorted(one.keys() | two.keys())
-    return [f"{name} {_say(one.get(name))} / {_say(two.get(name))}" for name in names if one.get(name) != two.get(name)]
+    return [
+        f"{_words(name)} {_say(one.get(name))} / {_say(two.get(name))}"
+        for name in names
+        if one.get(name) != two.get(name)
+    ]
 
 
 def _words(field: str) -> str:

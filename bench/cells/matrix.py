@@ -4,7 +4,7 @@ import fnmatch
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
@@ -13,27 +13,28 @@ from bench.cells.cell import Cell, check_options
 from bench.cells.conditions import table_key, without_recipe
 from bench.cells.places import place
 from bench.cells.recipe import Count
+from bench.cells.settings import default, settings
 from bench.errors import NOTHING, Problem
 from protocols import PROTOCOLS
 from protocols.datasets import DATASETS
 
 
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[[cells]]` table."""
+class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The lists of a `[[cells]]` table, whose product is its cells."""
 
     architectures: tuple[str, ...]
     protocols: tuple[str, ...]
     datasets: tuple[str, ...] = ()  # name or name/split; none: mannequin where a protocol needs one
     seeds: tuple[Count, ...] = (0,)
     set: dict[str, Any] = {}  # options of the architectures
-    recipe: str = ""
-    budget: Literal["full", "quick"] = "full"
-    weights: str = ""
-    limit: Count = 0  # score only so many people; 0 for all
-    trained_on: str = ""  # another training set than the dataset's own: "mpii/train+lsp/train"
-    drop_invalid: bool = False  # train without the people whose image cannot be read
-    fast: bool = False  # predict keypoints, and time networks, with what is quicker on the device
-    options: dict[str, Any] = {}  # of the protocols
+
+
+if TYPE_CHECKING:
+    Block = Networks
+else:  # one `[[cells]]` table: the lists, and every setting of a cell by the name and with the default it has there
+    HINTS = get_type_hints(Cell, include_extras=True)
+    SETTINGS = [(field.name, HINTS[field.name], default(field)) for field, _ in settings(Cell)]
+    Block = msgspec.defstruct("Block", SETTINGS, bases=(Networks,), frozen=True, forbid_unknown_fields=True)
 
 
 class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,26 +78,11 @@ def expand(block: Block) -> list[Cell]:
     for protocol, name in itertools.product(protocols, names):
         if not applies(protocol, name):
             continue
-        check_options(PROTOCOLS[protocol], block.options)
+        chosen = {field.name: getattr(block, field.name) for field, _ in settings(Cell)}
+        chosen["fast"] = chosen["fast"] and can_be_fast(protocol)
+        check_options(PROTOCOLS[protocol], chosen["options"])
         for seed, (dataset, split) in itertools.product(block.seeds, places(protocol, block.datasets)):
-            cells.append(
-                Cell(
-                    architecture=name,
-                    protocol=protocol,
-                    dataset=dataset,
-                    split=split,
-                    overrides=block.set,
-                    recipe=block.recipe,
-                    budget=block.budget,
-                    seed=seed,
-                    weights=block.weights,
-                    limit=block.limit,
-                    trained_on=block.trained_on,
-                    drop_invalid=block.drop_invalid,
-                    fast=block.fast and can_be_fast(protocol),
-                    options=block.options,
-                )
-            )
+            cells.append(Cell(name, protocol, dataset, split, block.set, seed=seed, **chosen))
     return cells
 
 

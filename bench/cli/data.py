@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, DropInvalid, Json, StoreOption
+from bench.cli.cell_options import settings_of_cells
+from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
 
 data_app = typer.Typer(help="List, check and prepare datasets; write the built-in one.", no_args_is_help=True)
 
@@ -35,20 +36,21 @@ def data_check(
 
 
 @data_app.command("prepare")
+@settings_of_cells("drop_invalid")
 def data_prepare(
     dataset: Annotated[str, typer.Argument(help="Name or name/split, or several joined by +.")],
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 256,
-    drop_invalid: DropInvalid = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
     debug: Debug = False,
+    **cell: Any,
 ) -> None:
     """Decode and crop the people of a split once, for training."""
     from bench.store.store import Store
     from bench.training.prepare import prepare_named
 
-    done = prepare_named(Store(store), dataset, data, size, drop_invalid)
+    done = prepare_named(Store(store), dataset, data, size, **cell)
     print(json.dumps({"prepared": done}) if as_json else done)
 
 

@@ -9,10 +9,13 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from bench.cells.cell import Cell
+from bench.cells.settings import chosen
+from bench.cli.cell_options import settings_of_cells
 from bench.cli.data import data_app
 from bench.cli.keep import keep
 from bench.cli.options import (
@@ -24,8 +27,6 @@ from bench.cli.options import (
     DataOption,
     Debug,
     Device,
-    DropInvalid,
-    Fast,
     Json,
     Matrix,
     Protocols,
@@ -72,6 +73,7 @@ def list_command(data: DataOption = DATA_FOLDER, as_json: Json = False, debug: D
 
 
 @app.command()
+@settings_of_cells()
 def run(
     architectures: Architectures = "",
     protocols: Protocols = "",
@@ -80,17 +82,7 @@ def run(
         list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
     ] = None,
     overrides: Set = None,
-    recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
-    budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
     seed: Annotated[list[int] | None, typer.Option(help="May be given several times.", min=0)] = None,
-    weights: Annotated[str, typer.Option(help="A released checkpoint instead of a training.")] = "",
-    limit: Annotated[int, typer.Option(help="Score only so many people.", min=0)] = 0,
-    trained_on: Annotated[str, typer.Option(help="Another training set: mpii/train+lsp/train.")] = "",
-    drop_invalid: DropInvalid = False,
-    fast: Fast = False,
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
-    ] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
@@ -101,6 +93,7 @@ def run(
     tensorboard: Tensorboard = None,
     as_json: Json = False,
     debug: Debug = False,
+    **cell: Any,
 ) -> None:
     """Train if needed, predict, score and store: the cells of a matrix, or of two globs."""
     from bench.cells import matrix as matrices
@@ -115,21 +108,13 @@ def run(
             datasets=tuple(dataset or ()),
             seeds=tuple(seed or (0,)),
             set=pairs(overrides),
-            recipe=recipe,
-            budget=budget,
-            weights=weights,
-            limit=limit,
-            trained_on=trained_on,
-            drop_invalid=drop_invalid,
-            fast=fast,
-            options=pairs(option),
+            **cell,
         )
         cells = matrices.unique(matrices.expand(block))
         if not cells:
             raise matrices.nothing(block)
     else:
-        given = (dataset, seed, overrides, recipe, weights, limit, option, trained_on, drop_invalid, fast)
-        if any(given) or budget != "full":
+        if dataset or seed or overrides or chosen(Cell("", "", **cell)):
             raise Problem(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
@@ -151,20 +136,19 @@ def run(
 
 
 @app.command()
+@settings_of_cells("recipe", "budget", "drop_invalid")
 def train(
     architecture: Architectures,
     dataset: Annotated[str, typer.Argument(help="Name, name/split, or several joined by +.")] = "mannequin",
     overrides: Set = None,
-    recipe: Annotated[str, typer.Option(help="Another recipe than the paper's, or a .toml file.")] = "",
-    budget: Annotated[str, typer.Option(help="full, or quick: minutes instead of days.")] = "full",
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    drop_invalid: DropInvalid = False,
     tensorboard: Tensorboard = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
     as_json: Json = False,
     debug: Debug = False,
+    **cell: Any,
 ) -> None:
     """Train one architecture; the same command continues what was stopped.
 
@@ -175,7 +159,7 @@ def train(
     from bench.store.store import Store
 
     ctx = RunContext(Store(store), data, chosen_device(device), debug, tensorboard=tensorboard)
-    document = train_only(ctx, architecture, pairs(overrides), dataset, recipe, budget, seed, drop_invalid)
+    document = train_only(ctx, architecture, pairs(overrides), dataset, seed, **cell)
     print(json.dumps(document) if as_json else document["weights"])
 
 

@@ -31,12 +31,6 @@ Set = Annotated[
 Tensorboard = Annotated[
     Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard's curves of trainings.", callback=drawable)
 ]
-DropInvalid = Annotated[
-    bool, typer.Option("--drop-invalid", help="Leave out people whose image cannot be read, and name them.")
-]
-Fast = Annotated[
-    bool, typer.Option("--fast", help="Predict with what is quicker on the device, equal within a stated tolerance.")
-]
 RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
 
 

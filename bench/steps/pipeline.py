@@ -111,22 +111,15 @@ def _score_pictures(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds
 
 
 def train_only(
-    ctx: RunContext,
-    name: str,
-    overrides: dict[str, Any],
-    dataset: str,
-    recipe: str,
-    budget: str,
-    seed: int,
-    drop_invalid: bool = False,
+    ctx: RunContext, name: str, overrides: dict[str, Any], dataset: str, seed: int, **settings: Any
 ) -> dict[str, str]:
     """Train without predicting, also as one of the processes of torchrun; returns name and path of the weights.
 
-    `dataset` is a name, "name/split", or several of these joined by "+".
+    dataset: a name, "name/split", or several of these joined by "+". settings: fields of Cell.
     """
     (first, split), *more = parts_of(dataset)
     trained_on = dataset if more or split != DATASETS[first].train else ""
-    cell = Cell(name, "", first, "", overrides, recipe, budget, seed, trained_on=trained_on, drop_invalid=drop_invalid)
+    cell = Cell(name, "", first, "", overrides, seed=seed, trained_on=trained_on, **settings)
     key = train_cell(cell, ctx)
     return {"architecture": cell.row.name, "weights": str(ctx.store.folder(WEIGHTS, key))}
 

@@ -272,7 +272,7 @@ def test_expected_errors_are_those_that_explain_themselves():
 
 def test_train_only_shares_its_weights_with_runs(store, cells):
     here = RunContext(store, NOWHERE, "cpu")
-    document = steps.train_only(here, "hourglass-1", cells[1].overrides, "mannequin", cells[1].recipe, "full", 0)
+    document = steps.train_only(here, "hourglass-1", cells[1].overrides, "mannequin", 0, recipe=cells[1].recipe)
     assert plan(cells[1:2], store, NOWHERE)[0].step == "predict"
     assert Path(document["weights"]).parent.name == WEIGHTS and document["architecture"] == cells[1].row.name
 

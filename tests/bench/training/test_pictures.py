@@ -67,7 +67,9 @@ def test_from_training_to_error(data, tmp_path):
 
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
-    block = Block(architectures=("wrn-28-10",), protocols=("cifar10-error",), set={"width": 1 / 16}, recipe=str(path))
+    block = Block(
+        architectures=("wrn-28-10",), protocols=("cifar10-error",), set={"width": 1 / 16}, **{"recipe": str(path)}
+    )
     cells = expand(block)
     assert [(cell.dataset, cell.split) for cell in cells] == [("cifar10", "test")]
     store = Store(tmp_path / "runs")

@@ -15,7 +15,7 @@ def check(claim, rows=(), cells=(), **snapshot):
     """The verdict of a claim where these rows were measured."""
     catalogue, protocols = snapshot.pop("architectures", []), snapshot.pop("protocols", [])
     evidence = Evidence(PAPERS, Snapshot(list(rows), list(cells), catalogue, protocols, **snapshot))
-    return CLAIM[claim].check(evidence)
+    return CLAIM[claim].verdict(evidence)
 
 
 def scored(

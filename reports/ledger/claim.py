@@ -1,12 +1,13 @@
-"""A claim: a sentence of a paper as a function that returns a verdict with its evidence.
+"""A claim: a sentence of a paper, with what checks it against the evidence.
 
-A claim is split into findings, each about one thing that can be looked up or computed. `conclude` puts their
-words together and derives the verdict, so that no verdict and no sentence is ever typed.
+A check returns findings, each about one thing that can be looked up or computed. `conclude` puts their words
+together and derives the verdict, so that no verdict and no sentence is ever typed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from functools import wraps
+from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from reports.ledger.evidence import Evidence, Source
 
@@ -44,6 +45,12 @@ class Verdict:
     sources: tuple[Source, ...] = ()
 
 
+Question: TypeAlias = "Callable[[Evidence], Findings]"
+Findings: TypeAlias = "Finding | Question | Iterable[Findings] | None"
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+
 @dataclass(frozen=True)
 class Claim:
     """An entry of the ledger; `place` is where the paper says it, `kind` one of KINDS."""
@@ -53,29 +60,55 @@ class Claim:
     statement: str
     place: str
     kind: str
-    check: Callable[[Evidence], Verdict]
+    checks: Findings
+
+    def verdict(self, evidence: Evidence) -> Verdict:
+        """Ask the checks of the evidence and conclude from what they find."""
+        return conclude(_answers(self.checks, evidence))
 
 
-Findings: TypeAlias = "Finding | Iterable[Findings] | None"
+def claims_of(paper: str) -> Callable[[str, str, str, str], Callable[..., Claim]]:
+    """Return `claim` for the claims of one paper: a decorator of the function that checks the claim,
+
+        @claim("A01", "IOI is 1.5 points better.", "Table 1", "difference")
+        def ioi_beats_residual(evidence): ...
+
+    or, where shared questions say it all, called with them: claim("A01", ...)(gain(T1, "IOI", "Res", "Mean", 1.5)).
+    """
+
+    def claim(id: str, statement: str, place: str, kind: str) -> Callable[..., Claim]:
+        return lambda *checks: Claim(id, paper, statement, place, kind, checks)
+
+    return claim
 
 
-def conclude(*findings: Findings) -> Verdict:
-    """The verdict of findings that must all hold; lists of them may be nested.
+def question(check: Callable[Concatenate[Evidence, P], Answer]) -> Callable[P, Callable[[Evidence], Answer]]:
+    """Make a shared question of a check: it takes all but the evidence, and is asked of the evidence later."""
+
+    @wraps(check)
+    def asked(*arguments: P.args, **options: P.kwargs) -> Callable[[Evidence], Answer]:
+        return lambda evidence: check(evidence, *arguments, **options)
+
+    return asked
+
+
+def conclude(findings: Iterable[Finding]) -> Verdict:
+    """Derive the verdict of findings that must all hold.
 
     supported: all hold; contradicted: none does and one surely not; not tested: nothing is known; partly: the rest.
     """
-    flat = list(_flat(findings))
-    states = {item.holds for item in flat} - {"note"}
+    findings = list(findings)
+    states = {item.holds for item in findings} - {"note"}
     if states == {"yes"}:
         verdict = "supported"
     elif "no" in states and states <= {"no", "open", "missing"}:
         verdict = "contradicted"
     else:
         verdict = "partly" if states - {"open", "missing"} else "not tested"
-    said = _joined(dict.fromkeys(item.words for item in flat if item.words and item.holds != "missing"))
-    lacking = dict.fromkeys(item.words for item in flat if item.holds == "missing")
+    said = _joined(dict.fromkeys(item.words for item in findings if item.words and item.holds != "missing"))
+    lacking = dict.fromkeys(item.words for item in findings if item.holds == "missing")
     sentence = " ".join([*said, f"Missing: {'; '.join(lacking)}."] if lacking else said)
-    sources = tuple(dict.fromkeys(entry for item in flat for entry in item.sources))
+    sources = tuple(dict.fromkeys(entry for item in findings for entry in item.sources))
     return Verdict(verdict, sentence, sources)
 
 
@@ -91,19 +124,17 @@ def _joined(sentences: Iterable[str]) -> list[str]:
     return found
 
 
-def _flat(findings: Findings) -> Iterator[Finding]:
+def _answers(findings: Findings, evidence: Evidence) -> Iterator[Finding]:
+    """Every finding, one by one; questions are asked."""
     if isinstance(findings, Finding):
         yield findings
+    elif callable(findings):
+        yield from _answers(findings(evidence), evidence)
     else:
         for item in findings or ():
-            yield from _flat(item)
+            yield from _answers(item, evidence)
 
 
 def finding(holds: bool, words: str, *sources: Source) -> Finding:
     """A finding that was decided."""
     return Finding("yes" if holds else "no", words, sources)
-
-
-def ask(question: Callable[..., Findings], *arguments: Any, **options: Any) -> Callable[[Evidence], Verdict]:
-    """The check of a claim that asks a single question."""
-    return lambda evidence: conclude(question(evidence, *arguments, **options))

@@ -56,6 +56,10 @@ class Evidence:
         """The columns of a table that hold numbers, in their order."""
         return list(dict.fromkeys(key[3] for key in self._printed if key[:2] == (table.target, table.label)))
 
+    def cite(self, table: Source) -> str:
+        """A table and its paper: "Table 1 of Chu 2017"."""
+        return f"{table.label} of {self.papers[table.target].short}"
+
     def statements(self, claim: str) -> list[tuple[str, Statement]]:
         """(paper, quotation) of everything that was kept for a claim about texts."""
         return [(key, item) for key, paper in self.papers.items() for item in paper.statements if item.claim == claim]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from bench.cells.conditions import against, difference
 from reports import formats
 from reports.data.ablations import ablations, trial_name
-from reports.data.published import Value
-from reports.ledger.claim import Finding, finding
+from reports.ledger.claim import Finding, Question, finding, question
 from reports.ledger.evidence import Evidence, Row, Source
 from reports.ledger.printed_checks import half_unit, source
 
@@ -54,6 +53,7 @@ def cell(row: Row) -> Source:
     return Source("cell", row["cell"], row["architecture"])
 
 
+@question
 def better(
     evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
@@ -66,12 +66,30 @@ def better(
     return found or [missing(evidence, [ours, theirs], setting)]
 
 
-def rerun(
+@question
+def rerun_networks(
     evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str = "mean", *, lower: bool = False
 ) -> list[Finding]:
     """Like `better`, but measurements not made under the paper's conditions become notes that leave the verdict."""
     found = _compared(evidence, ours, theirs, setting, part, lower)
     return [replace(item, holds="note") if item.holds in ("limited", "open") else item for item in found]
+
+
+@question
+def rerun(
+    evidence: Evidence,
+    where: Source,
+    ours: str,
+    theirs: str,
+    column: str = "Mean",
+    *,
+    lower: bool = False,
+    elsewhere: Source | None = None,
+) -> Question:
+    """`rerun_networks` for the networks that rebuild two printed rows, in the setting of their column."""
+    one, two = evidence.printed(where, ours, column), evidence.printed(elsewhere or where, theirs, column)
+    setting = Setting(one.protocol, one.dataset, one.split, one.metric)
+    return rerun_networks(one.architecture, two.architecture, setting, one.part, lower=lower)
 
 
 def _compared(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str, lower: bool) -> list[Finding]:
@@ -126,7 +144,7 @@ def missing(evidence: Evidence, networks: Iterable[str], setting: Setting) -> Fi
     return Finding("missing", f"{setting.protocol} of {' and '.join(wanted)}{place}")
 
 
-def unmeasured(evidence: Evidence, what: str) -> Finding:
+def unmeasured(what: str) -> Finding:
     """A finding that no protocol and no network of the catalogue can decide yet."""
     return Finding("missing", what)
 
@@ -186,24 +204,39 @@ def signed(value: float, unit: str) -> str:
     return formats.signed(100 * value if unit in ("", "share") else value, 2)
 
 
-def counted(evidence: Evidence, network: str, protocol: str, metric: str, part: str = "all") -> Row | Finding:
-    """A measurement of a network alone, or what is missing."""
-    row = evidence.row(network, protocol, metric, part)
-    return row or missing(evidence, [network], Setting(protocol, "", "", metric))
+def counted(
+    evidence: Evidence, networks: Iterable[str], protocol: str, metric: str, part: str = "all"
+) -> list[Row] | Finding:
+    """A measurement of each of some networks alone, or the finding that some are missing."""
+    rows = {name: evidence.row(name, protocol, metric, part) for name in networks}
+    if lacking := [name for name, row in rows.items() if row is None]:
+        return missing(evidence, lacking, Setting(protocol, "", "", metric))
+    return [row for row in rows.values() if row]
 
 
-def reproduces(evidence: Evidence, value: Value, network: str = "") -> list[Finding]:
+@question
+def field_of_graph(evidence: Evidence, network: str, part: str, field: int, called: str = "") -> Finding | None:
+    """The largest receptive field in a part of our network is `field`; None if it was not measured."""
+    row = evidence.row(network, "receptive-field", "rf_max", part)
+    words = f"The graph of {called or network} has {row['value']:g}." if row else ""
+    return finding(row["value"] == field, words, cell(row)) if row else None
+
+
+@question
+def reproduces(evidence: Evidence, where: Source, row: str, column: str) -> list[Finding]:
     """Our count of a network is the one that was printed, to the last printed digit; and what its rule counts."""
-    row = counted(evidence, network or value.architecture, value.protocol, value.metric, value.part)
-    if isinstance(row, Finding):
-        return [row]
-    ours, name = row["value"] / value.scale, row["architecture"]
+    value = evidence.printed(where, row, column)
+    rows = counted(evidence, [value.architecture], value.protocol, value.metric, value.part)
+    if isinstance(rows, Finding):
+        return [rows]
+    [counts] = rows
+    ours, name = counts["value"] / value.scale, counts["architecture"]
     right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
     numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
-    words = f"{name} counts {numbers} {row['unit'] if value.scale == 1 else value.unit}."
-    meaning = rule(evidence, row["unit"])
-    note = [Finding("note", f"{meaning}.")] if meaning != row["unit"] else []
-    return [finding(right, words, source(value), cell(row)), *note]
+    words = f"{name} counts {numbers} {counts['unit'] if value.scale == 1 else value.unit}."
+    meaning = rule(evidence, counts["unit"])
+    note = [Finding("note", f"{meaning}.")] if meaning != counts["unit"] else []
+    return [finding(right, words, source(value), cell(counts)), *note]
 
 
 def rule(evidence: Evidence, unit: str) -> str:
@@ -213,11 +246,12 @@ def rule(evidence: Evidence, unit: str) -> str:
     return f"{name}: {meaning}" if meaning else unit
 
 
+@question
 def less(evidence: Evidence, one: str, two: str, protocol: str, metric: str, part: str = "all") -> Finding:
     """One network needs less of something than another."""
-    rows = [counted(evidence, name, protocol, metric, part) for name in (one, two)]
-    if lacking := [name for name, row in zip((one, two), rows, strict=True) if isinstance(row, Finding)]:
-        return missing(evidence, lacking, Setting(protocol, "", "", metric))
+    rows = counted(evidence, (one, two), protocol, metric, part)
+    if isinstance(rows, Finding):
+        return rows
     relation = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
     words = relation.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
     where = "" if part == "all" else f", {part}"

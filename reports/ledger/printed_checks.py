@@ -1,4 +1,4 @@
-"""The questions that many claims share, asked of printed values and of texts.
+"""Questions that many claims share, asked of printed values and of texts.
 
 "Column: a − b" in words is always a better minus a worse side.
 """
@@ -6,10 +6,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 from reports.data.published import Value
 from reports.formats import printed, signed
-from reports.ledger.claim import Finding, finding
+from reports.ledger.claim import Finding, Question, finding, question
 from reports.ledger.evidence import Evidence, Source, table, text
 
 Number = tuple[Source, str, str]  # where a number is printed: table, row, column
@@ -35,6 +36,7 @@ def half_unit(decimals: int) -> float:
     return 0.5 * 10**-decimals
 
 
+@question
 def gain(
     evidence: Evidence,
     where: Source,
@@ -67,13 +69,14 @@ def gain(
 
 
 def gains(
-    evidence: Evidence, where: Source, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options
-) -> list[Finding]:
+    where: Source, ours: str, theirs: str, columns: Mapping[str, float] | Iterable[str], **options: Any
+) -> list[Question]:
     """`gain` in several columns, with what is stated for each where it is."""
     stated = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
-    return [gain(evidence, where, ours, theirs, column, number, **options) for column, number in stated.items()]
+    return [gain(where, ours, theirs, column, number, **options) for column, number in stated.items()]
 
 
+@question
 def best(
     evidence: Evidence,
     where: Source,
@@ -106,6 +109,7 @@ def best(
     return Finding("no" if len(lost) == len(columns) else "undecided", words, (where,))
 
 
+@question
 def largest(
     evidence: Evidence, where: Source, ours: str, theirs: str, columns: Iterable[str], elsewhere: Source | None = None
 ) -> list[Finding]:
@@ -130,6 +134,7 @@ def largest(
     ]
 
 
+@question
 def ordered(evidence: Evidence, where: Source, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
     """In a row, every value of a group of columns is above every value of the next group."""
     groups = [[evidence.printed(where, row, column) for column in group] for group in groups]
@@ -142,21 +147,24 @@ def ordered(evidence: Evidence, where: Source, row: str, groups: Iterable[Iterab
     return found
 
 
+@question
 def lead(evidence: Evidence, where: Source, row: str, column: str, stated: float) -> Finding:
     """A row is ahead of the best other row of its table by what is stated."""
     others = [value for name, value in evidence.column(where, column).items() if name != row]
     rival = max(others, key=lambda value: value.value)
-    item = gain(evidence, where, row, rival.row, column, stated)
+    item = gain(where, row, rival.row, column, stated)(evidence)
     return finding(item.holds == "yes", f"Best of the others is {rival.row}. {item.words}", *item.sources)
 
 
-def printed_as(evidence: Evidence, where: Source, row: str, column: str, stated: float) -> Finding:
+@question
+def as_stated(evidence: Evidence, where: Source, row: str, column: str, stated: float) -> Finding:
     """A number of the text is the one of the table."""
     value = evidence.printed(where, row, column)
     words = f"{value.table}, {row}, {column}: {say(value)}, stated {printed(stated, value.decimals)}."
     return finding(abs(value.value - stated) < 1e-9, words, source(value))
 
 
+@question
 def exceeds(evidence: Evidence, one: Number, two: Number) -> Finding:
     """A printed number, given by (table, row, column), is larger than another one."""
     left, right = evidence.printed(*one), evidence.printed(*two)
@@ -168,16 +176,19 @@ def exceeds(evidence: Evidence, one: Number, two: Number) -> Finding:
     return finding(left.value > right.value, f"{names[0]} {relation} {names[1]}.", source(left), source(right))
 
 
+@question
 def same(evidence: Evidence, one: Number, two: Number) -> Finding:
     """Two printed numbers, each given by (table, row, column), are equal."""
     left, right = evidence.printed(*one), evidence.printed(*two)
     equal = abs(left.value - right.value) < 1e-9
-    papers = {item.paper: f" of {evidence.papers[item.paper].short}" for item in (left, right)}
-    whose = papers if len(papers) > 1 else dict.fromkeys(papers, "")
-    names = [f"{item.table}{whose[item.paper]}, {item.row}, {item.column}: {say(item)}" for item in (left, right)]
+    cited = [item.table if left.paper == right.paper else evidence.cite(source(item)) for item in (left, right)]
+    names = [
+        f"{place}, {item.row}, {item.column}: {say(item)}" for place, item in zip(cited, (left, right), strict=True)
+    ]
     return finding(equal, f"{names[0]}; {names[1]}.", source(left), source(right))
 
 
+@question
 def means(evidence: Evidence, paper: str, kind: str = "") -> list[Finding]:
     """The printed means of a paper follow from their columns, table by table: (largest error, rows)."""
     found = []
@@ -197,6 +208,7 @@ def means(evidence: Evidence, paper: str, kind: str = "") -> list[Finding]:
     return found
 
 
+@question
 def agree(evidence: Evidence, claim: str) -> Finding:
     """The places of a text that say something about the same thing say the same."""
     said: dict[str, list[str]] = {}
@@ -206,9 +218,10 @@ def agree(evidence: Evidence, claim: str) -> Finding:
     return finding(len(said) == 1, f"{words}.", *quoted(evidence, claim))
 
 
+@question
 def differ(evidence: Evidence, claim: str) -> Finding:
     """The places of a text that should say different things do not say the same."""
-    item = agree(evidence, claim)
+    item = agree(claim)(evidence)
     return finding(item.holds == "no", item.words, *item.sources)
 
 
@@ -222,20 +235,17 @@ def numbers(evidence: Evidence, claim: str) -> list[float]:
     return [item.number for _, item in evidence.statements(claim) if not math.isnan(item.number)]
 
 
-def ratio(evidence: Evidence, one: Value, two: Value, stated: float | None, decimals: int) -> Finding:
+def ratio(evidence: Evidence, one: Value, two: Value, stated: float, decimals: int) -> Finding:
     """one / two, as stated with so many decimals; both were rounded."""
     value = one.value / two.value
     low = (one.value - half_unit(one.decimals)) / (two.value + half_unit(two.decimals))
     high = (one.value + half_unit(one.decimals)) / (two.value - half_unit(two.decimals))
     words = f"{_place(evidence, one, two)}, {one.column}: {say(one)} / {say(two)} = {printed(value, decimals)}"
-    if stated is None:
-        return finding(low > 1, f"{words}.", source(one))
     fits = low - half_unit(decimals) <= stated <= high + half_unit(decimals)
     return finding(fits, f"{words}, stated {printed(stated, decimals)}.", source(one))
 
 
 def _place(evidence: Evidence, one: Value, two: Value) -> str:
     """Where two printed values stand."""
-    if one.paper != two.paper:
-        return " and ".join(f"{item.table} of {evidence.papers[item.paper].short}" for item in (one, two))
-    return one.table if one.table == two.table else f"{one.table} and {two.table}"
+    places = list(dict.fromkeys(map(source, (one, two))))
+    return " and ".join(map(evidence.cite, places) if one.paper != two.paper else (place.label for place in places))

@@ -61,7 +61,7 @@ def pages(evidence: Evidence, ledger: Ledger, contact_sheet: str) -> Iterator[Pa
 
 def judged(evidence: Evidence) -> Ledger:
     """Every claim of the ledger with its verdict."""
-    return [(claim, claim.check(evidence)) for claim in CLAIMS]
+    return [(claim, claim.verdict(evidence)) for claim in CLAIMS]
 
 
 def source_path(source: Source, papers: dict[str, Paper]) -> str:

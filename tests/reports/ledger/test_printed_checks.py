@@ -47,32 +47,32 @@ def test_half_a_unit_of_the_last_digit():
     ],
 )
 def test_a_stated_gain_holds_within_the_rounding_of_both_numbers(stated, holds, words):
-    found = checks.gain(SMALL, PLACE, "ours", "theirs", "Head", stated)
+    found = checks.gain(PLACE, "ours", "theirs", "Head", stated)(SMALL)
     assert found.holds == holds and words in found.words and "96.5 − 95.0 = +1.5" in found.words
 
 
 def test_of_errors_the_lower_one_is_better():
-    assert checks.gain(SMALL, PLACE, "theirs", "ours", "Head", 1.5, lower=True).holds == "yes"
-    assert checks.gain(SMALL, PLACE, "ours", "theirs", "Head", lower=True).holds == "no"
+    assert checks.gain(PLACE, "theirs", "ours", "Head", 1.5, lower=True)(SMALL).holds == "yes"
+    assert checks.gain(PLACE, "ours", "theirs", "Head", lower=True)(SMALL).holds == "no"
 
 
 def test_an_equal_number_is_no_gain():
-    assert checks.gain(SMALL, PLACE, "ours", "theirs", "Mean").holds == "no"
-    assert checks.gain(SMALL, PLACE, "ours", "third", "Knee").holds == "no"
+    assert checks.gain(PLACE, "ours", "theirs", "Mean")(SMALL).holds == "no"
+    assert checks.gain(PLACE, "ours", "third", "Knee")(SMALL).holds == "no"
 
 
 def test_best_in_all_in_some_in_none():
-    assert checks.best(SMALL, PLACE, "ours", ["Head", "Ankle"]).holds == "yes"
-    some = checks.best(SMALL, PLACE, "ours")  # behind third at the knee, equal to theirs in the mean
+    assert checks.best(PLACE, "ours", ["Head", "Ankle"])(SMALL).holds == "yes"
+    some = checks.best(PLACE, "ours")(SMALL)  # behind third at the knee, equal to theirs in the mean
     assert some.holds == "undecided" and "2 of 4 columns" in some.words
     assert "ours (84.0) is behind third (85.0)" in some.words and "equals theirs (90.0)" in some.words
-    assert checks.best(SMALL, PLACE, "ours", ["Knee", "Mean"]).holds == "no"
-    assert checks.best(SMALL, PLACE, "ours", ["Knee"], rivals=["theirs"]).holds == "yes"
+    assert checks.best(PLACE, "ours", ["Knee", "Mean"])(SMALL).holds == "no"
+    assert checks.best(PLACE, "ours", ["Knee"], rivals=["theirs"])(SMALL).holds == "yes"
 
 
 def test_best_of_errors_is_the_lowest():
-    assert checks.best(SMALL, PLACE, "third", ["Head", "Ankle", "Mean"], lower=True).holds == "yes"
-    assert checks.best(SMALL, PLACE, "theirs", ["Head"], lower=True).holds == "no"
+    assert checks.best(PLACE, "third", ["Head", "Ankle", "Mean"], lower=True)(SMALL).holds == "yes"
+    assert checks.best(PLACE, "theirs", ["Head"], lower=True)(SMALL).holds == "no"
 
 
 @pytest.mark.parametrize(
@@ -80,45 +80,38 @@ def test_best_of_errors_is_the_lowest():
     [(["Ankle"], ["yes"]), (["Head"], ["no"]), (["Knee"], ["no"]), (["Ankle", "Head"], ["yes", "yes"])],
 )
 def test_largest_gains_are_above_every_joint_that_is_not_named(columns, holds):
-    found = checks.largest(SMALL, PLACE, "ours", "theirs", columns)
+    found = checks.largest(PLACE, "ours", "theirs", columns)(SMALL)
     assert [item.holds for item in found] == holds
 
 
 def test_groups_in_order_are_apart_by_their_closest_members():
-    assert [item.holds for item in checks.ordered(SMALL, PLACE, "ours", [["Head"], ["Knee", "Ankle"]])] == ["yes"]
-    (mixed,) = checks.ordered(SMALL, PLACE, "ours", [["Head", "Ankle"], ["Knee"]])  # 80.0 is not above 84.0
+    assert [item.holds for item in checks.ordered(PLACE, "ours", [["Head"], ["Knee", "Ankle"]])(SMALL)] == ["yes"]
+    (mixed,) = checks.ordered(PLACE, "ours", [["Head", "Ankle"], ["Knee"]])(SMALL)  # 80.0 is not above 84.0
     assert mixed.holds == "no" and "Ankle 80.0 ≤ Knee 84.0" in mixed.words
 
 
 def test_the_lead_is_over_the_best_of_the_others():
-    assert checks.lead(SMALL, PLACE, "ours", "Ankle", 3.0).holds == "yes"
-    assert checks.lead(SMALL, PLACE, "ours", "Ankle", 10.0).holds == "no"  # over the worst of them
-    assert "Best of the others is third" in checks.lead(SMALL, PLACE, "ours", "Knee", -1.0).words
+    assert checks.lead(PLACE, "ours", "Ankle", 3.0)(SMALL).holds == "yes"
+    assert checks.lead(PLACE, "ours", "Ankle", 10.0)(SMALL).holds == "no"  # over the worst of them
+    assert "Best of the others is third" in checks.lead(PLACE, "ours", "Knee", -1.0)(SMALL).words
 
 
 def test_numbers_of_the_text_are_those_of_the_table():
-    assert checks.printed_as(SMALL, PLACE, "ours", "Knee", 84.0).holds == "yes"
-    assert checks.printed_as(SMALL, PLACE, "ours", "Knee", 84.1).holds == "no"
+    assert checks.as_stated(PLACE, "ours", "Knee", 84.0)(SMALL).holds == "yes"
+    assert checks.as_stated(PLACE, "ours", "Knee", 84.1)(SMALL).holds == "no"
     knee, mean = (PLACE, "ours", "Knee"), (PLACE, "ours", "Mean")
-    assert [checks.exceeds(SMALL, *pair).holds for pair in ((mean, knee), (knee, mean))] == ["yes", "no"]
+    assert [checks.exceeds(*pair)(SMALL).holds for pair in ((mean, knee), (knee, mean))] == ["yes", "no"]
     equal = (PLACE, "theirs", "Mean")
-    assert checks.exceeds(SMALL, mean, equal).holds == "no" and checks.same(SMALL, mean, equal).holds == "yes"
-    assert checks.same(SMALL, (PLACE, "theirs", "Knee"), knee).holds == "no"  # 83.5 and 84.0
+    assert checks.exceeds(mean, equal)(SMALL).holds == "no" and checks.same(mean, equal)(SMALL).holds == "yes"
+    assert checks.same((PLACE, "theirs", "Knee"), knee)(SMALL).holds == "no"  # 83.5 and 84.0
 
 
-@pytest.mark.parametrize(("stated", "holds"), [(1.1, "yes"), (1.2, "yes"), (1.0, "no"), (1.3, "no"), (None, "yes")])
+@pytest.mark.parametrize(("stated", "holds"), [(1.1, "yes"), (1.2, "yes"), (1.0, "no"), (1.3, "no")])
 def test_a_ratio_of_rounded_numbers(stated, holds):
     """Printed 2.1 and 1.9: from 2.05 / 1.95 = 1.051 to 2.15 / 1.85 = 1.162, which a digit says as 1.1 or 1.2."""
     told = evidence_of(table("Table 1", ("Head", "Knee"), {"ours": (2.1, 1.9)}))
     one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
     assert checks.ratio(told, one, two, stated, 1).holds == holds
-
-
-def test_a_ratio_that_may_be_one_is_no_gain():
-    """2.0 / 1.9 may be 1.95 / 1.95."""
-    told = evidence_of(table("Table 1", ("Head", "Knee"), {"ours": (2.0, 1.9)}))
-    one, two = (told.printed(PLACE, "ours", column) for column in ("Head", "Knee"))
-    assert checks.ratio(told, one, two, None, 1).holds == "no"
 
 
 @pytest.mark.parametrize(("rule", "right", "other"), [("lsp", 70.0, 71.3), ("mpii", 71.3, 70.0)])
@@ -129,9 +122,9 @@ def test_means_follow_their_rule(rule, right, other):
     values = (100.0, 70.0, 70.0, 70.0, 70.0, 70.0, 40.0)
     for printed, holds in ((right, "yes"), (right + 0.1, "no"), (other, "no")):
         told = evidence_of(table("Table 1", (*JOINTS, "Mean", "AUC"), {"ours": (*values, printed, 60.0)}, mean=rule))
-        (found,) = checks.means(told, "made2000")
+        (found,) = checks.means("made2000")(told)
         assert found.holds == holds, found.words
-    assert checks.means(told, "made2000", "lsp" if rule == "mpii" else "mpii") == []
+    assert checks.means("made2000", "lsp" if rule == "mpii" else "mpii")(told) == []
 
 
 @pytest.mark.parametrize(
@@ -140,6 +133,6 @@ def test_means_follow_their_rule(rule, right, other):
 def test_places_that_say_the_same(said, agree):
     quotes = tuple(Statement("Q01", f"section {i}", "...", says, float(i)) for i, says in enumerate(said))
     told = evidence_of(table("Table 1", ("Head",), {"ours": (1.0,)}), statements=quotes)
-    assert checks.agree(told, "Q01").holds == agree
-    assert checks.differ(told, "Q01").holds == {"yes": "no", "no": "yes"}[agree]
+    assert checks.agree("Q01")(told).holds == agree
+    assert checks.differ("Q01")(told).holds == {"yes": "no", "no": "yes"}[agree]
     assert checks.numbers(told, "Q01") == [float(i) for i in range(len(said))]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import zip_longest
 
 import numpy as np
 
@@ -10,11 +11,11 @@ import numpy as np
 class Scales:
     """counts[i] pathways have the field 1 + 2 i: 3x3 convolutions add 2, 1x1 convolutions nothing."""
 
-    counts: tuple[int, ...]
+    counts: tuple[int, ...]  # Python's integers: 80 residual blocks have 2^80 pathways
 
     def stacked(self, times: int) -> "Scales":
         """The same block `times` times in a row: fields add, so the counts convolve."""
-        return Scales(tuple(reduce(_convolve, [np.array(self.counts, object)] * times)))
+        return Scales(tuple(reduce(np.convolve, [np.array(self.counts, object)] * times)))
 
     @property
     def fields(self) -> np.ndarray:
@@ -47,20 +48,9 @@ class Scales:
         return float(self.shares[self.fields <= field].sum())
 
 
-def _convolve(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """np.convolve for counts of any size."""
-    result = np.zeros(len(one) + len(two) - 1, object)
-    for place, count in enumerate(one):
-        result[place : place + len(two)] += count * two
-    return result
-
-
 def parallel(*branches: Scales) -> Scales:
     """Branches that are added or concatenated: the counts add."""
-    counts = np.zeros(max(len(branch.counts) for branch in branches), object)
-    for branch in branches:
-        counts[: len(branch.counts)] += np.array(branch.counts, object)
-    return Scales(tuple(counts))
+    return Scales(tuple(map(sum, zip_longest(*(branch.counts for branch in branches), fillvalue=0))))
 
 
 IDENTITY = Scales((1,))

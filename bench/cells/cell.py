@@ -26,17 +26,23 @@ class Cell:
     dataset: str = ""  # "" for a network that is looked at alone, untrained
     split: str = ""
     overrides: dict[str, Any] = field(default_factory=dict)  # options of the network's builder
-    recipe: str = setting("", "Another recipe than the paper's, or a .toml file.", "weights", tag="recipe {value}")
+    recipe: str = setting(
+        "", "Another recipe than the paper's, or a .toml file.", "weights", by_content=True, tag="recipe {value}"
+    )
     budget: Literal["full", "quick"] = setting(
-        "full", "full, or quick: minutes instead of days.", "weights", tag="{value} budget"
+        "full", "full, or quick: minutes instead of days.", "weights", by_content=True, tag="{value} budget"
     )
     seed: int = 0
-    weights: str = setting("", "A released checkpoint instead of a training.", "weights", tag="weights {value}")
+    weights: str = setting(
+        "", "A released checkpoint instead of a training.", "weights", by_content=True, tag="weights {value}"
+    )
     limit: Count = setting(0, "Score only so many people.", "predictions", tag="partial: {value} people")
     options: dict[str, Any] = setting(
-        dict, "An option of the protocol, as resamples=0; may be repeated.", "scores", tag="{value}", flag="--option"
+        dict, "An option of the protocol, as resamples=0; may be repeated.", "scores", by_content=True, flag="--option"
     )
-    trained_on: str = setting("", "Another training set: mpii/train+lsp/train.", "weights", tag="trained on {value}")
+    trained_on: str = setting(
+        "", "Another training set: mpii/train+lsp/train.", "weights", by_content=True, tag="trained on {value}"
+    )
     drop_invalid: bool = setting(
         False, "Leave out people whose image cannot be read, and name them.", "weights", tag="without broken images"
     )

@@ -11,6 +11,7 @@ import architectures
 from architectures.signature import signature
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
+from bench.cells.settings import key_values
 from bench.errors import Problem
 from bench.store.provenance import device_name
 from bench.store.store import file_digest, unusual
@@ -37,9 +38,8 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
 
 def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
     """What decides the weights."""
-    dropped = {"broken images": "dropped"} if cell.drop_invalid else {}
     return {
-        **dropped,
+        **key_values(cell, "weights"),
         "version": TRAINING_VERSION,
         "architecture": architecture_inputs(cell.row),
         "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
@@ -62,8 +62,7 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
         "testing": recipes.load(cell.recipe_name).test_inputs(),
-        **({"limit": cell.limit} if cell.limit else {}),
-        **({"fast": True} if cell.fast else {}),
+        **key_values(cell, "predictions"),
     }
 
 
@@ -87,7 +86,7 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
         )
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
         inputs["machine"] = device_name(cell.options.get("device", "cpu"))
-        inputs |= {"fast": True} if cell.fast else {}
+        inputs |= key_values(cell, "predictions")
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
 
 

@@ -15,10 +15,11 @@ class Setting(msgspec.Struct, frozen=True):
     help: str
     enters: Step  # the first step whose key it changes
     tag: str = "{name} {value}"  # how tables say that a cell differs from the usual one
+    by_content: bool = False  # the key holds what the value stands for (a file, people), not the value
     flag: str = ""  # the option of the command line; "" for --field-name
 
 
-def setting(default: Any, help: str, enters: Step, **more: str) -> Any:
+def setting(default: Any, help: str, enters: Step, **more: Any) -> Any:
     """A field of Cell with its Setting; `default` may be a type that makes the value, as dict does."""
     value = {"default_factory": default} if isinstance(default, type) else {"default": default}
     return dataclasses.field(**value, metadata={"setting": Setting(help, enters, **more)})
@@ -43,6 +44,12 @@ def chosen(cell: Any, *enters: Step) -> dict[str, Any]:
         for field, about in settings(type(cell))
         if (not enters or about.enters in enters) and (value := getattr(cell, field.name)) != default(field)
     }
+
+
+def key_values(cell: Any, step: Step) -> dict[str, Any]:
+    """What the settings of a cell add to the key of a step as they stand."""
+    plain = {field.name for field, about in settings(type(cell)) if not about.by_content}
+    return {name: value for name, value in chosen(cell, step).items() if name in plain}
 
 
 def tag(cell: type, name: str, value: Any) -> str:

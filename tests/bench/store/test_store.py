@@ -28,7 +28,7 @@ def everything(store: Store, kind: str) -> set[str]:
 def python(store: Store, code: str, **options) -> subprocess.Popen:
     """Another process that knows `store` and runs `code`."""
     head = (
-        f"import sys; from pathlib import Path; from bench.store import *; store = Store(Path({str(store.root)!r}))\n"
+        f"import sys; from pathlib import Path; from bench.store.store import CELLS, Store; store = Store(Path({str(store.root)!r}))\n"
     )
     return subprocess.Popen([sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True, **options)
 

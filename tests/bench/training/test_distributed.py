@@ -54,7 +54,7 @@ def train(folder: Path, processes: int, store: str, batch: int = 8, micro: int =
     alone = ["--standalone", "--local-addr", "127.0.0.1"]  # a free port, so that several tests may do this at once
     launcher = ["-m", "torch.distributed.run", *alone, "--nproc-per-node", str(processes)] if processes > 1 else []
     command = [sys.executable, *launcher, "-m", "bench", "train", "net.py:mine", "mannequin", "--recipe", "recipe.toml"]
-    root = Path(distributed.__file__).resolve().parent.parent
+    root = Path(distributed.__file__).resolve().parents[2]
     done = subprocess.run(
         [*command, "--set", "input=32", "--store", store, "--device", "cpu", *words],
         cwd=folder,
@@ -107,7 +107,7 @@ distributed.stop()  # else a thread of gloo may still be at work when the proces
 @pytest.mark.slow
 def test_the_statistics_of_the_first_process_are_everyones(tmp_path):
     (tmp_path / "agree.py").write_text(AGREEMENT)
-    root = Path(distributed.__file__).resolve().parent.parent.parent
+    root = Path(distributed.__file__).resolve().parents[2]
     command = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
     subprocess.run([sys.executable, *command, tmp_path / "agree.py"], env=environment, check=True, timeout=600)

@@ -181,7 +181,7 @@ if __name__ == "__main__":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(preparation.__file__).resolve().parent.parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(preparation.__file__).resolve().parents[2])},
     )
     assert process.stdout.readline()
     return process

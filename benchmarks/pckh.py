@@ -40,8 +40,8 @@ def by_loops(predictions: Predictions, people: People) -> dict[tuple[str, str], 
             known = distance[joint][~np.isnan(distance[joint])]
             table[place, joint] = 100 * np.mean(known <= threshold)
     counted = (~np.isnan(distance)).sum(axis=1)
-    curves = {part: table[:, list(columns)].mean(axis=1) for part, columns in mpii_pckh.RULE.parts}
-    pooled = list(mpii_pckh.RULE.mean)
+    curves = {part: table[:, list(columns)].mean(axis=1) for part, columns in mpii_pckh.PCKH.parts}
+    pooled = list(mpii_pckh.PCKH.mean)
     curves["mean"] = (table[:, pooled] * counted[pooled]).sum(axis=1) / counted[pooled].sum()
     found = {("PCKh@0.5 unweighted", "mean"): table[50, pooled].mean()}
     for part, curve in curves.items():

@@ -20,7 +20,7 @@ from bench.training.batches import normalised
 from protocols.network.bn_folding import folded
 from protocols.pose.crops import crop, to_image, windows
 from protocols.pose.decoding import argmax, flip_average, quarter_offset, second_peak
-from protocols.pose.multi_scale import best_pixels
+from protocols.pose.multi_scale import argmax_over_scales
 from protocols.pose.people import People, Predictions
 from protocols.pose.skeletons import Skeleton
 
@@ -127,7 +127,7 @@ def decoded(
     maps = [scale_maps[:, : len(skeleton)] for scale_maps in maps]
     first = maps[0]
     if len(maps) > 1 or rules.scales != (1.0,):
-        return best_pixels(maps, rules.scales, size, recipe.targets.centre)
+        return argmax_over_scales(maps, rules.scales, size, recipe.targets.centre)
     if rules.decoding == "second-peak":  # on the scale 0..255
         levels = (first * (255 / recipe.targets.peak)).cpu().numpy()
         cells, values = (torch.from_numpy(part).to(first.device) for part in second_peak(levels, rules.kernel))

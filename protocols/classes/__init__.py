@@ -1,1 +1,1 @@
-"""Protocols of classes."""
+"""Protocols of image classification."""

@@ -10,23 +10,23 @@ from protocols.statistics.scores import Scores
 
 
 def score(predictions: np.ndarray, labels: np.ndarray) -> Scores:
-    """Error in per cent, over all images (part "all") and by true class, with 95 % Wilson intervals.
+    """Compute the error in per cent, over all images (part "all") and by true class, with 95 % Wilson intervals.
 
     `predictions` are scores (N x 10, any scale; the first of equal ones counts) or class numbers (N), `labels` the
-    true class numbers (N). `samples["error"]` keeps 0 or 100 for each image, for paired differences.
+    true class numbers (N). `samples["error"]` is 0 or 100 for each image, for paired differences.
     """
-    chosen = _classes(np.asarray(predictions), len(labels))
-    wrong = chosen != labels
+    predicted = _classes(np.asarray(predictions), len(labels))
+    wrong = predicted != labels
     parts = {"all": np.ones(len(labels), bool)} | {name: labels == i for i, name in enumerate(CLASSES)}
     values = tuple(_error(part, wrong[members]) for part, members in parts.items() if members.any())
     warnings = ()
-    if len(labels) > 1 and (chosen == chosen[0]).all():
-        warnings = (f"Every image is called {CLASSES[chosen[0]]}: the network may be untrained.",)
+    if len(labels) > 1 and (predicted == predicted[0]).all():
+        warnings = (f"Every image is predicted as {CLASSES[predicted[0]]}: the network may be untrained.",)
     return Scores(values, samples={"error": 100.0 * wrong}, warnings=warnings)
 
 
 def _classes(predictions: np.ndarray, count: int) -> np.ndarray:
-    """N class numbers from scores or from class numbers."""
+    """Return N class numbers from scores or from class numbers."""
     if predictions.shape not in ((count,), (count, len(CLASSES))) or count == 0:
         raise DataError(
             f"The predictions have the shape {'x'.join(map(str, predictions.shape))}.",
@@ -44,15 +44,15 @@ def _classes(predictions: np.ndarray, count: int) -> np.ndarray:
         )
     if predictions.ndim == 2:
         return predictions.argmax(1)
-    chosen = predictions.astype(np.int64)
-    if (chosen != predictions).any() or chosen.min() < 0 or chosen.max() >= len(CLASSES):
+    classes = predictions.astype(np.int64)
+    if (classes != predictions).any() or classes.min() < 0 or classes.max() >= len(CLASSES):
         raise DataError(
             f"The predicted classes run from {predictions.min():g} to {predictions.max():g}.",
             f"whole numbers from 0 to {len(CLASSES) - 1}",
             "classes counted from 1, or scores of one class only",
             "count classes from 0",
         )
-    return chosen
+    return classes
 
 
 def _error(part: str, wrong: np.ndarray) -> Value:

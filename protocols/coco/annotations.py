@@ -1,4 +1,4 @@
-"""COCO's person_keypoints_*.json as arrays: every annotation of a split, the ones that are ignored included."""
+"""Reader of COCO's person_keypoints_*.json: every annotation of a split, also those that OKS ignores."""
 
 import math
 from pathlib import Path
@@ -40,7 +40,7 @@ class _File(msgspec.Struct):
 def read(path: Path) -> GroundTruth:
     """Read a person_keypoints_*.json. Raises DataError that names the annotation.
 
-    Annotation ids must be unique and at least 1: pycocotools takes a match with id 0 for no match, which
+    Annotation ids must be unique and at least 1: pycocotools treats a match with id 0 as no match, which
     turns a perfect AP of 1 into 0.835.
     """
     content = decode(path, _File, _CAUSE)
@@ -68,24 +68,24 @@ def read(path: Path) -> GroundTruth:
 
 
 def _check(images: list[_Image], people: list[_Person], source: str) -> None:
-    """Raise DataError at the first image or annotation that cannot be scored against."""
-    known = {image.id for image in images}
-    if not images or len(known) < len(images):
-        raise DataError(f"{source}: {'an image id comes twice' if images else 'there are no images'}.")
+    """Raise DataError for the first image or annotation that cannot be used."""
+    image_ids = {image.id for image in images}
+    if not images or len(image_ids) < len(images):
+        raise DataError(f"{source}: {'an image id occurs twice' if images else 'there are no images'}.")
     seen = set()
     for person in people:
         if person.id == 0:
             raise DataError(
                 f"{source}: an annotation has the id 0.",
                 expected="ids from 1",
-                cause="a converter that counts from 0; pycocotools takes a match with id 0 for no match",
+                cause="a converter that counts from 0; pycocotools treats a match with id 0 as no match",
                 next_step="add 1 to every annotation id",
             )
         if person.id in seen:
-            raise DataError(f"{source}: {_name(person)} comes twice.", "each id once", "files joined without new ids")
+            raise DataError(f"{source}: {_name(person)} occurs twice.", "each id once", "files joined without new ids")
         seen.add(person.id)
-        if person.image_id not in known:
-            raise DataError(f"{source}: {_name(person)} lies on image {person.image_id}, which is not listed.")
+        if person.image_id not in image_ids:
+            raise DataError(f"{source}: {_name(person)} is on image {person.image_id}, which is not listed.")
         if person.category_id != PERSON:
             raise DataError(f"{source}: {_name(person)} has category {person.category_id}.", "1 (person)", _CAUSE)
         if len(person.keypoints) != 51:

@@ -1,7 +1,7 @@
 """COCO keypoint AP and AR (protocol `coco-ap`), with intervals from resampled images.
 
 Source: pycocotools 2.0.11, COCOeval.accumulate and summarize for iouType "keypoints". The ten numbers are equal
-to the last bit. A resample of the images never runs the matching again: it weighs the stored matches.
+to the last bit. A resample of the images does not repeat the matching: it weights the stored matches.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from protocols import Value
 from protocols.coco import official as coco_official
-from protocols.coco.matching import AREAS, HIT, IGNORED, THRESHOLDS, Matches, match
+from protocols.coco.matching import AREA_RANGES, HIT, IGNORED, THRESHOLDS, Matches, match
 from protocols.coco.results import Results, from_entries
 from protocols.coco.top_down import HRNET, TopDown, assemble
 from protocols.errors import DataError
@@ -21,22 +21,21 @@ from protocols.statistics.scores import Scores
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
-ROUNDING = 1e-12  # faster-coco-eval has a first precision of 1 where pycocotools has 1 - 2e-16
-ALL, MEDIUM, LARGE = range(len(AREAS))
-AT_50, AT_75 = 0, 5  # places in THRESHOLDS
+ROUNDING = 1e-12  # faster-coco-eval starts at a precision of 1, pycocotools at 1 - 2e-16
+ALL, MEDIUM, LARGE = range(len(AREA_RANGES))
+AT_50, AT_75 = 0, 5  # indices in THRESHOLDS
 
 
 def score(
     results: Results, truth: GroundTruth, *, backend: str = "own", resamples: int = 1000, seed: int = 0
 ) -> Scores:
-    """The ten COCO numbers (0..1) of keypoint results, each with its 95 % bootstrap interval over images.
+    """Compute the ten COCO numbers (0..1) of keypoint results, each with its 95 % bootstrap interval over images.
 
-    Every image of `truth` counts, also those without results. A number is NaN with n = 0 where no annotated
-    person falls into its area range (pycocotools writes -1). n counts people. No results at all score 0.
+    Every image of `truth` counts, also without results. A number is NaN with n = 0 if no annotated person is in its
+    area range (pycocotools writes -1). n counts people. An empty list of results scores 0.
     backend: "own"; or "pycocotools" or "faster" (faster-coco-eval) to take the ten numbers from that tool,
-        with a warning if ours should differ by more than rounding. Intervals are ours; resamples = 0 leaves
-        them out.
-    `samples` holds the fields of `Matches`, from which `difference` compares two results.
+        with a warning if ours differ by more than rounding. Intervals are ours; resamples = 0 leaves them out.
+    `samples` holds the fields of `Matches`, which `difference` needs to compare two results.
     """
     matches = match(results, truth)
     numbers = _numbers(_Ranking.of(matches), np.ones(len(truth.image_ids)))
@@ -59,12 +58,11 @@ def score_people(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Scores:
-    """The same from one prediction a box: rescored, suppressed and ordered as `preset` says.
+    """Compute the ten numbers of one prediction a box: rescored, suppressed and ordered as `preset` says.
 
-    On COCO the results meet every annotation of the split (people.ground_truth). Elsewhere each person is an
-    image of their own with ids from 1, which needs COCO's 17 joints, areas and boxes. Box scores are those of
-    the detector, 1 for ground-truth boxes; predictions without keypoint scores count as certain.
-    Raises DataError.
+    On COCO, results are scored against every annotation of the split (people.ground_truth). On other datasets each
+    person is treated as an image with ids from 1, which needs COCO's 17 joints, areas and boxes. Box scores are those
+    of the detector, 1 for ground-truth boxes; keypoint scores are 1 if the predictions have none. Raises DataError.
     """
     count = len(people)
     if predictions.keypoints.shape != (count, len(COCO), 2):
@@ -73,30 +71,29 @@ def score_people(
             expected=f"{count} x 17 x 2: one row a box, COCO's joints",
             cause="predictions of another split or skeleton",
         )
-    truth, image_ids = people.ground_truth, people.image_ids
-    if truth is None:
+    truth, image_ids, boxes = people.ground_truth, people.image_ids, people.boxes
+    if truth is None or image_ids is None or boxes is None:
         truth = _one_image_each(people)
-        image_ids = truth.image_ids
-    certain = np.ones((count, len(COCO)))
-    scores = certain if predictions.scores is None else predictions.scores
+        image_ids, boxes = truth.image_ids, truth.boxes
+    scores = np.ones((count, len(COCO))) if predictions.scores is None else predictions.scores
     box_scores = np.ones(count) if people.box_scores is None else people.box_scores
     keypoints = np.concatenate([predictions.keypoints, scores[..., None]], axis=2)
-    entries = assemble(keypoints, box_scores, image_ids, people.boxes, preset)
+    entries = assemble(keypoints, box_scores, image_ids, boxes, preset)
     results = from_entries(entries, truth, predictions.source or "predictions")
     return score(results, truth, backend=backend, resamples=resamples, seed=seed)
 
 
 def difference(first: Scores, second: Scores, *, resamples: int = 1000, seed: int = 0) -> tuple[Value, ...]:
-    """First minus second in each of the ten numbers, with its interval: both see the same resampled images.
+    """Compute first minus second of each of the ten numbers, with an interval over the same resampled images.
 
-    Raises DataError when the two were not scored against the same images and people.
+    Raises DataError if the two were not scored against the same images and people.
     """
     pair = [Matches(**scores.samples) for scores in (first, second)]
     if not all(np.array_equal(getattr(pair[0], name), getattr(pair[1], name)) for name in ("image_ids", "people")):
         raise DataError(
             "The two results were not scored on the same images and people.",
             expected="the same annotation file for both",
-            cause="another split, or a ground truth that changed in between",
+            cause="another split, or a ground truth that changed since",
         )
     everywhere = np.ones(len(pair[0].image_ids))
     numbers = np.subtract(*(_numbers(_Ranking.of(matches), everywhere) for matches in pair))
@@ -105,7 +102,7 @@ def difference(first: Scores, second: Scores, *, resamples: int = 1000, seed: in
 
 
 def _one_image_each(people: People) -> GroundTruth:
-    """Ground truth of a dataset without COCO's ids."""
+    """Return people as ground truth with an image for each of them."""
     if people.skeleton.name != COCO.name or people.areas is None or people.boxes is None:
         raise DataError(
             f"{people.dataset}/{people.split} cannot be scored by OKS as it was read.",
@@ -116,7 +113,7 @@ def _one_image_each(people: People) -> GroundTruth:
     return GroundTruth(
         image_ids=row + 1,
         image_names=people.images,
-        image_sizes=np.zeros((len(people), 2), dtype=np.int64),  # no image is opened: the metric needs no size
+        image_sizes=np.zeros((len(people), 2), dtype=np.int64),  # not needed by the metric
         ids=row + 1,
         image=row,
         keypoints=people.keypoints,
@@ -131,17 +128,17 @@ def _one_image_each(people: People) -> GroundTruth:
 
 @dataclass(frozen=True)
 class _Row:
-    """One area range and threshold of `Matches`, as places among the results, best first."""
+    """One area range and threshold of `Matches`: indices of results, best first."""
 
     hits: np.ndarray  # H
     changes: np.ndarray  # results that count here and not at the lowest threshold, or the other way round
     signs: np.ndarray  # 1.0 or -1.0 for each change
-    before: np.ndarray  # H: how many changes come up to each hit
+    before: np.ndarray  # H: number of changes up to each hit
 
 
 @dataclass(frozen=True)
 class _Ranking:
-    """Matches laid out for many accumulations."""
+    """Matches, prepared for many accumulations."""
 
     image: np.ndarray  # D: row of the image of each result
     counted: np.ndarray  # area x D float64: 1 where a result is not ignored at the lowest threshold
@@ -165,14 +162,14 @@ def _row(hit: np.ndarray, counted: np.ndarray, lowest: np.ndarray) -> _Row:
 
 
 def _numbers(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
-    """The ten numbers when image i is there `weights[i]` times; NaN where nobody is to be found.
+    """Return the ten numbers if image i occurs `weights[i]` times; NaN if there are no people to find.
 
-    Copies of an image stand next to each other among equal scores, as with neighbouring image ids.
+    Among equal scores, copies of an image are adjacent, as if their image ids were.
     """
     people = ranking.people @ weights
     weight = weights[ranking.image]
-    precision = np.zeros((len(AREAS), len(THRESHOLDS), len(RECALLS)))
-    recall = np.zeros((len(AREAS), len(THRESHOLDS)))
+    precision = np.zeros((len(AREA_RANGES), len(THRESHOLDS), len(RECALLS)))
+    recall = np.zeros((len(AREA_RANGES), len(THRESHOLDS)))
     for a in np.flatnonzero(people):
         counted = np.cumsum(weight * ranking.counted[a])
         for t, row in enumerate(ranking.rows[a]):
@@ -190,10 +187,10 @@ def _numbers(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
 
 
 def _curve(row: _Row, weight: np.ndarray, counted: np.ndarray, people: float) -> tuple[np.ndarray, float]:
-    """Precision at the 101 recalls, 0 beyond the reached one, and that recall.
+    """Return precision at the 101 recalls, 0 above the highest one reached, and that highest recall.
 
-    Only hits are looked at: a miss lowers precision and leaves recall, so that the best precision at or
-    beyond any recall is that of a hit. `counted` is the running number of results at the lowest threshold.
+    Only hits matter: a miss lowers precision and leaves recall, so that the best precision at or above any recall is
+    that of a hit. `counted` is the running number of results at the lowest threshold.
     """
     true = np.cumsum(weight[row.hits])
     changed = np.cumsum(np.append(0.0, weight[row.changes] * row.signs))
@@ -205,7 +202,7 @@ def _curve(row: _Row, weight: np.ndarray, counted: np.ndarray, people: float) ->
 
 
 def _resampled(several: list[Matches], resamples: int, seed: int) -> np.ndarray:
-    """resamples x results x 10: the numbers on images drawn with replacement, the same for all results."""
+    """Return resamples x results x 10: the numbers on images drawn with replacement, the same for all results."""
     rankings = [_Ranking.of(matches) for matches in several]
     numbers = [
         [_numbers(ranking, weights) for ranking in rankings]
@@ -216,8 +213,8 @@ def _resampled(several: list[Matches], resamples: int, seed: int) -> np.ndarray:
 
 
 def _values(numbers: np.ndarray, spread: np.ndarray, people: np.ndarray) -> tuple[Value, ...]:
-    """Ten rows; an interval is left out where it would say nothing: one image, no resamples, nobody to be found."""
-    count = dict(zip(AREAS, people.sum(axis=1).tolist(), strict=True))
+    """Return the ten values; without an interval for a single image, without resamples, or without people."""
+    count = dict(zip(AREA_RANGES, people.sum(axis=1).tolist(), strict=True))
     rows = []
     for i, metric in enumerate(METRICS):
         n = count[{"M": "medium", "L": "large"}.get(metric[-1], "all")]

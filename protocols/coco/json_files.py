@@ -1,9 +1,9 @@
-"""JSON files in COCO's formats: decoded into typed records, or refused with the place of the mistake."""
+"""JSON files in COCO's formats, decoded into typed records or refused with the place of the error."""
 
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -12,18 +12,18 @@ from protocols.errors import DataError
 Record = TypeVar("Record")
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Box = tuple[float, float, float, float]  # x, y, width, height
-LARGEST = 2**30  # bytes; COCO's largest keypoint file has 0.25e9
+MAX_BYTES = 2**30  # bytes; COCO's largest keypoint file has 0.25e9
 
 
 def decode(path: Path, kind: type[Record], cause: str) -> Record:
-    """The content of `path` as `kind`. NaN and Infinity are let through: they are numbers to pycocotools, too.
+    """Decode a file as `kind`. NaN and Infinity are accepted, as by pycocotools.
 
-    Raises DataError, with `cause` as the likely reason of a content that does not fit `kind`.
+    Raises DataError, with `cause` as the likely cause if the content does not fit `kind`.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.", next_step="check the path")
-    if path.stat().st_size > LARGEST:
-        raise DataError(f"{path}: {path.stat().st_size:,} bytes are too many.", f"at most {LARGEST:,} bytes of JSON")
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: {path.stat().st_size:,} bytes are too many.", f"at most {MAX_BYTES:,} bytes of JSON")
     raw = path.read_bytes()
     try:
         return msgspec.json.decode(raw, type=kind)
@@ -38,8 +38,8 @@ def decode(path: Path, kind: type[Record], cause: str) -> Record:
     return convert(content, kind, path.name, cause)
 
 
-def convert(content: Any, kind: type[Record], source: str, cause: str) -> Record:
-    """Python lists and dicts as `kind`. Raises DataError."""
+def convert(content: object, kind: type[Record], source: str, cause: str) -> Record:
+    """Convert Python lists and dicts to `kind`. Raises DataError."""
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
@@ -47,7 +47,7 @@ def convert(content: Any, kind: type[Record], source: str, cause: str) -> Record
 
 
 def _misfit(error: msgspec.ValidationError, source: str, cause: str) -> DataError:
-    """msgspec says "Expected `float`, got `str` - at `$[3].score`": the same with file and entry number."""
+    """Translate msgspec's "Expected `float`, got `str` - at `$[3].score`" into file and entry number."""
     message, _, place = str(error).partition(" - at ")
     place = place.strip("`").removeprefix("$").removeprefix(".")
     entry = re.fullmatch(r"(\w*)\[(\d+)\]\.?(.*)", place)

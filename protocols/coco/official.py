@@ -1,4 +1,4 @@
-"""The ten COCO numbers from the official evaluator itself, or from its C++ twin: the reference for `coco_ap`."""
+"""The ten COCO numbers from the official evaluator, or from its port to C++: the reference for `coco.ap`."""
 
 import contextlib
 import importlib
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from protocols.coco.annotations import PERSON
-from protocols.coco.results import Results
+from protocols.coco.results import Entry, Results
 from protocols.errors import DataError
 from protocols.pose.people import GroundTruth
 
@@ -19,13 +19,13 @@ TOOLS = {
 
 
 def numbers(results: Results, truth: GroundTruth, tool: str) -> np.ndarray:
-    """AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL; NaN where nobody falls into the area range.
+    """Compute AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL; NaN if an area range has no people.
 
     `tool` is a key of TOOLS; faster-coco-eval comes with the extra `fast`. No results give zeros, as in
-    faster-coco-eval; pycocotools would raise an IndexError. Raises DataError when the tool is not installed.
+    faster-coco-eval; pycocotools would raise an IndexError. Raises DataError if the tool is not installed.
     """
     try:
-        dataset, evaluation = (_load(place) for place in TOOLS[tool])
+        dataset, evaluation = (_load(reference) for reference in TOOLS[tool])
     except ImportError as error:
         raise DataError(
             f"{tool}: the package {error.name} is not installed.",
@@ -35,8 +35,8 @@ def numbers(results: Results, truth: GroundTruth, tool: str) -> np.ndarray:
         annotated = dataset()
         annotated.dataset = _annotation_file(truth)
         annotated.createIndex()
-        found = annotated.loadRes(_result_file(results) or [_far_away(truth)])
-        run = evaluation(annotated, found, "keypoints")
+        predicted = annotated.loadRes(_result_file(results) or [_unmatchable(truth)])
+        run = evaluation(annotated, predicted, "keypoints")
         run.evaluate()
         run.accumulate()
         run.summarize()
@@ -44,13 +44,13 @@ def numbers(results: Results, truth: GroundTruth, tool: str) -> np.ndarray:
     return np.where(stats == -1, np.nan, stats)
 
 
-def _load(place: str) -> Any:
-    module, _, name = place.partition(":")
+def _load(reference: str) -> Any:  # a class of a package without types
+    module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _annotation_file(truth: GroundTruth) -> dict[str, Any]:
-    """The content of a person_keypoints_*.json, without what the metric does not read."""
+def _annotation_file(truth: GroundTruth) -> dict[str, object]:
+    """Return the content of a person_keypoints_*.json, as far as the metric reads it."""
     keypoints = np.concatenate([truth.keypoints, truth.visibility[..., None]], axis=2).reshape(-1, 51).tolist()
     image_ids = truth.image_ids[truth.image].tolist()
     columns = zip(
@@ -66,14 +66,14 @@ def _annotation_file(truth: GroundTruth) -> dict[str, Any]:
     }
 
 
-def _result_file(results: Results) -> list[dict[str, Any]]:
+def _result_file(results: Results) -> list[Entry]:
     keypoints = np.concatenate([results.keypoints, results.keypoint_scores[..., None]], axis=2)
     columns = zip(results.image_ids.tolist(), keypoints.reshape(-1, 51).tolist(), results.scores.tolist(), strict=True)
     return [{"image_id": i, "category_id": PERSON, "keypoints": k, "score": s} for i, k, s in columns]
 
 
-def _far_away(truth: GroundTruth) -> dict[str, Any]:
-    """A result that can match nobody, so that an empty list can be evaluated."""
+def _unmatchable(truth: GroundTruth) -> Entry:
+    """Return a result far away from everybody, so that an empty list can be evaluated."""
     return {
         "image_id": int(truth.image_ids[0]),
         "category_id": PERSON,

@@ -1,7 +1,7 @@
 """Object keypoint similarity (OKS), and non-maximum suppression by it.
 
 Source: pycocotools 2.0.11, COCOeval.computeOks. The operations and their order are the same, so that
-the results are equal to the last bit; sums run over exactly the joints that count, because numpy adds
+the results are equal to the last bit; sums run over the labelled joints only, because numpy adds
 in another order when zeros are in between.
 """
 
@@ -19,11 +19,11 @@ BLOCK = 32_768  # pairs at a time: 17 joints in float64 stay within a few megaby
 def pair_oks(
     predicted: np.ndarray, truth: np.ndarray, labelled: np.ndarray, areas: np.ndarray, boxes: np.ndarray
 ) -> np.ndarray:
-    """OKS of P pairs of a prediction and an annotated person.
+    """Compute the OKS of P pairs of a prediction and an annotated person.
 
     predicted, truth: P x 17 x 2, pixels. labelled: P x 17 bool, the joints that count. areas: P, square
     pixels of the annotated segment. boxes: P x 4 (x, y, width, height): a person without labelled joints
-    is compared by the distance of all 17 points to this box enlarged by one box on every side.
+    is compared by the distance of all 17 points to this box, enlarged by its width and height on every side.
     """
     oks = np.empty(len(predicted))
     counts = labelled.sum(axis=1)
@@ -40,36 +40,36 @@ def pair_oks(
 
 
 def _labelled_offsets(predicted: np.ndarray, truth: np.ndarray, labelled: np.ndarray, count: int) -> np.ndarray:
-    """P x count x 2: prediction minus truth on the labelled joints, `count` in every row."""
+    """Return prediction minus truth on the labelled joints, P x count x 2; every row has `count` of them."""
     return predicted[labelled].reshape(-1, count, 2) - truth[labelled].reshape(-1, count, 2)
 
 
 def _box_offsets(predicted: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """P x 17 x 2: how far each point lies outside its enlarged box, 0 inside."""
+    """Return the distance of each point outside the enlarged box, P x 17 x 2; 0 inside."""
     low = boxes[:, None, :2] - boxes[:, None, 2:]
     high = boxes[:, None, :2] + boxes[:, None, 2:] * 2
     return np.maximum(0, low - predicted) + np.maximum(0, predicted - high)
 
 
 def _similarity(offset: np.ndarray, variances: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """Mean over joints of exp(-d^2 / (2 variance area)); P x K x 2 and P give P."""
+    """Return the mean over K joints of exp(-d^2 / (2 variance area)), from offsets P x K x 2 and areas P."""
     squared = offset[..., 0] ** 2 + offset[..., 1] ** 2
     exponent = squared / variances / (areas[:, None] + TINY) / 2
     return np.sum(np.exp(-exponent), axis=1) / exponent.shape[1]
 
 
 def oks_to_others(keypoints: np.ndarray, areas: np.ndarray, one: int, others: np.ndarray) -> np.ndarray:
-    """OKS between prediction `one` and the predictions `others`, over all 17 joints whatever their scores.
+    """Compute the OKS between prediction `one` and the predictions `others`, over all 17 joints.
 
-    keypoints: N x 17 x 2, pixels; areas: N, of which the two persons' mean counts (HRNet, lib/nms/nms.py).
+    keypoints: N x 17 x 2, pixels; areas: N; the area of a pair is the mean of its two (HRNet, lib/nms/nms.py).
     """
     return _similarity(keypoints[others] - keypoints[one], VARIANCES, (areas[one] + areas[others]) / 2)
 
 
 def nms(keypoints: np.ndarray, areas: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
-    """Rows of one image that survive, best first: each drops those whose OKS with it exceeds `threshold`.
+    """Return the rows of one image that survive, best first: each removes those whose OKS exceeds `threshold`.
 
-    Among equal scores the later row goes first, as in HRNet's reversed argsort.
+    Of equal scores the later row is first, as in HRNet's reversed argsort.
     """
     order = scores.argsort()[::-1]
     kept = []
@@ -83,9 +83,9 @@ def nms(keypoints: np.ndarray, areas: np.ndarray, scores: np.ndarray, threshold:
 def soft_nms(
     keypoints: np.ndarray, areas: np.ndarray, scores: np.ndarray, threshold: float, keep: int = 20
 ) -> list[int]:
-    """The `keep` rows of one image that lead when each choice lowers the others by exp(-OKS^2 / threshold).
+    """Return the `keep` best rows of one image, each choice lowering the other scores by exp(-OKS^2 / threshold).
 
-    As in HRNet the lowered scores only order the rows; what is written keeps its own score.
+    As in HRNet the lowered scores only order the rows; results keep their original score.
     """
     order = scores.argsort()[::-1]
     scores = scores[order]
@@ -100,10 +100,10 @@ def soft_nms(
 
 
 def rescore(box_scores: np.ndarray, keypoint_scores: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Instance scores (N) from box scores (N) and keypoint scores (N x 17).
+    """Compute instance scores (N) from box scores (N) and keypoint scores (N x 17).
 
-    The box score times the mean of the keypoint scores above `threshold` (strictly; 0 where there is none),
-    or of all 17 where `threshold` is None.
+    The score is the box score times the mean of the keypoint scores above `threshold` (strictly; 0 if there is
+    none), or of all 17 if `threshold` is None.
     """
     if threshold is None:
         return box_scores * keypoint_scores.mean(axis=1)

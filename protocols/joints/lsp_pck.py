@@ -1,4 +1,4 @@
-"""PCK on LSP: the share of joints within a fraction of the torso length of the truth.
+"""PCK on LSP: share of joints whose distance to the ground truth is within a fraction of the torso length.
 
 Pishchulin's LSP toolkit and the evaluation of CPM (Wei et al. 2016): torso = left shoulder to
 right hip of the same person, `<=`, all 14 joints, occluded ones included.
@@ -16,9 +16,9 @@ from protocols.pose.skeletons import LSP
 from protocols.statistics.scores import Scores
 from protocols.statistics.tally import Tally, percentages
 
-RULE = pck.rule(LSP, "PCK", steps=20, reported=(20, 10))
+PCK = pck.definition(LSP, "PCK", steps=20, reported=(20, 10))
 
-# Each torso length is the mean over its segments; a segment joins the midpoints of its two ends.
+# A torso length is the mean length of its segments; a segment joins the midpoints of its two ends.
 TORSOS = {
     "left_shoulder-right_hip": ((("left_shoulder",), ("right_hip",)),),
     "right_shoulder-left_hip": ((("right_shoulder",), ("left_hip",)),),
@@ -31,10 +31,10 @@ TORSO = "left_shoulder-right_hip"
 def score(
     predictions: Predictions, people: People, *, torso: str = TORSO, resamples: int = 1000, seed: int = 0
 ) -> Scores:
-    """PCK@0.2, PCK@0.1 and AUC of every part, in per cent, with 95 % intervals over people.
+    """Compute PCK@0.2, PCK@0.1 and AUC of every part, in per cent, with 95 % intervals over people.
 
-    Works on any skeleton that holds the 14 LSP joints (pelvis and thorax do not count). People
-    without a torso length are left out, which a warning says. samples["distance"] is N x 14
+    Works for any skeleton with the 14 LSP joints (pelvis and thorax do not count). People without a
+    torso length are left out, with a warning. samples["distance"] is N x 14
     float64, in torso lengths, NaN where not counted. Raises DataError as pck.distances does.
     """
     predictions, people = lsp_joints(predictions, people)
@@ -42,32 +42,32 @@ def score(
     missing = int(np.isnan(length).sum())
     warnings = (f"{missing} of {len(people)} people are not counted: a joint of their torso is not annotated.",)
     distance = pck.distances(predictions, people, length)
-    return pck.scores(distance, RULE, resamples=resamples, seed=seed, warnings=warnings if missing else ())
+    return pck.scores(distance, PCK, resamples=resamples, seed=seed, warnings=warnings if missing else ())
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:
-    """The credits behind stored samples, for bootstrap.values and bootstrap.paired_difference."""
-    return pck.tally(samples["distance"], RULE)
+    """Return the credits of stored samples, for bootstrap.values and bootstrap.paired_difference."""
+    return pck.tally(samples["distance"], PCK)
 
 
 def variants(predictions: Predictions, people: People) -> list[Variant]:
-    """PCK@0.2 with the other torsos, with `<`, and one pixel up or down, next to our value.
+    """Compute PCK@0.2 with the other torsos, with `<`, and shifted by a pixel, beside our value.
 
     Raises DataError as score does.
     """
     ours = _mean(predictions, people)
 
-    def moved(step: int) -> float:
+    def shifted(step: int) -> float:
         return _mean(replace(predictions, keypoints=predictions.keypoints + step), people)
 
     chosen = lsp_joints(predictions, people)
     distance = pck.distances(*chosen, torso_lengths(chosen[1]))
-    strict = percentages((distance < RULE.thresholds[20]).sum(), (~np.isnan(distance)).sum())
+    strict = percentages((distance < PCK.thresholds[20]).sum(), (~np.isnan(distance)).sum())
     rows = [(f"torso: {torso}", "other code", _mean(predictions, people, torso)) for torso in TORSOS if torso != TORSO]
     rows += [
         ("distance < threshold", "other code", float(strict)),
-        ("1 added to the predictions", "a file converted twice", moved(1)),
-        ("1 subtracted from the predictions", "a file that counts from 0, unconverted", moved(-1)),
+        ("1 added to the predictions", "a file converted twice", shifted(1)),
+        ("1 subtracted from the predictions", "a file that counts from 0, unconverted", shifted(-1)),
     ]
     return [Variant("PCK@0.2", "mean", convention, source, value, ours) for convention, source, value in rows]
 
@@ -78,7 +78,7 @@ def _mean(predictions: Predictions, people: People, torso: str = TORSO) -> float
 
 
 def torso_lengths(people: People, torso: str = TORSO) -> np.ndarray:
-    """N float64, pixels; NaN for people with an end that is not annotated."""
+    """Return torso lengths, N float64 pixels; NaN for people with an end that is not annotated."""
     if torso not in TORSOS:
         raise DataError(f"There is no torso {torso!r}.", expected=f"one of {', '.join(TORSOS)}")
     keypoints = np.where(people.annotated[..., None], people.keypoints, np.nan)
@@ -90,7 +90,7 @@ def torso_lengths(people: People, torso: str = TORSO) -> np.ndarray:
 
 
 def lsp_joints(predictions: Predictions, people: People) -> tuple[Predictions, People]:
-    """Both with the 14 LSP joints in LSP's order, found by name."""
+    """Return both with the 14 LSP joints in LSP's order, found by name."""
     pck.check(predictions, people)
     if people.skeleton.name == LSP.name:
         return predictions, people

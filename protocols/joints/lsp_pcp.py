@@ -1,4 +1,4 @@
-"""PCP on LSP: the share of sticks (body parts) whose two ends both lie near the truth.
+"""PCP on LSP: share of sticks (body parts) whose two ends are both near the ground truth.
 
 Strict PCP (Ferrari et al., CVPR 2008; Pishchulin's LSP toolkit): both ends within half the stick's
 length in that image. PCPm: half the stick's mean length over the split. Loose PCP: the mean of the
@@ -14,7 +14,7 @@ from protocols.statistics import bootstrap
 from protocols.statistics.scores import Scores
 from protocols.statistics.tally import Statistic, Tally
 
-# Each end is the midpoint of its joints.
+# An end is the midpoint of its joints.
 STICKS = {
     "torso": (("right_shoulder", "left_shoulder"), ("right_hip", "left_hip")),
     "head": (("upper_neck",), ("head_top",)),
@@ -32,7 +32,7 @@ TOLERANCE = 0.5  # of a stick's length
 
 
 def _parts() -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Every stick, left and right averaged, and the mean over all: part -> columns."""
+    """Return (part, columns): every stick, left and right averaged, and the mean over all."""
     sticks = list(STICKS)
     single = tuple((name, (i,)) for i, name in enumerate(sticks))
     limbs = ("upper arm", "lower arm", "upper leg", "lower leg")
@@ -46,11 +46,11 @@ STATISTICS = tuple(
 
 
 def score(predictions: Predictions, people: People, *, resamples: int = 1000, seed: int = 0) -> Scores:
-    """PCP, PCPm and PCP loose of every stick, in per cent, with 95 % intervals over people.
+    """Compute PCP, PCPm and PCP loose of every stick, in per cent, with 95 % intervals over people.
 
-    Works on any skeleton that holds the 14 LSP joints; sticks with an end that is not annotated
+    Works for any skeleton with the 14 LSP joints; sticks with an end that is not annotated
     are not counted. samples[metric] is N x 10 float32: 1 matched, 0 not, NaN not counted. Raises
-    DataError for predictions of another shape, or not finite where it counts.
+    DataError for predictions of another shape, or not finite at an annotated joint.
     """
     predictions, people = lsp_joints(predictions, people)
     truth = np.where(people.annotated[..., None], people.keypoints, np.nan)
@@ -71,13 +71,13 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:
-    """The credits behind stored samples, for bootstrap.values and bootstrap.paired_difference."""
+    """Return the credits of stored samples, for bootstrap.values and bootstrap.paired_difference."""
     credits = {metric: np.nan_to_num(samples[metric], nan=0.0) for metric in METRICS}
     return Tally(credits, ~np.isnan(samples[METRICS[0]]), STATISTICS)
 
 
 def _ends(keypoints: np.ndarray, people: People) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the sticks, each N x 10 x 2."""
+    """Return both ends of the sticks, each N x 10 x 2."""
     start, stop = (
         np.stack([keypoints[:, [people.skeleton.index(j) for j in ends[k]]].mean(axis=1) for ends in STICKS.values()])
         for k in (0, 1)
@@ -90,6 +90,6 @@ def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _mean_lengths(length: np.ndarray) -> np.ndarray:
-    """10: mean length of each stick over the people that have it; NaN if none has."""
+    """Return the mean length of each stick over the people whose stick is annotated, 10."""
     counted = np.maximum((~np.isnan(length)).sum(axis=0), 1)
     return np.nansum(length, axis=0) / counted

@@ -1,9 +1,9 @@
-"""PCKh on MPII: the share of joints within a fraction of the head size of the truth.
+"""PCKh on MPII: share of joints whose distance to the ground truth is within a fraction of the head size.
 
-Andriluka et al., CVPR 2014; the numbers are those of the evaluation in HRNet (Sun et al. 2019),
-bit for bit, and with it those of the MPII toolkit: `<=`, occluded joints included, mean pooled
+Andriluka et al., CVPR 2014; the numbers equal those of the evaluation in HRNet (Sun et al. 2019)
+bit for bit, and so those of the MPII toolkit: `<=`, occluded joints included, mean pooled
 over 14 joints. "PCKh@0.5 unweighted" is the plain mean of the 14 percentages, as eval_PCKh prints it.
-`variants` shows the same predictions under the other conventions in use.
+`variants` scores the same predictions under the other conventions in use.
 """
 
 from collections.abc import Sequence
@@ -19,40 +19,40 @@ from protocols.pose.skeletons import MPII
 from protocols.statistics.scores import Scores
 from protocols.statistics.tally import Statistic, Tally, percentages
 
-RULE = pck.rule(MPII, "PCKh", steps=50, reported=(50, 10))
-UNWEIGHTED = Statistic("PCKh@0.5 unweighted", "mean", "PCKh@0.5", RULE.mean)
+PCKH = pck.definition(MPII, "PCKh", steps=50, reported=(50, 10))
+UNWEIGHTED = Statistic("PCKh@0.5 unweighted", "mean", "PCKh@0.5", PCKH.mean)
 
 
 def score(predictions: Predictions, people: People, *, resamples: int = 1000, seed: int = 0) -> Scores:
-    """PCKh@0.5, PCKh@0.1 and AUC of every part, in per cent, with 95 % intervals over people.
+    """Compute PCKh@0.5, PCKh@0.1 and AUC of every part, in per cent, with 95 % intervals over people.
 
     samples["distance"] is N x 16 float64, in head sizes, NaN where not annotated. Raises
     DataError for people of another skeleton or without head sizes, and as pck.distances does.
     """
     distance = pck.distances(predictions, people, head_sizes(people))
     return pck.scores(
-        distance, RULE, resamples=resamples, seed=seed, extra=(UNWEIGHTED,), warnings=_mask_warning(people)
+        distance, PCKH, resamples=resamples, seed=seed, extra=(UNWEIGHTED,), warnings=_mask_warning(people)
     )
 
 
 def _mask_warning(people: People) -> tuple[str, ...]:
-    """MPII leaves 6.5 % of the validation joints unannotated; far more means that occluded ones were taken out too."""
+    """Warn if far more than MPII's 6.5 % of joints are not annotated, as if occluded joints had been removed."""
     missing = float(np.mean(~people.annotated))
     if people.dataset != "mpii" or missing <= 0.2:
         return ()
     return (
         f"{missing:.0%} of the joints are marked as not annotated, on MPII it is 6.5 %: "
-        "the annotation may say which are visible instead. Without occluded joints PCKh is about 5 points higher.",
+        "the flag of the annotation may mean visible instead. Without occluded joints PCKh is about 5 points higher.",
     )
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:
-    """The credits behind stored samples, for bootstrap.values and bootstrap.paired_difference."""
-    return pck.tally(samples["distance"], RULE, (UNWEIGHTED,))
+    """Return the credits of stored samples, for bootstrap.values and bootstrap.paired_difference."""
+    return pck.tally(samples["distance"], PCKH, (UNWEIGHTED,))
 
 
 def variants(predictions: Predictions, people: People) -> list[Variant]:
-    """What other code would print for these predictions, next to our value; `source` says whose code.
+    """Score these predictions as other code does, named by `source`, beside our value.
 
     Raises DataError as score does.
     """
@@ -63,15 +63,15 @@ def variants(predictions: Predictions, people: People) -> list[Variant]:
 
 
 def _means(distance: np.ndarray, people: People) -> list[Variant]:
-    """Other joints, other averages, at 0.5 with `<=`."""
+    """Return PCKh@0.5 over other joints and with other averages."""
     hits = distance <= 0.5
     counted = people.annotated
     ours = _pooled(hits, counted)
     each = _shares(hits, counted)
-    columns = np.mean([each[list(joints)].mean() for _, joints in RULE.parts])
+    columns = float(np.mean([each[list(joints)].mean() for _, joints in PCKH.parts]))
     upper = [MPII.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")]
     rows = (
-        ("plain mean of the 14 joints' percentages", "eval_PCKh.py, eval_PCKh.m", each[list(RULE.mean)].mean()),
+        ("plain mean of the 14 joints' percentages", "eval_PCKh.py, eval_PCKh.m", float(each[list(PCKH.mean)].mean())),
         ("plain mean of the 7 columns", "pypose", columns),
         ("pooled over all 16 joints, pelvis and thorax too", "code without a joint mask", _pooled(hits, counted, _ALL)),
         ("pooled over shoulders, elbows and wrists", "MPII toolkit, upper body", _pooled(hits, counted, upper)),
@@ -80,7 +80,7 @@ def _means(distance: np.ndarray, people: People) -> list[Variant]:
 
 
 def _masks(distance: np.ndarray, people: People) -> list[Variant]:
-    """Other ideas of which joints count, at 0.5."""
+    """Return PCKh@0.5 with other rules for which joints count."""
     hits, counted, truth = distance <= 0.5, people.annotated, people.keypoints
     rows = (
         ("only visible joints count", "code that masks with `visible`", people.visibility == VISIBLE),
@@ -96,7 +96,7 @@ def _masks(distance: np.ndarray, people: People) -> list[Variant]:
 
 
 def _frames(predictions: Predictions, people: People, size: np.ndarray) -> list[Variant]:
-    """One pixel up or down, and truth cut to whole pixels, at 0.5."""
+    """Return PCKh@0.5 with predictions shifted by a pixel, and with a truncated ground truth."""
 
     def value(keypoints: np.ndarray, truth: np.ndarray) -> float:
         moved = replace(predictions, keypoints=keypoints), replace(people, keypoints=truth)
@@ -107,13 +107,13 @@ def _frames(predictions: Predictions, people: People, size: np.ndarray) -> list[
     rows = (
         ("1 added to the predictions", "HRNet, if the file already counts from 1", value(given + 1, truth)),
         ("1 subtracted from the predictions", "a file that counts from 0, unconverted", value(given - 1, truth)),
-        ("truth cut to whole pixels", "Newell et al., `part` of their h5", value(given, np.trunc(truth))),
+        ("ground truth truncated to whole pixels", "Newell et al., `part` of their h5", value(given, np.trunc(truth))),
     )
     return [Variant("PCKh@0.5", "mean", convention, source, moved, ours) for convention, source, moved in rows]
 
 
 def _heads(distance: np.ndarray) -> list[Variant]:
-    """The head column with the neck in it."""
+    """Return the head column with the neck in it."""
     share = _shares(distance <= 0.5, ~np.isnan(distance))
     top, neck = share[MPII.index("head_top")], share[MPII.index("upper_neck")]
     convention = "mean of upper neck and head top"
@@ -121,9 +121,9 @@ def _heads(distance: np.ndarray) -> list[Variant]:
 
 
 def _strict(distance: np.ndarray) -> list[Variant]:
-    """`<` instead of `<=`, float32, and the neighbour of the threshold 0.1."""
+    """Return `<` instead of `<=`, float32, and threshold 0.11 instead of 0.1."""
     counted = ~np.isnan(distance)
-    half, tenth, eleven = (RULE.thresholds[step] for step in (50, 10, 11))
+    half, tenth, eleven = (PCKH.thresholds[step] for step in (50, 10, 11))
     single = distance.astype(np.float32) < np.float32(0.5)
     rows = (
         ("PCKh@0.5", "distance < threshold", "eval_PCKh", distance < half, distance <= half),
@@ -138,9 +138,9 @@ def _strict(distance: np.ndarray) -> list[Variant]:
 
 
 def _areas(distance: np.ndarray) -> list[Variant]:
-    """Other summaries of the curve than the trapezoid rule over 0 to 0.5."""
-    curve = pck.curves(distance, RULE)["mean"]
-    ours = float(np.trapezoid(curve) / RULE.steps)
+    """Return other summaries of the curve than the trapezoid rule over 0 to 0.5."""
+    curve = pck.curves(distance, PCKH)["mean"]
+    ours = float(np.trapezoid(curve) / PCKH.steps)
     rows = (
         ("plain mean of the 51 points", "common practice", curve.mean()),
         ("plain mean of the 50 points below 0.5", "eval_PCKh.py's thresholds", curve[:-1].mean()),
@@ -153,23 +153,23 @@ _ALL = tuple(range(len(MPII)))
 
 
 def _shares(hits: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """16 percentages."""
+    """Return the percentages of the 16 joints."""
     return percentages((hits & counted).sum(axis=0), counted.sum(axis=0))
 
 
-def _pooled(hits: np.ndarray, counted: np.ndarray, joints: Sequence[int] = RULE.mean) -> float:
-    """Hits among what counts, in per cent; NaN where nothing does."""
+def _pooled(hits: np.ndarray, counted: np.ndarray, joints: Sequence[int] = PCKH.mean) -> float:
+    """Return the percentage of hits among the counted joints; NaN if none is counted."""
     chosen = list(joints)
     return float(percentages((hits & counted)[:, chosen].sum(), counted[:, chosen].sum()))
 
 
 def head_sizes(people: People) -> np.ndarray:
-    """N float64, pixels: 0.6 x the diagonal of the head box."""
+    """Return head sizes, N float64 pixels: 0.6 x the diagonal of the head box."""
     if people.skeleton.name != MPII.name or people.head_size is None:
         raise DataError(
             what=f"{people.dataset}/{people.split} has no head sizes for MPII joints.",
             expected="the 16 MPII joints and a head box for every person",
-            cause="the dataset has none, or the annotation file that was read leaves them out",
+            cause="the dataset has none, or its annotation file leaves them out",
             next_step="score it with lsp-pck, which divides by the torso instead",
         )
     return people.head_size

@@ -1,6 +1,6 @@
-"""What PCKh and PCK share: normalised distances, hits at a list of thresholds, curve, AUC.
+"""PCKh and PCK: normalized distances, hits at a list of thresholds, curve, AUC.
 
-Thresholds are k * 0.01 in float64 with k an integer; a joint is hit when distance <= threshold.
+Thresholds are k * 0.01 in float64 with k an integer; a joint is hit if distance <= threshold.
 """
 
 from dataclasses import dataclass
@@ -18,40 +18,40 @@ STEP = 0.01
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What is read off the normalised distances, and over which joints."""
+class Definition:
+    """Thresholds of a PCK metric, and the joints that it averages."""
 
     metric: str  # "PCKh" or "PCK"
     steps: int  # the curve runs over 0, 0.01, ..., steps * 0.01
-    reported: tuple[int, ...]  # steps that become values
-    parts: tuple[tuple[str, tuple[int, ...]], ...]  # column -> its joints, left and right averaged
+    reported: tuple[int, ...]  # steps of the curve that become values
+    parts: tuple[tuple[str, tuple[int, ...]], ...]  # (column of a table, its joints); left and right are averaged
     mean: tuple[int, ...]  # joints pooled in the mean
 
     @property
     def thresholds(self) -> np.ndarray:
-        """steps + 1 thresholds, float64."""
+        """Thresholds of the curve, steps + 1 float64."""
         return np.arange(self.steps + 1) * STEP
 
     def name(self, step: int) -> str:
-        """The metric at one threshold: PCKh@0.5."""
+        """Return the name of the metric at one threshold: PCKh@0.5."""
         return f"{self.metric}@{step * STEP:g}"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The same predictions under another convention; `value - standard` is what the convention is worth."""
+    """Score of the same predictions under another convention; `value - standard` is the effect of the convention."""
 
     metric: str
     part: str
-    convention: str  # how it differs
-    source: str  # who computes it so
+    convention: str  # the difference
+    source: str  # code or paper that computes it this way
     value: float  # per cent
     standard: float  # per cent, by this suite's convention
 
 
-def rule(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int, ...]) -> Rule:
-    """The columns of the papers' tables; the mean pools every joint but pelvis and thorax."""
-    return Rule(
+def definition(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int, ...]) -> Definition:
+    """Define a metric by the columns of the papers' tables; its mean pools all joints except pelvis and thorax."""
+    return Definition(
         metric=metric,
         steps=steps,
         reported=reported,
@@ -61,10 +61,10 @@ def rule(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int, ...])
 
 
 def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.ndarray:
-    """N x J float64: ||p - g|| / size, NaN where the joint is not annotated or the size is NaN.
+    """Compute ||p - g|| / size, N x J float64; NaN where the joint is not annotated or the size is NaN.
 
-    size: N, pixels, what a person's distances are divided by. Raises DataError for predictions of
-    another shape, for ones that are not finite at an annotated joint, and for sizes <= 0.
+    size: N, pixels: head size or torso length of each person. Raises DataError for predictions of another shape, for
+    ones that are not finite at an annotated joint, and for sizes <= 0.
     """
     check(predictions, people)
     if np.any(size <= 0):
@@ -73,11 +73,11 @@ def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.
             what=f"{people.dataset}/{people.split}: person {row} has a size of {size[row]:g} pixels.",
             expected="a head size or torso length above 0, because distances are divided by it",
             cause="two corners or joints of the annotation coincide",
-            next_step="correct the annotation, or leave this person out",
+            next_step="correct the annotation, or remove this person",
         )
     gap = predictions.keypoints - people.keypoints
     gap *= gap
-    # sqrt of a sum of squares, not hypot: the official scorers' numpy.linalg.norm, to the last bit.
+    # sqrt of a sum of squares, not hypot: equals numpy.linalg.norm of the official scorers to the last bit.
     distance = np.sqrt(gap[..., 0] + gap[..., 1])
     distance /= size[:, None]
     distance[~people.annotated] = np.nan
@@ -96,7 +96,7 @@ def check(predictions: Predictions, people: People) -> None:
             cause="predictions for another split or skeleton",
             next_step="choose the dataset and split that the predictions were made for",
         )
-    if np.isfinite(predictions.keypoints.sum()):  # then every one is, and the search below is not needed
+    if np.isfinite(predictions.keypoints.sum()):  # then all are finite, and the search below is not needed
         return
     wrong = ~np.isfinite(predictions.keypoints).all(axis=-1) & people.annotated
     if wrong.any():
@@ -111,9 +111,9 @@ def check(predictions: Predictions, people: People) -> None:
 
 
 def first_threshold(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Index of the smallest threshold that a distance does not exceed; len(thresholds) for none or NaN.
+    """Return the index of the first threshold >= distance; len(thresholds) if there is none, and for NaN.
 
-    The guess by division is corrected by comparison, so that `first <= k` equals
+    The index by division is corrected by comparison, so that `first <= k` equals
     `distance <= thresholds[k]` for every float64.
     """
     last = len(thresholds)
@@ -127,55 +127,55 @@ def first_threshold(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return first
 
 
-def tally(distance: np.ndarray, rule: Rule, extra: tuple[Statistic, ...] = ()) -> Tally:
-    """Hits at the reported thresholds and the share of the curve's area, a joint of a person each."""
-    return _tally(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule, extra)
+def tally(distance: np.ndarray, definition: Definition, extra: tuple[Statistic, ...] = ()) -> Tally:
+    """Return the credits of each joint of each person: hits at the reported thresholds, and its share of the AUC."""
+    return _tally(first_threshold(distance, definition.thresholds), ~np.isnan(distance), definition, extra)
 
 
-def _tally(first: np.ndarray, counted: np.ndarray, rule: Rule, extra: tuple[Statistic, ...]) -> Tally:
-    # In half steps: a joint hit from threshold k on covers the trapezoids right of k, and half of the one left of it.
-    area = np.clip(2 * (rule.steps - np.arange(rule.steps + 2)) + 1, 0, 2 * rule.steps)
-    credits = {rule.name(step): first <= step for step in rule.reported} | {"AUC": area[first]}
+def _tally(first: np.ndarray, counted: np.ndarray, definition: Definition, extra: tuple[Statistic, ...]) -> Tally:
+    # In half steps: a joint hit from threshold k on covers the trapezoids right of k and half of the one left of it.
+    area = np.clip(2 * (definition.steps - np.arange(definition.steps + 2)) + 1, 0, 2 * definition.steps)
+    credits = {definition.name(step): first <= step for step in definition.reported} | {"AUC": area[first]}
     statistics = tuple(
         Statistic(metric, part, metric, columns, pooled=part == "mean")
         for metric in credits
-        for part, columns in (*rule.parts, ("mean", rule.mean))
+        for part, columns in (*definition.parts, ("mean", definition.mean))
     )
-    return Tally(credits, counted, statistics + extra, full={"AUC": 2 * rule.steps})
+    return Tally(credits, counted, statistics + extra, full={"AUC": 2 * definition.steps})
 
 
-def curves(distance: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
-    """Part -> percentages at every threshold of the rule; NaN for a part that nobody has."""
-    return _curves(first_threshold(distance, rule.thresholds), ~np.isnan(distance), rule)
+def curves(distance: np.ndarray, definition: Definition) -> dict[str, np.ndarray]:
+    """Return part -> percentages at every threshold of the curve; NaN for a part that nobody has."""
+    return _curves(first_threshold(distance, definition.thresholds), ~np.isnan(distance), definition)
 
 
-def _curves(first: np.ndarray, counted: np.ndarray, rule: Rule) -> dict[str, np.ndarray]:
+def _curves(first: np.ndarray, counted: np.ndarray, definition: Definition) -> dict[str, np.ndarray]:
     joints = first.shape[1]
-    cells = np.bincount(
-        (first.astype(np.intp) * joints + np.arange(joints)).ravel(), minlength=(rule.steps + 2) * joints
+    at_threshold = np.bincount(
+        (first.astype(np.intp) * joints + np.arange(joints)).ravel(), minlength=(definition.steps + 2) * joints
     )
-    hits = np.cumsum(cells.reshape(-1, joints)[: rule.steps + 1], axis=0)
+    hits = np.cumsum(at_threshold.reshape(-1, joints)[: definition.steps + 1], axis=0)
     counted = np.broadcast_to(np.count_nonzero(counted, axis=0), hits.shape)
     shares = percentages(hits, counted)
-    parts = (*rule.parts, ("mean", rule.mean))
+    parts = (*definition.parts, ("mean", definition.mean))
     return {name: average(shares, counted, columns, name == "mean") for name, columns in parts}
 
 
 def scores(
     distance: np.ndarray,
-    rule: Rule,
+    definition: Definition,
     *,
     resamples: int,
     seed: int,
     extra: tuple[Statistic, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Scores:
-    """Values with intervals, curves, and the distances kept for comparisons."""
-    first, counted = first_threshold(distance, rule.thresholds), ~np.isnan(distance)
+    """Compute values with intervals and curves; `samples` keeps the distances for comparisons."""
+    first, counted = first_threshold(distance, definition.thresholds), ~np.isnan(distance)
     return Scores(
-        values=bootstrap.values([_tally(first, counted, rule, extra)], resamples=resamples, seed=seed),
-        thresholds=rule.thresholds,
-        curve=_curves(first, counted, rule),
+        values=bootstrap.values([_tally(first, counted, definition, extra)], resamples=resamples, seed=seed),
+        thresholds=definition.thresholds,
+        curve=_curves(first, counted, definition),
         samples={"distance": distance},
         warnings=warnings,
     )

@@ -1,8 +1,8 @@
 """Crops around a person: from pixels of the image to pixels of the network's input, and back.
 
-The convention is that of the public top-down code bases: the window of a person is centred on
+The convention is that of the public top-down code bases: the crop window of a person is centred on
 `centre` and covers `height` pixels of the image; x' = k (x - cx) + W / 2 with k = H / height, without
-a half-pixel term, so that cell i of a heatmap of stride s lies at input pixel s * i.
+a half-pixel term, so that heatmap pixel i lies at input pixel s * i, s the stride.
 """
 
 import cv2
@@ -10,26 +10,26 @@ import numpy as np
 
 from protocols.pose.people import People
 
-# MPII's objpos sits on the chest; every code base moves the window down by this many pixels a unit of scale.
+# MPII's objpos lies on the chest; every code base moves the window down by this many pixels a unit of scale.
 CENTRE_DOWN = {"mpii": 15.0}
-WINDOW = 250.0  # pixels of the image a unit of scale: a person of 200 pixels with a quarter of margin
+WINDOW = 250.0  # pixels of the image a unit of scale: a person is 200 pixels high, a quarter is margin
 
 
 def windows(people: People) -> tuple[np.ndarray, np.ndarray]:
-    """Centres (N x 2, first pixel at 0) and heights (N) of the test windows, in pixels of the image."""
+    """Return centres (N x 2, counted from 0) and heights (N) of the crop windows, in pixels of the image."""
     centre = people.centre - people.origin
     centre = centre + np.stack([np.zeros(len(people)), CENTRE_DOWN.get(people.dataset, 0.0) * people.scale], axis=1)
     return centre, WINDOW * people.scale
 
 
 def affine(centre: np.ndarray, height: float, size: tuple[int, int]) -> np.ndarray:
-    """2 x 3 matrix from pixels of the image to pixels of a crop of `size` (height, width)."""
+    """Return the 2 x 3 matrix from pixels of the image to pixels of a crop of `size` (height, width)."""
     k = size[0] / height
     return np.array([[k, 0.0, size[1] / 2 - k * centre[0]], [0.0, k, size[0] / 2 - k * centre[1]]])
 
 
 def crop(image: np.ndarray, centre: np.ndarray, height: float, size: tuple[int, int]) -> np.ndarray:
-    """Cut a window out of an image (H x W x 3 uint8); what lies outside the image is black."""
+    """Crop and resize a window of an image (H x W x 3 uint8); pixels outside the image are black."""
     matrix = affine(centre, height, size)
     if height > 2 * size[0]:  # a linear kernel skips pixels here: average them first
         image, matrix = _shrink(image, matrix, int(height / size[0]))
@@ -37,7 +37,7 @@ def crop(image: np.ndarray, centre: np.ndarray, height: float, size: tuple[int, 
 
 
 def _shrink(image: np.ndarray, matrix: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """The image averaged over blocks of `factor` pixels, and the matrix that starts from it."""
+    """Average the image over blocks of `factor` pixels; return it and the matrix from its pixels."""
     height, width = (max(1, side // factor) for side in image.shape[:2])
     small = cv2.resize(image[: height * factor, : width * factor], (width, height), interpolation=cv2.INTER_AREA)
     # Pixel centres: x = factor * x_small + (factor - 1) / 2.
@@ -46,12 +46,12 @@ def _shrink(image: np.ndarray, matrix: np.ndarray, factor: int) -> tuple[np.ndar
 
 
 def to_crop(points: np.ndarray, centre: np.ndarray, height: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """N x J x 2 pixels of the image (first pixel at 0) to pixels of the crops."""
+    """Map points, N x J x 2 pixels of the image (counted from 0), to pixels of the crops."""
     k = size[0] / height[:, None, None]
     return k * (points - centre[:, None]) + np.array([size[1] / 2, size[0] / 2])
 
 
 def to_image(points: np.ndarray, centre: np.ndarray, height: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The inverse of `to_crop`."""
+    """Map points in pixels of the crops to pixels of the image: the inverse of `to_crop`."""
     k = size[0] / height[:, None, None]
     return (points - np.array([size[1] / 2, size[0] / 2])) / k + centre[:, None]

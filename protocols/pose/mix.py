@@ -1,4 +1,4 @@
-"""Several datasets as one to train on: joints are matched by their names (MPII and LSP, as the papers mix them)."""
+"""Joining datasets for training: joints are matched by name (MPII and LSP, as the papers mix them)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from protocols.pose.skeletons import Skeleton
 
 
 def join(parts: Sequence[People], skeleton: Skeleton) -> People:
-    """The people of all parts in one list, with the joints of `skeleton`, first pixel at (0, 0).
+    """Join the people of several datasets, with the joints of `skeleton`, pixels counted from 0.
 
-    A joint that a part does not annotate has NaN as its position and counts as ABSENT. Centres are those of each
-    part's own crop convention, so that windows stay what they were. Boxes and head sizes are kept if all have them.
+    A joint that a part does not annotate has the position NaN and is ABSENT. Centres are those of the crop windows,
+    so that each part keeps its own crop convention. Boxes and head sizes are kept if all parts have them.
     """
     starts = np.cumsum([0, *map(len, parts)])
 
@@ -34,17 +34,17 @@ def join(parts: Sequence[People], skeleton: Skeleton) -> People:
         visibility=np.concatenate([visibility for _, visibility in matched]),
         centre=np.concatenate([windows(part)[0] for part in parts]),
         scale=np.concatenate([part.scale for part in parts]),
-        head_size=_if_all([part.head_size for part in parts]),
+        head_size=_concatenated([part.head_size for part in parts]),
         origin=0,
         fingerprint=digest.hexdigest()[:16],
         read_image=read_image,
-        boxes=_if_all([part.boxes if part.boxes is None else _from_zero(part) for part in parts]),
+        boxes=_concatenated([_boxes_from_zero(part) for part in parts]),
         notes={f"{part.dataset}/{part.split}": len(part) for part in parts},
     )
 
 
 def _matched(part: People, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints (N x J x 2) and visibility (N x J) in the order of another skeleton."""
+    """Return keypoints (N x J x 2) and visibility (N x J) in the joint order of `skeleton`."""
     keypoints = np.full((len(part), len(skeleton), 2), np.nan)
     visibility = np.full((len(part), len(skeleton)), ABSENT, np.uint8)
     for index, joint in enumerate(skeleton.joints):
@@ -55,9 +55,11 @@ def _matched(part: People, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
     return keypoints, visibility
 
 
-def _from_zero(part: People) -> np.ndarray:
-    return part.boxes - np.array([part.origin, part.origin, 0, 0])
+def _boxes_from_zero(part: People) -> np.ndarray | None:
+    return None if part.boxes is None else part.boxes - np.array([part.origin, part.origin, 0, 0])
 
 
-def _if_all(arrays: list[np.ndarray | None]) -> np.ndarray | None:
-    return None if any(array is None for array in arrays) else np.concatenate(arrays)
+def _concatenated(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+    """Concatenate the arrays; None if one of them is None."""
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if len(present) == len(arrays) else None

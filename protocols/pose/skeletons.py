@@ -1,17 +1,17 @@
-"""Skeletons: joint names, flip pairs, limbs and the parts that tables print."""
+"""Skeletons: joint names, flip pairs, limbs, and the joints of each column of the papers' tables."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """An ordered set of joints. Left and right are the person's own."""
+    """Ordered set of joints. Left and right are the person's own."""
 
     name: str
     joints: tuple[str, ...]
     limbs: tuple[tuple[str, str], ...]
-    parts: tuple[tuple[str, tuple[str, ...]], ...]  # column of the papers' tables -> its joints
-    sigmas: tuple[float, ...] = ()  # COCO's per-joint constants, OKS only
+    parts: tuple[tuple[str, tuple[str, ...]], ...]  # (column of the papers' tables, its joints)
+    sigmas: tuple[float, ...] = ()  # per-joint constants of OKS, COCO only
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -30,7 +30,7 @@ class Skeleton:
 
     @property
     def mirror(self) -> tuple[int, ...]:
-        """Permutation: joint i of a mirrored person is joint `mirror[i]` of the original."""
+        """Permutation of the joints under a flip: joint i of the flipped person is joint `mirror[i]`."""
         order = list(range(len(self)))
         for left, right in self.flip_pairs:
             order[left], order[right] = right, left
@@ -104,9 +104,9 @@ COCO = Skeleton(
 
 SKELETONS = {skeleton.name: skeleton for skeleton in (MPII, LSP, COCO)}
 
-# Short names of MPII's joints in files, in the release's order.
+# Short names of MPII's joints in files, in the order of the release.
 MPII_COLUMNS = (
     "rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor",
     "neck", "head", "rwri", "relb", "rsho", "lsho", "lelb", "lwri",
 )  # fmt: skip
-SHORT_NAMES = dict(zip(MPII_COLUMNS, MPII.joints, strict=True)) | {"thrx": "thorax"}  # -> ours; Newell spells thorax so
+SHORT_NAMES = dict(zip(MPII_COLUMNS, MPII.joints, strict=True)) | {"thrx": "thorax"}  # Newell writes thrx

@@ -1,1 +1,1 @@
-"""Statistics: scores with tallies, bootstrap and intervals."""
+"""Statistics of scores: tallies, bootstrap and intervals."""

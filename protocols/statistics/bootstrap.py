@@ -1,7 +1,7 @@
-"""Percentile bootstrap: 95 % intervals over people, seeds as a second level, and paired differences.
+"""Percentile bootstrap: 95 % intervals over people, training seeds as a second level, and paired differences.
 
-A resample draws people with replacement. It is stored as counts (how often each person was
-drawn), so that a thousand resamples of every percentage are one matrix product.
+A resample draws people with replacement. It is stored as the count of draws of each person, so that a thousand
+resamples of every percentage are one matrix product.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from protocols.errors import DataError
 from protocols.statistics.tally import Tally
 
 LEVEL = 95.0  # per cent
-_ROWS = 16  # resamples drawn at a time: their counts then stay in cache
+_ROWS = 16  # resamples drawn at a time, so that their counts stay in cache
 
 
 def draws(people: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Blocks of rows, `resamples` in all; entry (r, i) says how often resample r holds person i (float32).
+    """Yield blocks of rows, `resamples` in all; entry (r, i) counts person i in resample r (float32).
 
-    The same arguments give the same draws, whatever is resampled: that makes differences paired.
+    The same arguments give the same draws, which makes differences paired.
     """
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _ROWS):
@@ -31,7 +31,7 @@ def draws(people: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def interval(estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end (each M) of the central 95 % of R x M estimates; NaN ones are left out."""
+    """Return lower and upper end (each M) of the central 95 % of R x M estimates; NaN is left out."""
     tails = ((100 - LEVEL) / 2, (100 + LEVEL) / 2)
     percentile = np.nanpercentile if np.isnan(estimates).any() else np.percentile
     low, high = percentile(estimates, tails, axis=0)
@@ -39,11 +39,11 @@ def interval(estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def values(tallies: Sequence[Tally], *, resamples: int = 1000, seed: int = 0) -> tuple[Value, ...]:
-    """Every statistic with its interval; statistics that count no joint are left out.
+    """Compute every statistic with its interval; statistics that count no joint are left out.
 
     tallies: one a training seed, for the same people. With several, the value is the mean over
         seeds, and each resample draws seeds with replacement, then people.
-    resamples: 0 for no intervals. They are also left out for a single person, who has no spread.
+    resamples: 0 for no intervals. A single person has no interval either.
     """
     estimates = _resampled(tallies, resamples, seed, stream=0)
     return _values(tallies[0], _points(tallies), estimates, "%")
@@ -52,10 +52,10 @@ def values(tallies: Sequence[Tally], *, resamples: int = 1000, seed: int = 0) ->
 def paired_difference(
     ours: Sequence[Tally], theirs: Sequence[Tally], *, resamples: int = 1000, seed: int = 0
 ) -> tuple[Value, ...]:
-    """Ours minus theirs for every statistic, in points, with the interval of the difference.
+    """Compute ours minus theirs for every statistic, in points, with the interval of the difference.
 
-    Both are scored on the same people, and each resample draws the same people for both; the
-    seeds of the two sides are drawn apart. Raises DataError where the people differ.
+    Both are scored on the same people, and each resample draws the same people for both; the seeds of the two sides
+    are drawn independently. Raises DataError if the people differ.
     """
     if not np.array_equal(ours[0].counted, theirs[0].counted):
         raise DataError(
@@ -70,12 +70,12 @@ def paired_difference(
 
 
 def _points(tallies: Sequence[Tally]) -> np.ndarray:
-    """The statistics without resampling, averaged over seeds: M."""
+    """Return the M statistics without resampling, averaged over seeds."""
     return np.mean([tally.estimates(tally.sums()) for tally in tallies], axis=0)
 
 
 def _resampled(tallies: Sequence[Tally], resamples: int, seed: int, stream: int) -> np.ndarray:
-    """R x M estimates; `stream` tells the seed draws of the two sides of a difference apart."""
+    """Return R x M estimates; `stream` gives each side of a difference its own draws of seeds."""
     people, seeds = tallies[0].counted.shape[0], len(tallies)
     if not resamples or people < 2:
         return np.empty((0, len(tallies[0].statistics)))
@@ -92,7 +92,7 @@ def _resampled(tallies: Sequence[Tally], resamples: int, seed: int, stream: int)
 
 
 def _values(tally: Tally, points: np.ndarray, estimates: np.ndarray, unit: str) -> tuple[Value, ...]:
-    """The statistics that count anything, each with the interval of its column of R x M estimates."""
+    """Return the statistics that count anything, each with the interval of its column of R x M estimates."""
     counts = tally.counts()
     counted = np.flatnonzero(counts)
     ends = zip(*interval(estimates[:, counted]), strict=True) if len(estimates) else [(None, None)] * len(counted)

@@ -1,4 +1,4 @@
-"""95 % intervals with a closed form; those that need resampling are in `bootstrap`."""
+"""95 % confidence intervals with a closed form; `bootstrap` has those that need resampling."""
 
 from collections.abc import Sequence
 from statistics import NormalDist
@@ -7,8 +7,8 @@ import numpy as np
 from scipy import stats
 
 
-def student(numbers: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
-    """Interval of the mean of a few independent draws (seeds, rounds); none for a single one."""
+def student(numbers: Sequence[float] | np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Return Student's t interval of the mean of a few independent draws (seeds, rounds); (None, None) for one."""
     if len(numbers) < 2:
         return None, None
     half = stats.t.ppf(0.975, len(numbers) - 1) * stats.sem(numbers)
@@ -16,7 +16,7 @@ def student(numbers: Sequence[float]) -> tuple[float, float] | tuple[None, None]
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Interval of a share of `hits` in `count` (Wilson 1927); it stays inside 0 to 1."""
+    """Return Wilson's interval (1927) of the share of `hits` in `count`; it stays within 0 to 1."""
     z = NormalDist().inv_cdf(0.975)
     centre = (hits + z * z / 2) / (count + z * z)
     half = z / (count + z * z) * (hits * (count - hits) / count + z * z / 4) ** 0.5

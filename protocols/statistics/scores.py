@@ -1,4 +1,4 @@
-"""What scoring predictions yields: the values, the curve behind them and the people behind those."""
+"""Result of scoring predictions: values, curve, and the numbers of each person for paired differences."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from protocols import Value
 
 @dataclass(frozen=True)
 class Scores:
-    """The outcome of one protocol on one set of predictions."""
+    """Scores of one set of predictions under one protocol."""
 
     values: tuple[Value, ...]
     thresholds: np.ndarray | None = None  # T, the abscissa of `curve`

@@ -1,7 +1,7 @@
-"""Percentages of joints (or sticks): what each person adds to them, and how they are averaged.
+"""Percentages of joints (or sticks): the credit of each person, and how credits are averaged.
 
-Scores, their curves, their intervals and the differences between two of them all read the same
-per-person credits, so they cannot disagree.
+Scores, curves, intervals and paired differences are all computed from the same credits of each person, so that they
+cannot disagree.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Statistic:
-    """One percentage. `pooled` averages over what is counted, otherwise over the columns' percentages."""
+    """Definition of one percentage: of all counted joints if `pooled`, else the mean of the columns' percentages."""
 
     metric: str
     part: str
@@ -22,29 +22,29 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Tally:
-    """What N people add to the statistics of a protocol, over J columns (joints or sticks)."""
+    """Credits of N people in J columns (joints or sticks), and the statistics computed from them."""
 
     credits: dict[str, np.ndarray]  # N x J whole numbers, so that sums are exact in any order; 0 where not counted
     counted: np.ndarray  # N x J bool
     statistics: tuple[Statistic, ...]
-    full: dict[str, int] = field(default_factory=dict)  # what a full hit is worth, where that is not 1
+    full: dict[str, int] = field(default_factory=dict)  # credit of a full hit, where that is not 1
 
     def columns(self) -> np.ndarray:
-        """N x (C + 1) J float32: the C credits, then what is counted, side by side; counts up to 2^24 are exact."""
+        """Return N x (C + 1) J float32: the C credits and `counted` side by side; counts up to 2^24 are exact."""
         return np.concatenate([*self.credits.values(), self.counted], axis=1, dtype=np.float32, casting="unsafe")
 
     def sums(self) -> np.ndarray:
-        """(C + 1) J float64: the column sums over all people."""
+        """Return the column sums over all people, (C + 1) J float64."""
         parts = [*self.credits.values(), self.counted]
         return np.concatenate([np.sum(part, axis=0, dtype=np.float64) for part in parts])
 
     def counts(self) -> np.ndarray:
-        """M: how many joints (or sticks) each statistic counts."""
+        """Count the joints (or sticks) of each of the M statistics."""
         counted = np.count_nonzero(self.counted, axis=0)
         return np.array([counted[list(statistic.columns)].sum() for statistic in self.statistics])
 
     def estimates(self, sums: np.ndarray) -> np.ndarray:
-        """... x M percentages from column sums, ... x (C + 1) J; NaN where nothing is counted."""
+        """Compute the M statistics, ... x M, from column sums, ... x (C + 1) J; NaN where nothing is counted."""
         *credits, counted = np.split(sums, len(self.credits) + 1, axis=-1)
         hits = {name: credit / self.full.get(name, 1) for name, credit in zip(self.credits, credits, strict=True)}
         shares = {name: percentages(hits[name], counted) for name in hits}
@@ -52,15 +52,15 @@ class Tally:
 
 
 def percentages(hits: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """... x J: 100 hits / counted, NaN where nothing is counted."""
+    """Return 100 hits / counted, ... x J; NaN where nothing is counted."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return 100.0 * hits / counted
 
 
 def average(shares: np.ndarray, counted: np.ndarray, columns: tuple[int, ...], pooled: bool) -> np.ndarray:
-    """... percentages of a part from those of its columns (... x J); columns without a count are left out.
+    """Average the percentages of some columns (of ... x J); columns that count nothing are left out.
 
-    Pooled: written as the official HRNet evaluation does, sum_j share_j * (n_j / sum n) over all J
+    Pooled averages are computed as in the official HRNet evaluation, sum_j share_j * (n_j / sum n) over all J
     columns with zeros at those left out, because another order of additions changes the last bit.
     """
     if pooled:

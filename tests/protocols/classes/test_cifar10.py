@@ -154,7 +154,7 @@ def test_predictions_of_another_kind_are_refused(predictions, message):
 
 
 def test_one_class_for_all_is_told():
-    assert "Every image is called airplane" in score(np.zeros((2, 10)), np.array([0, 1])).warnings[0]
+    assert "Every image is predicted as airplane" in score(np.zeros((2, 10)), np.array([0, 1])).warnings[0]
     assert score(np.eye(10)[:2], np.array([0, 1])).warnings == ()
 
 

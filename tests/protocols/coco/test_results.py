@@ -128,7 +128,7 @@ def test_what_pycocotools_makes_of_nan():
 def test_missing_or_huge_files_are_refused(file, truth, monkeypatch, tmp_path):
     with pytest.raises(DataError, match="no such file"):
         coco_results.read(tmp_path / "nothing.json", truth)
-    monkeypatch.setattr(coco_json, "LARGEST", 100)
+    monkeypatch.setattr(coco_json, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="too many"):
         coco_results.read(file(broken()), truth)
 
@@ -151,7 +151,7 @@ def test_other_categories_are_left_out_with_a_word(file, truth):
     assert "1 of 2 results" in results.warnings[0]
 
 
-@pytest.mark.parametrize(("factor", "word"), [(1 / 250, "normalised"), (60 / 201, "heatmap")])
+@pytest.mark.parametrize(("factor", "word"), [(1 / 250, "normalized"), (60 / 201, "heatmap")])
 def test_coordinates_of_another_frame_are_scored_with_a_word(file, truth, factor, word):
     results = coco_results.read(file([result(3, POINTS * factor), result(5, POINTS * factor)]), truth)
     assert word in results.warnings[0]
@@ -176,10 +176,10 @@ def test_detections(file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bbox": [5, 5, 0, 4]}, "1 of 1 person boxes are no boxes"),
-        ({"bbox": [5, 5, 3, -4]}, "no boxes"),
-        ({"bbox": [5, 5, float("nan"), 4]}, "no boxes"),
-        ({"score": float("inf")}, "no boxes"),
+        ({"bbox": [5, 5, 0, 4]}, "1 of 1 person boxes are invalid"),
+        ({"bbox": [5, 5, 3, -4]}, "invalid"),
+        ({"bbox": [5, 5, float("nan"), 4]}, "invalid"),
+        ({"score": float("inf")}, "invalid"),
         ({"bbox": [5, 5, 3]}, "bbox: Expected array of length 4"),
         ({"score": "high"}, "score: Expected float"),
     ],
@@ -194,8 +194,8 @@ def test_detections_that_are_refused(file, change, message):
     ("changes", "message"),
     [
         ({"id": 0}, "id 0"),
-        ({"id": 1}, "annotation 1 comes twice"),
-        ({"image_id": 99}, "annotation 2 lies on image 99"),
+        ({"id": 1}, "annotation 1 occurs twice"),
+        ({"image_id": 99}, "annotation 2 is on image 99"),
         ({"keypoints": [0] * 34}, "annotation 2 has 34 numbers"),
         ({"keypoints": [0, 0, 3] * 17}, "visibility other than"),
         ({"area": float("nan")}, "annotation 2 has a number that is not finite"),
@@ -221,7 +221,7 @@ def test_ids_from_zero_are_what_pycocotools_takes_for_no_match():
 
 
 def test_twice_the_same_image_is_refused(file):
-    with pytest.raises(DataError, match="image id comes twice"):
+    with pytest.raises(DataError, match="image id occurs twice"):
         coco_annotations.read(file(annotation_file([image(3), image(3)], [])))
     with pytest.raises(DataError, match="no images"):
         coco_annotations.read(file(annotation_file([], [])))

@@ -97,7 +97,7 @@ def test_variants_show_the_effects_of_the_spec(newell):
     assert rows["threshold 0.11"].value == pytest.approx(32.81, abs=0.005)
     assert rows["threshold 0.11"].standard == pytest.approx(28.65, abs=0.005)
     assert 0.7 <= moved["mean of upper neck and head top"] <= 1.3
-    assert abs(moved["truth cut to whole pixels"]) <= 0.0215
+    assert abs(moved["ground truth truncated to whole pixels"]) <= 0.0215
     assert moved["distance < threshold"] == 0  # no exact ties in this file
     assert -0.3 <= moved["plain mean of the 51 points"] <= -0.2
 
@@ -175,7 +175,7 @@ def test_closed_form():
 @given(st.integers(0, 50), st.integers(-3, 3))
 def test_first_threshold_equals_comparison_at_ties(step, ulps):
     """Distances at a threshold, and a few floats beside it, land where `<=` puts them."""
-    thresholds = mpii_pckh.RULE.thresholds
+    thresholds = mpii_pckh.PCKH.thresholds
     distance = thresholds[step]
     for _ in range(abs(ulps)):
         distance = np.nextafter(distance, np.inf if ulps > 0 else -1.0)
@@ -186,7 +186,7 @@ def test_first_threshold_equals_comparison_at_ties(step, ulps):
 
 @given(st.lists(st.floats(0, 1e300) | st.just(np.nan), min_size=1, max_size=30))
 def test_first_threshold_equals_comparison(distances):
-    thresholds = mpii_pckh.RULE.thresholds
+    thresholds = mpii_pckh.PCKH.thresholds
     first = pck.first_threshold(np.array([distances]), thresholds)[0]
     expected = [np.sum(~(distance <= thresholds)) for distance in distances]
     assert list(first) == expected

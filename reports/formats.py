@@ -52,6 +52,11 @@ def interval(row: dict[str, Any]) -> str:
     return f"{number(row['low'], row['unit'])}–{number(row['high'], row['unit'])}"
 
 
+def span(low: Any, high: Any) -> str:
+    """Two ends, or one where they are the same: 2–5, 3."""
+    return f"{low}–{high}" if low != high else str(low)
+
+
 def printed(value: float, decimals: int) -> str:
     """A value as a paper prints it, whatever its size."""
     return f"{value:.{decimals}f}"

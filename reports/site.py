@@ -27,10 +27,9 @@ from reports.data.published import Paper, papers
 from reports.figures.svg import standalone
 from reports.ledger.claim import KINDS
 from reports.ledger.evidence import Evidence
-from reports.pages import exports
-from reports.pages.all import SEVERAL, VERDICTS, judged, pages, source_path
+from reports.pages.all import SEVERAL, VERDICTS, judged, ledger_sheet, pages, source_path
 from reports.pages.page import Page, architecture_path, cell_path, picture_path
-from reports.tables import sheets
+from reports.tables import sheet_files
 
 HERE = Path(__file__).parent
 _MARK = '<meta name="generator" content="Repose">'  # how a folder is known to be a site of ours
@@ -107,13 +106,14 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     _write_kept(snapshot, folder / "data")
     rows = sorted(snapshot.measurements, key=lambda row: [*map(str, _ORDER(row))])
     printed = [value for paper in published.values() for value in paper.values()]
+    claims = ledger_sheet(ledger)
     tables = {
         "measurements": (_COLUMNS, ([row[key] for key in _COLUMNS] for row in rows)),
         "published": (_PRINTED, ([getattr(value, key) for key in _PRINTED] for value in printed)),
-        "claims": (exports.ledger(ledger).columns, exports.ledger(ledger).rows),
+        "claims": (claims.columns, claims.rows),
     }
     for name, (columns, lines) in tables.items():
-        (folder / "data" / f"{name}.csv").write_text(sheets.csv_text(columns, lines), encoding="utf-8")
+        (folder / "data" / f"{name}.csv").write_text(sheet_files.csv_text(columns, lines), encoding="utf-8")
 
 
 def _write_kept(snapshot: Snapshot, folder: Path) -> None:
@@ -132,7 +132,7 @@ def _write_files(page: Page, folder: Path) -> None:
     for name, content in page.pictures.items():
         (folder / name).write_bytes(content)
     for sheet in () if page.embed else page.all_sheets.values():
-        sheets.write(sheet, folder)
+        sheet_files.write(sheet, folder)
     for name, figure in page.figures.items():
         (folder / f"{name}.svg").write_text(standalone(figure), encoding="utf-8")
 
@@ -161,7 +161,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "KINDS": KINDS,
         "SEVERAL": SEVERAL,
         "source_path": source_path,
-        "FORMATS": sheets.FORMATS,
+        "FORMATS": sheet_files.FORMATS,
         "architecture_path": architecture_path,
         "cell_path": cell_path,
         "PICTURES": PICTURES,

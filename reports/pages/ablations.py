@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from markupsafe import Markup
+
 from reports import formats
-from reports.data.ablations import FLOOR, Ablation, Collection, Row, ablations, network, trial_name, values
+from reports.data.ablations import FLOOR, Ablation, Collection, Comparison, Row, ablations, network, trial_name, values
 from reports.pages.page import Page
 from reports.tables import leaderboards as tables
-from reports.tables.sheets import Number, Sheet
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing, number
 
 # protocol, metric, part, words over the column
 COLUMNS = (
@@ -23,6 +25,8 @@ COLUMNS = (
 )
 LOWER = ("drop",)  # metrics of which less is better
 SIZES = ("parameters", "macs")
+ENDS = ("value", "low", "high")
+UNMEASURED = Entry(None, page=(nothing("not measured"),))
 
 
 @dataclass(frozen=True)
@@ -125,14 +129,7 @@ def page(collections: Sequence[Collection]) -> Page:
     groups = [(collection, facts(collection), list(trials(collection))) for collection in collections]
     sheets = [scores(trial) for _, _, found in groups for trial in found]
     sheets += [differences(trial) for _, _, found in groups for trial in found if trial.ablation.comparisons]
-    context = {
-        "groups": groups,
-        "FLOOR": FLOOR,
-        "SIZES": SIZES,
-        "signed": formats.signed,
-        "short": short,
-        "bounds": bounds,
-    }
+    context = {"groups": groups, "FLOOR": FLOOR}
     return Page("ablations.html", "ablations.html", context, tuple(sheets))
 
 
@@ -188,43 +185,57 @@ def facts(collection: Collection) -> dict[str, str]:
 def scores(trial: Trial) -> Sheet:
     """A network a row: its size, its values over the seeds with intervals."""
     names = [words for *_, words in trial.columns]
-    columns = (
-        "rank",
-        "worst rank",
-        "network",
-        "recipe",
-        *SIZES,
-        *(f"{name}{end}" for name in names for end in ("", " low", " high")),
-        "seeds",
-    )
-    rows = []
-    for name in trial.networks:
-        found = [trial.mean(name, column) for column in trial.columns]
-        sizes = [Number(row["value"], formats.number(row["value"], row["unit"])) if row else None
-                 for row in (trial.size(name, metric) for metric in SIZES)]  # fmt: skip
-        shown = [Number(row[end], f"{row[end]:.1f}") if row and row[end] is not None else None
-                 for row in found for end in ("value", "low", "high")]  # fmt: skip
-        rank, way = trial.ranks.get(name, (None, None)), trial.collection.ways.get((name, trial.dataset))
-        rows.append((*rank, name, way, *sizes, *shown, len(trial.seeds(name, trial.columns[0]))))
-    return Sheet(f"{trial.name}-scores", caption(trial), columns, rows)
+    ends = tuple(f"{name}{end}" for name in names for end in ("", " low", " high"))
+    page = (*[Heading("rank")][: len(trial.ranks)], Heading("network", names=True), Heading("parameters"),
+            Heading("macs", "MACs"), *map(Heading, names))  # fmt: skip
+    columns = ("rank", "worst rank", "network", "recipe", *SIZES, *ends, "seeds")
+    rows = [_scored(trial, name) for name in trial.networks]
+    return Sheet(f"{trial.name}-scores", caption(trial), columns, rows, page)
+
+
+def _scored(trial: Trial, name: str) -> tuple:
+    best, worst = trial.ranks.get(name, (None, None))
+    rank = Entry(best, page=(Piece(formats.span(best, worst)),)) if best else None
+    way = [Piece(trial.ways[name], "small")] if name in trial.ways else []
+    sizes = [number(trial.size(name, metric)) or UNMEASURED for metric in SIZES]
+    values = [entry for column in trial.columns for entry in _value(trial, name, column)]
+    recipe = trial.collection.ways.get((name, trial.dataset))
+    network = Entry(name, page=(Piece(formats.breakable(name)), *way))
+    return (rank, worst, network, recipe, *sizes, *values, len(trial.seeds(name, trial.columns[0])))
+
+
+def _value(trial: Trial, name: str, column: tuple[str, ...]) -> tuple[Entry | None, ...]:
+    """The mean, on the page with its interval and every seed, and the ends of the interval."""
+    row = trial.mean(name, column)
+    if not row:
+        return UNMEASURED, None, None
+    mean, low, high = (row[end] if row[end] is None else Entry(row[end], f"{row[end]:.1f}") for end in ENDS)
+    interval = [Piece(bounds(row), "small")] if low else []
+    seeds = " · ".join(short(seed["value"]) for seed in trial.seeds(name, column))
+    return mean._replace(page=(Piece(short(row["value"])), *interval, Piece(seeds, "small"))), low, high
 
 
 def differences(trial: Trial) -> Sheet:
     """A comparison a row: the differences with their intervals, and what they say."""
     names = [words for *_, words in trial.columns]
-    columns = (
-        "question",
-        "ours",
-        "theirs",
-        *(f"{name}{end}" for name in names for end in ("", " low", " high", " says")),
-    )
-    rows = []
-    for item, told in trial.answers():
-        shown = [entry for row, says in told for entry in (
-            *(Number(row[end], formats.signed(row[end], 1)) if row and row[end] is not None else None
-              for end in ("value", "low", "high")), says or None)]  # fmt: skip
-        rows.append((item.asks, item.ours, item.theirs, *shown))
-    return Sheet(f"{trial.name}-differences", f"{caption(trial)}: differences", columns, rows)
+    ends = tuple(f"{name}{end}" for name in names for end in ("", " low", " high", " says"))
+    page = (Heading("question", names=True), Heading("ours", "difference"), *map(Heading, names))
+    rows = [_answered(item, told) for item, told in trial.answers()]
+    columns = ("question", "ours", "theirs", *ends)
+    return Sheet(f"{trial.name}-differences", f"{caption(trial)}: differences", columns, rows, page)
+
+
+def _answered(item: Comparison, told: list[tuple[Row | None, str]]) -> tuple:
+    names = f"{formats.breakable(item.ours)} − {formats.breakable(item.theirs)}"
+    found = [entry for row, says in told for entry in (_difference(row, says) if row else (UNMEASURED, *[None] * 3))]
+    return (item.asks, Entry(item.ours, page=(Piece(Markup(names)),)), item.theirs, *found)
+
+
+def _difference(row: Row, says: str) -> tuple[Entry | str | None, ...]:
+    value, low, high = (row[end] if row[end] is None else Entry(row[end], formats.signed(row[end], 1)) for end in ENDS)
+    interval = [Piece(f"{low.text} to {high.text}", "small")] if low else []
+    look = "" if says == "cannot tell" else "b"
+    return value._replace(page=(Piece(value.text, look), *interval, Piece(says, "small"))), low, high, says
 
 
 def caption(trial: Trial) -> str:

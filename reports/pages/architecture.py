@@ -3,18 +3,18 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bench.results.snapshot import Snapshot
+from reports import formats
 from reports.data.cell_files import PICTURES, picture
 from reports.data.published import Paper
 from reports.figures import line_plots as sketch
 from reports.figures.svg import Figure
-from reports.pages import exports
-from reports.pages.page import Page, architecture_path
+from reports.pages.page import Page, architecture_path, cell_path, place, tags
+from reports.pages.paper import KINDS, kinds
 from reports.tables.published_vs_measured import Comparison
-from reports.tables.sheets import Sheet, number
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number, text
 
 Row = dict[str, Any]
 Cell = dict[str, Any]
@@ -36,21 +36,24 @@ def architecture_pages(snapshot: Snapshot, papers: dict[str, Paper], compared: I
 
 
 def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells: dict[str, list[Cell]]) -> Page:
-    lines = []
+    columns = ("architecture", "kind", "paper", "summary", "parameters", "macs", "cells")
+    page = (
+        Heading("architecture", names=True), Heading("paper", filter="paper"), Heading("kind", filter="kind"),
+        Heading("parameters"), Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass"),
+        Heading("cells"), Heading("summary", "what it is", look="words"),
+    )  # fmt: skip
+    rows = []
     for name in names:
         row = snapshot.architecture.get(name.partition("@")[0])
-        counted = _alone(snapshot, cells[name], "complexity")
-        sizes = [next((row for row in counted if (row["metric"], row["part"]) == (metric, "all")), None)
+        counted = {(row["metric"], row["part"]): row for row in _alone(snapshot, cells[name], "complexity")}
+        sizes = [number(counted.get((metric, "all"))) or Entry(None, page=(nothing("not counted"),))
                  for metric in ("parameters", "macs")]  # fmt: skip
-        lines.append((name, row, sizes, len(cells[name])))
-    columns = ("architecture", "kind", "paper", "summary", "parameters", "macs", "cells")
-    rows = [
-        (name, row["kind"] if row else "", row["paper"] if row else "", row["summary"] if row else "",
-         *map(number, sizes), count)
-        for name, row, sizes, count in lines
-    ]  # fmt: skip
-    sheet = Sheet("architectures", "All architectures", columns, rows)
-    return Page("architectures.html", "architectures.html", {"lines": lines, "papers": papers}, (sheet,))
+        kind, paper, summary = (row[key] if row else "" for key in ("kind", "paper", "summary"))
+        short = papers[paper].short if paper in papers else paper
+        entry = Entry(paper, page=(Piece(short),))
+        rows.append((link(name, architecture_path(name)), kind, entry, summary, *sizes, count(len(cells[name]))))
+    sheet = Sheet("architectures", "All architectures", columns, rows, page)
+    return Page("architectures.html", "architectures.html", {"number": len(rows)}, (sheet,))
 
 
 def _page(
@@ -58,12 +61,8 @@ def _page(
 ) -> Page:
     base, _, overrides = name.partition("@")
     counted = _alone(snapshot, cells, "complexity")
-    groups, rules = _groups(counted), _rules(snapshot, counted, printed)
     seen = _alone(snapshot, cells, "receptive-field")
-    fields = _pivot([row for row in seen if not _FIELD.fullmatch(row["metric"])])  # the shares are in the figure
-    times = _pivot(_alone(snapshot, cells, "speed"))
-    figures = {"variance": _variance(_alone(snapshot, cells, "init-variance")), "fields": _distribution(seen)}
-    scores = [(cell, snapshot.headline(cell)) for cell in cells]
+    printing = _printed(name, papers, [[item] for item in printed])
     context = {
         "name": name,
         "base": base if overrides and base in snapshot.architecture else "",
@@ -71,24 +70,23 @@ def _page(
         "row": snapshot.architecture.get(base),
         "facts": _facts(snapshot.architecture.get(base)),
         "paper": papers.get(snapshot.architecture[base]["paper"]) if base in snapshot.architecture else None,
-        "scores": scores,
-        "groups": groups,
         "totals": [row for row in counted if row["part"] in ("all", "sum", "peak")],
         "uncharged": [row for row in counted if row["metric"] == "uncharged_calls"],
-        "rules": rules,
-        "printed": _printed_lines(printed),
-        "field_rows": fields,
-        "time_rows": times,
+        "printed": _printed(name, papers, _together(printed)),
         "pictures": [(cell, name) for cell in cells for name in PICTURES if picture(cell, name)],
     }
     sheets = [
-        _scores_sheet(name, scores), _groups_sheet(name, groups), _rules_sheet(name, rules),
-        _pivot_sheet("fields", f"Receptive fields of {name}", *fields),
-        _pivot_sheet("times", f"Speed of {name}", *times), _printed_sheet(name, printed),
-    ]  # fmt: skip
+        _scores(name, [(cell, snapshot.headline(cell)) for cell in cells]),
+        _groups(name, counted),
+        _rules(name, snapshot, papers, counted, printed),
+        _pivot("fields", f"Receptive fields of {name}", [row for row in seen if not _FIELD.fullmatch(row["metric"])]),
+        _pivot("times", f"Speed of {name}", _alone(snapshot, cells, "speed")),
+        printing,
+    ]
+    figures = {"variance": _variance(_alone(snapshot, cells, "init-variance")), "fields": _distribution(seen)}
     drawn = {key: figure for key, figure in figures.items() if figure}
-    kept = tuple(sheet for sheet in sheets if sheet.rows)
-    return Page(architecture_path(name), "architecture.html", context, kept, drawn, embed=True)
+    shown = tuple(sheet for sheet in sheets if sheet.rows)
+    return Page(architecture_path(name), "architecture.html", context, shown, drawn, embed=True)
 
 
 def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Row]:
@@ -108,42 +106,62 @@ def _facts(row: Row | None) -> dict[str, str]:
     return {key: str(text[key]) for key in _FACTS if text.get(key)}
 
 
-@dataclass(frozen=True)
-class Group:
-    """A layer group: what it owns and what it computes."""
-
-    name: str
-    parameters: Row | None
-    macs: Row | None
-    shares: tuple[float, float]  # of the network's parameters and MACs, 0..1
-
-
-def _groups(rows: list[Row]) -> list[Group]:
-    """Layer groups in the order of execution."""
+def _groups(name: str, rows: list[Row]) -> Sheet:
+    """Layer groups in the order of execution, with their shares of the network as bars."""
     found = {metric: {row["part"]: row for row in rows if row["metric"] == metric} for metric in ("parameters", "macs")}
     totals = [found[metric].pop("all", None) for metric in found]
-    names = dict.fromkeys([*found["parameters"], *found["macs"]])
+    names = dict.fromkeys(name for group in found.values() for name in group)
+    lines = [_group(name, [group.get(name) for group in found.values()], totals) for name in names]
+    columns = ("layer group", "parameters", "macs", "share of parameters", "share of macs")
+    page = (Heading("layer group", names=True), Heading("parameters"),
+            Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass"))  # fmt: skip
+    return Sheet("groups", f"Layer groups of {name}", columns, lines, page)
 
-    def share(row: Row | None, total: Row | None) -> float:
-        return row["value"] / total["value"] if row and total and total["value"] else 0.0
 
-    return [
-        Group(name, *rows, tuple(map(share, rows, totals)))
-        for name in names
-        if (rows := [found[metric].get(name) for metric in found])
+def _group(name: str, rows: list[Row | None], totals: list[Row | None]) -> tuple:
+    """Name, parameters and MACs, their shares of the network's (0..1)."""
+    shares = [
+        row["value"] / total["value"] if row and total and total["value"] else 0.0
+        for row, total in zip(rows, totals, strict=True)
     ]
+    bars = [Piece("", "bar left", span=(0, 100 * share)) for share in shares]
+    entries = [
+        Entry(row and row["value"], known, (Piece(known), bar) if row else (nothing(), bar))
+        for row, known, bar in zip(rows, map(text, map(number, rows)), bars, strict=True)
+    ]
+    return (name, *entries, *shares)
 
 
-def _rules(snapshot: Snapshot, rows: list[Row], printed: list[Comparison]) -> list[tuple[Row, str, list[Comparison]]]:
-    """Every counting rule: what it gives, what it counts, and the printed numbers that it meets."""
-    papers = [item for item in printed if item.published.metric == "giga_published"]
+def _rules(
+    name: str, snapshot: Snapshot, papers: dict[str, Paper], rows: list[Row], printed: list[Comparison]
+) -> Sheet:
+    """Every counting rule: what it counts, what it gives, and the printed numbers that it meets."""
+    candidates = [item for item in printed if item.published.metric == "giga_published"]
     meanings = snapshot.protocol.get("complexity", {}).get("variants", {})
-    found = []
-    for row in rows:
-        if row["metric"] == "giga":
-            met = [item for item in papers if _meets(row["value"] / item.published.scale, item)]
-            found.append((row, meanings.get(row["part"], ""), met))
-    return found
+    lines = []
+    for row in (row for row in rows if row["metric"] == "giga"):
+        met = [item for item in candidates if _meets(row["value"] / item.published.scale, item)]
+        told = [piece for item in met for piece in _met(papers, item)]
+        by = Entry(", ".join(item.published.paper for item in met), page=told)
+        value = Entry(row["value"], formats.number(row["value"], row["unit"]), (Piece(f"{row['value']:.3f}"),))
+        lines.append((row["part"], meanings.get(row["part"], ""), value, by))
+    columns = ("rule", "counts", "giga", "printed by")
+    page = (Heading("rule", names=True), Heading("counts", "what it counts"), Heading("giga", "G"),
+            Heading("printed by"))  # fmt: skip
+    return Sheet("rules", f"Operations of {name} by every counting rule", columns, lines, page)
+
+
+def _met(papers: dict[str, Paper], item: Comparison) -> tuple[Piece, ...]:
+    value = formats.printed(item.published.value, item.published.decimals)
+    return Piece("●", "met"), _place(papers, item), Piece(f": {value}")
+
+
+def _place(papers: dict[str, Paper], item: Comparison) -> Piece:
+    """The table of a paper that prints a number."""
+    value = item.published
+    return Piece(
+        f"{papers[value.paper].short}, {value.table}", link=f"papers/{value.paper}.html#{formats.slug(value.table)}"
+    )
 
 
 def _meets(value: float, item: Comparison) -> bool:
@@ -187,22 +205,26 @@ def _distribution(rows: list[Row]) -> Figure | None:
     return sketch.lines(title, words, found, axes, (("field", *found), table), steps=True)
 
 
-def _pivot(rows: list[Row]) -> tuple[list[str], list[tuple[str, dict[str, Row]]]]:
+def _pivot(name: str, caption: str, rows: list[Row]) -> Sheet:
     """Rows as a table: metrics across, parts down."""
+    units = {row["metric"]: row["unit"] for row in rows}
     found = defaultdict(dict)
     for row in rows:
-        found[row["part"]][row["metric"]] = row
-    return list(dict.fromkeys(row["metric"] for row in rows)), list(found.items())
+        found[row["part"]][row["metric"]] = _amount(row)
+    heads = [Heading(f"{metric} ({unit})" if unit else metric, metric) for metric, unit in units.items()]
+    lines = [(part, *(values.get(metric) for metric in units)) for part, values in found.items()]
+    columns = ("part", *(head.column for head in heads))
+    return Sheet(f"{name}-table", caption, columns, lines, (Heading("part", names=True), *heads))
 
 
-def _pivot_sheet(name: str, caption: str, metrics: list[str], lines: list[tuple[str, dict[str, Row]]]) -> Sheet:
-    units = {metric: row["unit"] for _, values in lines for metric, row in values.items()}
-    columns = ("part", *(f"{metric} ({units[metric]})" if units[metric] else metric for metric in metrics))
-    rows = [(part, *(number(values.get(metric)) for metric in metrics)) for part, values in lines]
-    return Sheet(f"{name}-table", caption, columns, rows)
+def _amount(row: Row) -> Entry:
+    """A value with its unit and interval."""
+    shown = formats.number(row["value"], row["unit"])
+    interval = [Piece(formats.interval(row), "small")] if row["low"] is not None else []
+    return Entry(row["value"], shown, (Piece(shown), Piece(row["unit"], "inline"), *interval))
 
 
-def _scores_sheet(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
+def _scores(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
     columns = (
         "protocol",
         "dataset",
@@ -217,56 +239,49 @@ def _scores_sheet(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
         "high",
         "unit",
     )
-    rows = [
-        (*exports.place(cell, columns[:6]),
-         *((row["metric"], row["part"], number(row), number(row, "low"), number(row, "high"), row["unit"]) if row
-           else (None,) * 6))
-        for cell, row in scores
-    ]  # fmt: skip
-    return Sheet("scores", f"All cells of {name}", columns, rows)
+    page = (Heading("protocol", names=True), Heading("dataset", "data"), Heading("seed"), Heading("value"),
+            Heading("low", "interval"), Heading("state"))  # fmt: skip
+    rows = [_score(cell, row) for cell, row in scores]
+    return Sheet("scores", f"All cells of {name}", columns, rows, page)
 
 
-def _groups_sheet(name: str, groups: list[Group]) -> Sheet:
-    rows = [(group.name, number(group.parameters), number(group.macs), *group.shares) for group in groups]
-    columns = ("layer group", "parameters", "macs", "share of parameters", "share of macs")
-    return Sheet("groups", f"Layer groups of {name}", columns, rows)
+def _score(cell: Cell, row: Row | None) -> tuple:
+    why = [Piece(f": {cell['why']}")] if cell["why"] else []
+    state = Entry(cell["state"], page=(Piece(cell["state"], "state"), *why))
+    protocol = Entry(cell["protocol"], page=(Piece(cell["protocol"], link=cell_path(cell)), *tags(cell)))
+    where = (protocol, *place(cell, "network alone"), cell["seed"], cell["budget"], state)
+    if not row:
+        return (*where, *(None,) * 6)
+    shown = formats.number(row["value"], row["unit"])
+    what = row["metric"] if row["part"] == "all" else f"{row['metric']} {row['part']}"
+    unit = [Piece(row["unit"], "inline")] if row["unit"] != "1" else []
+    value = Entry(row["value"], shown, (Piece(what), Piece(shown, "b"), *unit))
+    low = number(row, "low")
+    interval = low and low._replace(page=(Piece(formats.interval(row)),))
+    return (*where, row["metric"], row["part"], value, interval, number(row, "high"), row["unit"])
 
 
-def _rules_sheet(name: str, rules: list[tuple[Row, str, list[Comparison]]]) -> Sheet:
-    rows = [(row["part"], meaning, number(row), ", ".join(item.published.paper for item in met))
-            for row, meaning, met in rules]  # fmt: skip
-    return Sheet(
-        "rules", f"Operations of {name} by every counting rule", ("rule", "counts", "giga", "printed by"), rows
-    )
-
-
-@dataclass(frozen=True)
-class PrintedLine:
+def _together(printed: list[Comparison]) -> list[list[Comparison]]:
     """Numbers that a paper prints in one row: all together while none was measured, else each by itself."""
-
-    items: list[Comparison]
-
-    @property
-    def first(self) -> Comparison:
-        return self.items[0]
-
-
-def _printed_lines(printed: list[Comparison]) -> list[PrintedLine]:
     rows = defaultdict(list)
     for item in printed:
-        rows[
-            item.published.paper, item.published.table, item.published.row, item.published.column if item.row else ""
-        ].append(item)
-    return [PrintedLine(items) for items in rows.values()]
+        value = item.published
+        rows[value.paper, value.table, value.row, value.column if item.row else ""].append(item)
+    return list(rows.values())
 
 
-def _printed_sheet(name: str, printed: list[Comparison]) -> Sheet:
-    stacks = exports.stacks(printed)
-    rows = [
-        (item.published.paper, item.published.table, item.published.row, item.published.column,
-         *(stack.get(kind) for kind in exports.KINDS), item.verdict)
-        for item, stack in zip(printed, stacks, strict=True)
-    ]  # fmt: skip
-    return Sheet(
-        "printed", f"What papers print of {name}", ("paper", "table", "row", "column", *exports.KINDS, "verdict"), rows
-    )
+def _printed(name: str, papers: dict[str, Paper], groups: list[list[Comparison]]) -> Sheet:
+    """What papers print of a network, a line a group."""
+    columns = ("paper", "table", "row", "column", *KINDS, "verdict")
+    page = (Heading("paper", "where", names=True), *map(Heading, ("row", "column")), Heading("published", look="words"),
+            Heading("measured"), Heading("difference"), Heading("verdict", "comparison"))  # fmt: skip
+    rows = []
+    for items in groups:
+        first, found = items[0].published, kinds(items[0])
+        place = Entry(first.paper, page=(_place(papers, items[0]),))
+        names = ", ".join(item.published.column for item in items)
+        values = ", ".join(kinds(item)["published"].text for item in items)
+        published = found["published"]._replace(page=(Piece(values),))
+        verdict = Entry(items[0].verdict, page=(Piece(items[0].reason or items[0].verdict),))
+        rows.append((place, first.table, first.row, names, published, *map(found.get, KINDS[1:]), verdict))
+    return Sheet("printed", f"What papers print of {name}", columns, rows, page)

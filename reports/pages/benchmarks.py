@@ -4,39 +4,44 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.pages.page import Page
-from reports.tables.sheets import Number, Sheet
+from reports.tables.sheets import Entry, Heading, Piece, Sheet
 
 COLUMNS = ("benchmark", "what", "ours (s)", "against", "peer (s)", "ratio", "target", "reached", "rounds", "note",
            "machine", "date")  # fmt: skip
+PAGE = (
+    Heading("what", names=True), Heading("ours (s)", "ours"), Heading("against"), Heading("peer (s)", "peer"),
+    Heading("ratio", "times faster"), Heading("target"), Heading("reached"), Heading("rounds"), Heading("note"),
+)  # fmt: skip
 
 
 def page(rows: Sequence[dict[str, Any]]) -> Page:
     """All rows of `python -m benchmarks` in the order of the file."""
-    made = sorted({row["machine"] for row in rows})
-    context = {"rows": rows, "machines": made, "short": short, "ratio": ratio, "target": target}
+    context = {"machines": sorted({row["machine"] for row in rows})}
     return Page("benchmarks.html", "benchmarks.html", context, (sheet(rows),))
 
 
 def sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
     """The rows as data, times in seconds."""
-    entries = [
-        (
-            row["benchmark"],
-            row["what"],
-            Number(row["ours"], short(row["ours"])),
-            row["against"],
-            row["peer"] and Number(row["peer"], short(row["peer"])),
-            row["ratio"] and Number(row["ratio"], ratio(row)),
-            target(row),
-            {True: "yes", False: "no", None: ""}[row["reached"]],
-            row["rounds"],
-            row["note"],
-            row["machine"],
-            row["date"],
-        )
-        for row in rows
-    ]
-    return Sheet("benchmarks", "What the suite itself costs", COLUMNS, entries)
+    return Sheet("benchmarks", "What the suite itself costs", COLUMNS, [_line(row) for row in rows], PAGE)
+
+
+def _line(row: dict[str, Any]) -> tuple:
+    peer, ratio = row["peer"], row["ratio"]
+    reached = {True: "yes", False: "no", None: ""}[row["reached"]]
+    words = [Entry(text, page=(Piece(text or "–"),)) for text in (row["against"], _target(row), reached, row["note"])]
+    return (
+        row["benchmark"],
+        row["what"],
+        Entry(row["ours"], short(row["ours"])),
+        words[0],
+        peer and Entry(peer, short(peer)),
+        ratio and Entry(ratio, f"{ratio:,.3g}" if ratio < 1000 else f"{ratio:,.0f}"),
+        *words[1:3],
+        row["rounds"],
+        words[3],
+        row["machine"],
+        row["date"],
+    )
 
 
 def short(seconds: float) -> str:
@@ -46,12 +51,7 @@ def short(seconds: float) -> str:
     return f"{seconds:.3g}\u00a0s" if seconds < 1000 else f"{seconds:,.0f}\u00a0s"
 
 
-def ratio(row: dict[str, Any]) -> str:
-    """How many times faster ours is."""
-    return f"{row['ratio']:,.3g}" if row["ratio"] < 1000 else f"{row['ratio']:,.0f}"
-
-
-def target(row: dict[str, Any]) -> str:
+def _target(row: dict[str, Any]) -> str:
     """The ratio to reach, or the time not to exceed; empty without a target."""
     if row["reach"] is None:
         return ""

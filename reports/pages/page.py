@@ -6,7 +6,7 @@ from typing import Any
 
 from reports import formats
 from reports.figures.svg import Figure
-from reports.tables.sheets import Sheet
+from reports.tables.sheets import Entry, Piece, Sheet
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,13 @@ def architecture_path(name: str) -> str:
 def picture_path(cell: dict[str, Any], name: str = "gallery") -> str:
     """Where a picture of a cell lies in the site."""
     return f"{name}/{formats.slug(cell['cell'])}.webp"
+
+
+def tags(cell: dict[str, Any]) -> list[Piece]:
+    """How a cell differs from another of the same name: shown behind it."""
+    return [Piece(words, "tag") for words in cell["tags"]]
+
+
+def place(cell: dict[str, Any], alone: str = "") -> tuple[Entry, str]:
+    """Dataset and split of a cell, on a page in one column; `alone`: what stands there for a network alone."""
+    return Entry(formats.dataset(cell["dataset"]), page=(Piece(formats.place(cell) or alone),)), cell["split"]

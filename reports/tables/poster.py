@@ -45,7 +45,7 @@ class _Table:
     def __init__(self, caption: str, sheet: Sheet):
         self.caption = textwrap.wrap(caption, 110)
         self.head = [_lines(name, 12) for name in sheet.columns]
-        self.rows = [[_lines(text, WORDS) for text in row] for row in sheet.shown]
+        self.rows = [[_lines(text, WORDS) for text in row] for row in sheet.texts]
         self.right = sheet.right
         self.colours = [COLOURS.get(name.rpartition(" ")[2], INK) for name in sheet.columns]
         columns = zip(self.head, *self.rows, strict=True)

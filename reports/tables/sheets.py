@@ -1,157 +1,133 @@
-"""Tables as data: CSV, JSON, Markdown and LaTeX beside the page that shows them.
+"""A table of a page, once for all its forms: the page itself, CSV, JSON, Markdown and LaTeX.
 
-CSV and JSON hold numbers in full, Markdown and LaTeX the digits that the page shows. Names may come from
-strangers' files: whatever a spreadsheet, a browser or LaTeX would take for a command is made plain text.
+An entry is a plain value, or an Entry where its text is another one or the page shows more of it. Columns and rows
+are what the files hold; `page` says which of the columns the page shows, in what order and how it calls them.
 """
 
-import csv
-import io
-import json
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from reports import formats
 
+Plain: TypeAlias = str | int | float | None  # None: nothing there
 
-class Number(NamedTuple):
-    """A number in full, and as the page shows it."""
 
-    value: float
+class Piece(NamedTuple):
+    """Text on a page."""
+
     text: str
+    look: str = ""  # an element (b, code, small, i), "state", "none", "bar", or classes of the style sheet
+    link: str = ""  # where in the site it leads
+    title: str = ""
+    span: tuple[float, float] | None = None  # of a bar: start and length, per cent
 
 
-Entry: TypeAlias = "Number | str | int | float | None"  # None: nothing there
+class Entry(NamedTuple):
+    """A value in full (CSV, JSON), its text (Markdown, LaTeX, the page), and what the page shows in its place."""
+
+    value: Plain
+    text: str = ""
+    page: Sequence[Piece] = ()
+
+
+class Heading(NamedTuple):
+    """A column of the page."""
+
+    column: str  # whose entries it shows
+    text: str = ""  # "": the column's name
+    unit: str = ""
+    meaning: str = ""  # told where one points at the heading
+    look: str = ""  # "more": hidden until all columns are asked for; "words": its entries are sentences
+    filter: str = ""  # what one chooses from its entries
+    names: bool = False  # its entries are the headings of their rows
+    after: Sequence[Piece] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of a page; `name` identifies it there and is the stem of its files."""
+    """A table; `name` identifies it on its page and is the stem of its files."""
 
     name: str
     caption: str
     columns: tuple[str, ...]
-    rows: list[tuple[Entry, ...]]
+    rows: list[tuple[Entry | Plain, ...]]
+    page: tuple[Heading, ...] = ()  # (): all columns by their names, the first one names the rows
 
     @cached_property
-    def shown(self) -> list[list[str]]:
-        """The entries as the page shows them."""
-        return [[shown(entry) for entry in row] for row in self.rows]
+    def values(self) -> list[list[Plain]]:
+        """The entries in full."""
+        return [[entry.value if isinstance(entry, Entry) else entry for entry in row] for row in self.rows]
+
+    @cached_property
+    def texts(self) -> list[list[str]]:
+        """The entries as text."""
+        return [[text(entry) for entry in row] for row in self.rows]
 
     @cached_property
     def right(self) -> list[bool]:
-        """Which columns hold nothing but numbers."""
-        return [all(numeric(row[at]) for row in self.rows) for at in range(len(self.columns))]
+        """Which columns hold nothing but numbers, some of them perhaps as text, and are set to the right."""
+        return [all(_numeric(row[at]) for row in self.values) for at in range(len(self.columns))]
+
+    @cached_property
+    def headings(self) -> list[tuple[Heading, int, bool]]:
+        """The columns of the page: heading, place in a row, and whether they hold values and not words."""
+        page = self.page or [Heading(name, names=not at) for at, name in enumerate(self.columns)]
+        places = [self.columns.index(heading.column) for heading in page]
+        words = [any(isinstance(row[at], str) for row in self.values) for at in places]
+        return [
+            (heading._replace(look=f"{heading.look} text".strip()) if is_text else heading, at, not is_text)
+            for heading, at, is_text in zip(page, places, words, strict=True)
+        ]
+
+    @property
+    def lines(self) -> Iterator[list[tuple[Heading, bool, Plain, Sequence[Piece]]]]:
+        """The rows of the page: heading of the column, whether it holds values, the value, how it is shown."""
+        for row, values in zip(self.rows, self.values, strict=True):
+            yield [(heading, is_value, values[at], pieces(row[at])) for heading, at, is_value in self.headings]
 
 
-def number(row: dict[str, Any] | None, key: str = "value") -> Number | None:
-    """The value, or a bound, of a measurement row; None where there is none."""
-    if row is None or row[key] is None:
-        return None
-    return Number(row[key], formats.number(row[key], row["unit"]))
-
-
-def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Entry]]) -> str:
-    """Comma-separated values, numbers in full, no entry that a spreadsheet would run."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([_harmless(name) for name in columns])
-    writer.writerows([_harmless(_full(entry)) for entry in row] for row in rows)
-    return file.getvalue()
-
-
-def _csv(sheet: Sheet) -> str:
-    return csv_text(sheet.columns, sheet.rows)
-
-
-def _json(sheet: Sheet) -> str:
-    """One document: caption, columns, rows; what is not a finite number is null."""
-    rows = [[_full(entry) for entry in row] for row in sheet.rows]
-    finite = [[None if isinstance(v, float) and not math.isfinite(v) else v for v in row] for row in rows]
-    lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in finite)
-    head = json.dumps({"caption": sheet.caption, "columns": sheet.columns}, ensure_ascii=False)
-    return f'{head[:-1]}, "rows": [\n{lines}\n]}}\n'
-
-
-def _markdown(sheet: Sheet) -> str:
-    """A table of GitHub's Markdown."""
-    lines = [sheet.columns, ["---:" if is_right else "---" for is_right in sheet.right]]
-    lines += [[_marked(text) for text in row] for row in sheet.shown]
-    lines[0] = [_marked(name) for name in sheet.columns]
-    return f"{_marked(sheet.caption)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _latex(sheet: Sheet) -> str:
-    """A tabular of the package booktabs."""
-    lines = [
-        f"% {_one_line(sheet.caption)}",
-        f"\\begin{{tabular}}{{{''.join('r' if is_right else 'l' for is_right in sheet.right)}}}",
-        "\\toprule",
-    ]
-    lines += [" & ".join(_set(name) for name in sheet.columns) + r" \\", "\\midrule"]
-    lines += [" & ".join(map(_set, row)) + r" \\" for row in sheet.shown]
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
-
-
-FORMATS = {"csv": ("CSV", _csv), "json": ("JSON", _json), "md": ("Markdown", _markdown), "tex": ("LaTeX", _latex)}
-
-
-def write(sheet: Sheet, folder: Path) -> None:
-    """The four files of a table."""
-    for ending, (_, text) in FORMATS.items():
-        (folder / f"{sheet.name}.{ending}").write_text(text(sheet), encoding="utf-8")
-
-
-def _full(entry: Entry) -> str | int | float | None:
-    return entry.value if isinstance(entry, Number) else entry
-
-
-def shown(entry: Entry) -> str:
-    """An entry as the page shows it."""
-    if isinstance(entry, Number):
-        return entry.text
+def text(entry: Entry | Plain) -> str:
+    """An entry as text."""
+    if isinstance(entry, Entry):
+        return entry.text or text(entry.value)
     if isinstance(entry, float):
         return f"{entry:.4g}"
     return "–" if entry is None else str(entry)
 
 
-def numeric(entry: Entry) -> bool:
-    """Whether an entry belongs to the right of its column: a number, or nothing where one would be."""
-    if isinstance(entry, str):
-        return bool(re.fullmatch(r"[-+−±]?[\d.,–]+", entry))
-    return True
+def pieces(entry: Entry | Plain) -> Sequence[Piece]:
+    """An entry on its page."""
+    if isinstance(entry, Entry) and entry.page:
+        return entry.page
+    shown = text(entry)
+    return (nothing(),) if shown == "–" else (Piece(shown),)
 
 
-def _harmless(entry: str | float | None) -> str | float | None:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front, numbers stay numbers."""
-    if isinstance(entry, str) and entry[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(entry):
-        return "'" + entry
-    return entry
+def nothing(why: str = "", title: str = "") -> Piece:
+    """The dash of an entry that is not there; `why` is read out."""
+    return Piece(why, "none", title=title)
 
 
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", text))
+def number(row: dict[str, Any] | None, key: str = "value") -> Entry | None:
+    """The value, or a bound, of a measurement row; None where there is none."""
+    if row is None or row[key] is None:
+        return None
+    return Entry(row[key], formats.number(row[key], row["unit"]))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def count(value: int) -> Entry:
+    """A number of things, with thousands set apart on the page."""
+    return Entry(value, page=(Piece(f"{value:,}"),))
 
 
-def _marked(text: str) -> str:
-    """Text that neither ends its cell nor becomes HTML, a link or an emphasis."""
-    return _one_line(text).translate(_MARKDOWN)
+def link(name: str, path: str, *more: Piece) -> Entry:
+    """A name that leads somewhere, and what the page shows behind it."""
+    return Entry(name, page=(Piece(formats.breakable(name), link=path), *more))
 
 
-_MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\`*_[]|"} | {"&": "&amp;", "<": "&lt;"})
-_LATEX = str.maketrans({
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "−": "$-$", "–": "--", "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$",
-} | {sign: "\\" + sign for sign in "&%$#_{}"})  # fmt: skip
-
-
-def _set(text: str) -> str:
-    return _one_line(text).translate(_LATEX)
+def _numeric(value: Plain) -> bool:
+    return not isinstance(value, str) or bool(re.fullmatch(r"[-+−±]?[\d.,–]+", value))

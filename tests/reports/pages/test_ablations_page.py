@@ -87,7 +87,7 @@ def test_no_ranking_mixes_two_ways_of_training():
     cells = tuple({**cell, **other} if "liu-res" in cell["architecture"] else cell for cell in made.cells)
     (trial,) = ablation_page.trials(replace(made, cells=cells))  # no ranking of a single network
     assert trial.ways == {"liu-res": "other, quick budget", "liu-ioi": "ablation, quick budget"}
-    assert [row[3] for row in ablation_page.scores(trial).rows] == list(trial.ways.values())
+    assert [row[3] for row in ablation_page.scores(trial).values] == list(trial.ways.values())
     more = [{**cell, "architecture": f"liu-aioi@{SHARED}"} for cell in cells if "liu-ioi" in cell["architecture"]]
     mean = {**made.means[1], "architecture": f"liu-aioi@{SHARED}"}
     ranking, _ = ablation_page.trials(replace(made, cells=(*cells, *more), means=(*made.means, mean)))
@@ -101,4 +101,4 @@ def test_two_matrices_never_share_a_table():
     for name in ("cpu", "gpu"):
         assert sum(f"matrix.{name}.toml" in sheet.caption for sheet in page.sheets) == 3
     scores = next(sheet for sheet in page.sheets if sheet.name == "cpu-scales-lspet-scores")
-    assert [row[2] for row in scores.rows] == ["liu-res", "liu-ioi"]
+    assert [row[2] for row in scores.values] == ["liu-res", "liu-ioi"]

@@ -20,9 +20,10 @@ def pages(tmp_path_factory):
 
 
 def test_layer_groups_come_in_the_order_of_execution(pages):
-    groups = pages["prm-baseline-2"].context["groups"]
-    assert [group.name for group in groups] == ["stem", "stacks.0"]
-    assert groups[0].shares == (0.25, 0.25) and groups[1].shares == (0.75, 0.75)
+    groups = pages["prm-baseline-2"].all_sheets["groups"]
+    assert groups.values == [["stem", 1e6, 1e6, 0.25, 0.25], ["stacks.0", 3e6, 3e6, 0.75, 0.75]]
+    bars = [[piece.span for piece in entry.page if piece.look == "bar left"] for entry in groups.rows[1][1:3]]
+    assert bars == [[(0, 75)], [(0, 75)]]
 
 
 def test_the_rule_behind_a_printed_number_is_found():
@@ -32,9 +33,9 @@ def test_the_rule_behind_a_printed_number_is_found():
     snapshot = Snapshot(rows, [made], [known], [])
     compared = compare(papers()["yang2017"].values(), snapshot)
     _, page = networks.architecture_pages(snapshot, papers(), compared)
-    assert [(row["part"], [item.published.value for item in met]) for row, _, met in page.context["rules"]] == [
-        ("macs", []), ("opc", [45.9]), ("opc-bn", []),
-    ]  # fmt: skip
+    rules = page.all_sheets["rules"]
+    assert [(row[0], row[3]) for row in rules.values] == [("macs", ""), ("opc", "yang2017"), ("opc-bn", "")]
+    assert [piece.text for piece in rules.rows[1][3].page] == ["●", "Yang 2017, Complexity", ": 45.9"]
 
 
 def test_variance_is_drawn_along_the_network_without_its_maximum(pages):
@@ -57,7 +58,7 @@ def test_fields_of_blocks(pages):
     page = pages["liu-res"]
     assert page.figures["fields"].columns == ("field", "Residual")
     assert page.figures["fields"].rows[0] == (1, "0.500")
-    assert list(page.context["field_rows"][0]) == ["rf_mean"], "the shares are in the figure"
+    assert page.all_sheets["fields-table"].columns == ("part", "rf_mean (px)"), "the shares are in the figure"
 
 
 def test_an_override_leads_to_the_network_it_changes(pages):
@@ -69,7 +70,7 @@ def test_an_override_leads_to_the_network_it_changes(pages):
 def test_a_stranger_has_a_page_of_its_scores():
     made = cell("Newell 2016, authors' predictions", "mpii-pckh", "mpii", "val", seed=None)
     _, page = networks.architecture_pages(Snapshot(pckh(made, 88), [made], [], []), {}, [])
-    assert page.context["row"] is None and page.context["facts"] == {} and len(page.context["scores"]) == 1
+    assert page.context["row"] is None and page.context["facts"] == {} and len(page.all_sheets["scores"].rows) == 1
 
 
 def test_a_skeleton_is_drawn_with_the_joints_it_knows():

@@ -12,11 +12,11 @@ from reports.data.published import papers
 from reports.ledger.evidence import Evidence
 from reports.pages import all as pages
 from reports.tables import poster
-from reports.tables.sheets import Number, Sheet
+from reports.tables.sheets import Entry, Sheet
 
 
 def sheet(rows: int, kind: str = "measured") -> Sheet:
-    entries = [(f"row {index}", Number(1.25, "1.3"), None) for index in range(rows)]
+    entries = [(f"row {index}", Entry(1.25, "1.3"), None) for index in range(rows)]
     return Sheet("table-1", "numbers", ("method", f"Mean {kind}", "Ankle"), entries)
 
 
@@ -62,5 +62,5 @@ def test_a_paper_shows_its_tables_in_one_picture():
     empty = {page.path: page for page in pages.pages(without, pages.judged(without), "")}
     wide, narrow = (opened(found["papers/yang2017.html"].pictures["tables.png"]) for found in (with_ours, empty))
     assert wide.width > narrow.width, "a column of ours beside every printed one"
-    said = [row[-1] for table in with_ours["papers/li2019.html"].sheets for row in table.rows]
+    said = [row[-1] for table in with_ours["papers/li2019.html"].sheets for row in table.values]
     assert not [words for words in said if re.search(r"ha(s|ve) no +yet", str(words))], "nobody measures a kernel size"

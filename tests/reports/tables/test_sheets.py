@@ -1,56 +1,30 @@
-"""Tables as data: numbers in full where machines read, digits of the page where people do, no commands."""
+"""Tables of pages: which columns a page shows, in what order, and what it shows of an entry."""
 
-import csv
-import io
-import json
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing, pieces, text
 
-import pytest
-
-from reports.tables.sheets import FORMATS, Number, Sheet
-
-SHEET = Sheet(
-    "scores", "A caption_1", ("network", "mean %"),
-    [("a|b <i>", Number(88.04999, "88.0")), ("=1+1", None), ("50_% & $x", Number(-0.5, "−0.5")), ("-3", float("nan"))],
-)  # fmt: skip
+SCORED = Entry(88.04999, "88.0", (Piece("88.0", "b"), Piece("87.1–89.0", "small")))
+ROWS = [("a", SCORED, 0), ("b", None, 1)]
+SHEET = Sheet("scores", "A caption", ("network", "mean", "seed"), ROWS, (Heading("mean", "PCKh"), Heading("network")))
 
 
-def text(ending):
-    return FORMATS[ending][1](SHEET)
-
-
-def test_csv_keeps_numbers_in_full_and_defuses_formulas():
-    assert list(csv.reader(io.StringIO(text("csv")))) == [
-        ["network", "mean %"], ["a|b <i>", "88.04999"], ["'=1+1", ""], ["50_% & $x", "-0.5"], ["-3", "nan"],
+def test_files_hold_all_columns_and_the_page_its_own():
+    assert SHEET.values == [["a", 88.04999, 0], ["b", None, 1]]
+    assert SHEET.texts == [["a", "88.0", "0"], ["b", "–", "1"]]
+    assert [(heading.column, at, values) for heading, at, values in SHEET.headings] == [
+        ("mean", 1, True), ("network", 0, False),
     ]  # fmt: skip
+    first, second = SHEET.lines
+    assert [(value, shown) for _, _, value, shown in first] == [(88.04999, SCORED.page), ("a", (Piece("a"),))]
+    assert second[0][2:] == (None, (nothing(),))
 
 
-@pytest.mark.parametrize("name", ["=A1", "+A1", "-A1", "@A1", "\tA1", "\rA1", "-1+2"])
-def test_no_name_is_a_formula(name):
-    line = FORMATS["csv"][1](Sheet("x", "", ("a",), [(name,)])).splitlines()[-1 if name[0] != "\r" else 1]
-    assert line.lstrip('"').startswith("'")
+def test_without_headings_the_first_column_names_the_rows():
+    plain = Sheet("x", "", ("part", "value"), [("head", 1.5)])
+    assert [(heading.column, heading.names) for heading, _, _ in plain.headings] == [("part", True), ("value", False)]
 
 
-def test_json_is_one_document():
-    assert json.loads(text("json")) == {
-        "caption": "A caption_1",
-        "columns": ["network", "mean %"],
-        "rows": [["a|b <i>", 88.04999], ["=1+1", None], ["50_% & $x", -0.5], ["-3", None]],
-    }
-    assert json.loads(FORMATS["json"][1](Sheet("x", "", ("a",), []))) == {"caption": "", "columns": ["a"], "rows": []}
-
-
-def test_markdown_shows_the_digits_of_the_page():
-    assert text("md").splitlines() == [
-        r"A caption\_1", "", "| network | mean % |", "| --- | ---: |", r"| a\|b &lt;i> | 88.0 |", "| =1+1 | – |",
-        r"| 50\_% &amp; $x | −0.5 |", "| -3 | nan |",
+def test_what_is_shown_of_a_value():
+    assert [text(entry) for entry in (Entry(2.0, "2.00"), Entry(5712), 0.123456, None, "")] == [
+        "2.00", "5712", "0.1235", "–", "",
     ]  # fmt: skip
-
-
-def test_latex_is_a_tabular_without_commands():
-    assert text("tex").splitlines() == [
-        "% A caption_1", r"\begin{tabular}{lr}", r"\toprule", r"network & mean \% \\", r"\midrule",
-        r"a|b \textless{}i\textgreater{} & 88.0 \\", r"=1+1 & -- \\", r"50\_\% \& \$x & $-$0.5 \\", r"-3 & nan \\",
-        r"\bottomrule", r"\end{tabular}",
-    ]  # fmt: skip
-    assert r"\textbackslash{}input\{x\}" in FORMATS["tex"][1](Sheet("x", "", ("a",), [("\\input{x}",)]))
-    assert FORMATS["tex"][1](Sheet("x", "one\n\\evil", ("a",), [])).splitlines()[0] == r"% one \evil"
+    assert pieces("–") == pieces(None) == (nothing(),) and pieces(7) == (Piece("7"),)

@@ -5,7 +5,7 @@ from snapshots import COMPLEXITY, PCKH, cell, counts, key, network_alone, pckh, 
 
 from bench.results.snapshot import Snapshot
 from reports import site
-from reports.pages import exports
+from reports.pages.protocol import leaderboard
 from reports.tables import leaderboards as tables
 
 OCCLUDED = {**PCKH, "name": "occluded-limb", "headline": ("PCKh@0.5", "ankle covered")}
@@ -103,13 +103,13 @@ def test_page_links_what_is_there_and_says_what_is_not(tmp_path):
     part = covered()
     out = site.build(snapshot(clean(), part), tmp_path / "site").parent
     text = (out / "protocols" / "mpii-pckh.html").read_text("utf-8")
-    assert f'<td data-value="20.0"><a href="../cells/{part[0]["cell"]}.html">20.0</a><small>18.0–22.0</small>' in text
+    assert f'<td data-value="20.0"><a href="../cells/{part[0]["cell"]}.html">20.0</a> <small>18.0–22.0</small>' in text
     assert text.count('title="complexity not measured"') == 2 and text.count('title="speed not measured"') == 1
 
 
 def test_data_leaves_missing_numbers_empty():
     [board] = tables.leaderboards(snapshot(clean(), covered()), PCKH)
-    sheet = exports.leaderboard(board)
+    sheet = leaderboard(board)
     [line] = [dict(zip(sheet.columns, entry, strict=True)) for entry in sheet.rows]
     assert line["occluded limb (%)"].value == 20.0
-    assert line["parameters"] is line["MACs"] is line["latency (ms)"] is None
+    assert [line[name].value for name in ("parameters", "MACs", "latency (ms)")] == [None] * 3

@@ -1,0 +1,181 @@
+"""The page of a paper: its tables with our numbers beside the printed ones, its figures, claims and quotations."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.cells.conditions import STATED
+from reports import formats
+from reports.data.published import Paper, Table
+from reports.figures.paper_figures import redrawn
+from reports.ledger.claim import Claim, Verdict
+from reports.ledger.evidence import Evidence
+from reports.pages.page import Page, cell_path
+from reports.tables.poster import poster
+from reports.tables.published_vs_measured import Comparison, required
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing
+
+KINDS = ("published", "measured", "difference")
+JUDGED = {"reproduced": "● reproduced", "above": "▲ above", "below": "▼ below"}
+
+
+def paper_page(
+    evidence: Evidence, paper: Paper, comparisons: list[Comparison], ledger: list[tuple[Claim, Verdict]]
+) -> Page:
+    """The tables of a paper, each value beside ours, its figures, what it claims, and what was quoted for that."""
+    found = {(item.published.table, item.published.row, item.published.column): item for item in comparisons}
+    quotations = defaultdict(dict)
+    for item in paper.statements:
+        quotations[item.place][item.quote] = item
+    shown = [(table, printed(table, _lines(table, found)), _conditions(table, found))
+             for table in paper.tables]  # fmt: skip
+    drawn = list(redrawn(evidence, paper.key))
+    context = {
+        "paper": paper,
+        "tables": shown,
+        "redrawn": drawn,
+        "verdicts": Counter(item.verdict for item in comparisons),
+        "ledger": ledger,
+        "quotations": {place: list(quotes) for place, quotes in quotations.items()},
+    }
+    sheets = [sheet for _, *pair in shown for sheet in pair if sheet.rows]
+    figures = {name: figure for item in drawn for name, figure in item.figures.items()}
+    tables = {f"{table.name}: {table.caption}": sheet for table, sheet, _ in shown if sheet.rows}
+    pictures = {"tables.png": poster(f"{paper.short}: {paper.title}", tables)}
+    return Page(f"papers/{paper.key}.html", "paper.html", context, tuple(sheets), figures, pictures)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table as it is printed."""
+
+    name: str
+    architecture: str
+    labels: tuple[str, ...]
+    own: bool
+    items: list[Comparison | None]  # in the order of the printed columns; None: nothing printed
+    reasons: list[str]  # why differences are missing
+
+
+def _lines(table: Table, found: dict[tuple, Comparison]) -> list[Line]:
+    """The lines of a table; of a transposed one, a line is a column of the data."""
+    grid = [[found.get((table.name, row.name, column.name)) for column in table.columns] for row in table.rows]
+    if table.transposed:
+        flipped = zip(table.columns, zip(*grid, strict=True), strict=True)
+        return [Line(column.name, "", (), True, list(items), _reasons(items)) for column, items in flipped]
+    return [
+        Line(row.name, row.architecture, row.labels, row.source == "own", items, [*_reasons(items), row.note])
+        for row, items in zip(table.rows, grid, strict=True)
+    ]
+
+
+def _reasons(items: Iterable[Comparison | None]) -> list[str]:
+    """Why differences are missing, each reason once; networks that lack the same measurement share a sentence."""
+    reasons, lacking = {}, defaultdict(dict)
+    for item in items:
+        if item and item.verdict == "not measured" and item.test:
+            lacking[item.test][item.published.architecture] = None
+        elif item and item.reason:
+            reasons[item.reason] = None
+    told = (
+        f"{', '.join(names)} {'have' if len(names) > 1 else 'has'} no {test} yet." for test, names in lacking.items()
+    )
+    return [*reasons, *told]
+
+
+def printed(table: Table, lines: list[Line]) -> Sheet:
+    """A table of a paper: printed values, and where we have them ours and the difference, below them on the page."""
+    heads = _headings(table)
+    grid = [[kinds(item) for item in line.items] for line in lines]
+    have = [{kind for line in grid for kind in line[at]} | {"published"} for at in range(len(heads))]
+    shown = [(at, kind) for at, known in enumerate(have) for kind in KINDS if kind in known]
+    several = len(shown) > len(heads)
+    columns = [f"{heads[at].column} {kind}" if several else heads[at].column for at, kind in shown]
+    blank = {"published": Entry(None, page=(nothing("not printed"),))}
+    rows = [
+        (_name(line), *line.labels, *((found[at] or blank).get(kind) for at, kind in shown), _comparison(table, line))
+        for line, found in zip(lines, grid, strict=True)
+    ]
+    labels = () if table.transposed else table.labels
+    values = [head._replace(column=f"{head.column} published" if several else head.column) for head in heads]
+    told = [Heading("comparison", look="words")] if table.protocol else []
+    page = (Heading("method", names=True), *map(Heading, labels), *values, *told)
+    return Sheet(formats.slug(table.name), table.caption, ("method", *labels, *columns, "comparison"), rows, page)
+
+
+def _headings(table: Table) -> list[Heading]:
+    """The printed columns; of a transposed table, the networks that stand side by side."""
+    if table.transposed:
+        return [Heading(row.name, row.name, after=_small(row.architecture)) for row in table.rows]
+    return [
+        Heading(column.name, column.name, "" if (column.unit or "") in column.name else column.unit)
+        for column in table.columns
+    ]
+
+
+def _small(words: str, look: str = "small") -> list[Piece]:
+    return [Piece(words, look)] if words else []
+
+
+def kinds(item: Comparison | None) -> dict[str, Entry]:
+    """The printed value, ours and the difference, as far as they are there; the first shows all of them on the page."""
+    if not item:
+        return {}
+    decimals = item.published.decimals
+    text = formats.printed(item.published.value, decimals)
+    page, found = [Piece(text, "published")], {}
+    if item.row:
+        found["measured"] = Entry(item.measured, formats.printed(item.measured, decimals))
+        page.append(Piece(found["measured"].text, "measured", cell_path(item.cell)))
+    if item.delta is not None:
+        found["difference"] = Entry(item.delta, formats.signed(item.delta, decimals + 1))
+        page.append(Piece(found["difference"].text, f"delta {item.verdict}"))
+    if item.interval:
+        bounds = ", ".join(formats.signed(bound, decimals + 1) for bound in item.interval)
+        page.append(Piece(f"[{bounds}]", "delta bounds"))
+    return {"published": Entry(item.published.value, text, page), **found}
+
+
+def _name(line: Line) -> Entry:
+    return Entry(line.name, page=(Piece(line.name, "own" if line.own else ""), *_small(line.architecture)))
+
+
+def _comparison(table: Table, line: Line) -> Entry:
+    """The verdicts of a line, each with its columns where there are several, and why some are missing."""
+    items = [item for item in line.items if item]
+    verdicts = list(dict.fromkeys(item.verdict for item in items))
+    page = []
+    for verdict in [name for name in verdicts if name in JUDGED]:
+        own = [item.published.row if table.transposed else item.published.column
+               for item in items if item.verdict == verdict]  # fmt: skip
+        where = f": {', '.join(own)}" if len(verdicts) > 1 else ""
+        page.append(Piece(f"{JUDGED[verdict]}{where}", f"judged {verdict}"))
+    reasons = [reason for reason in line.reasons if reason]
+    return Entry(" ".join(reasons), page=[*page, *(Piece(reason, "reason") for reason in reasons)])
+
+
+def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
+    """What must be equal for a comparison: a field a row, the paper's value and that of each of our cells."""
+    items = [item for key, item in found.items() if key[0] == table.name and item.published.dataset]
+    fields, cells = {}, {}
+    for item in items:
+        for field, wanted in required(item.published).items():
+            fields.setdefault(field, {})[wanted] = None
+        if item.cell:
+            cells[f"{item.cell['architecture']} ({item.cell['cell'][:8]})"] = item.cell
+    ours = [cell["conditions"].stated for cell in cells.values()]
+    order = [field for field in (*STATED, *sorted(fields)) if field in fields]
+    rows = [
+        (field, Entry(" / ".join(fields[field]), page=(Piece(" / ".join(map(formats.dataset, fields[field]))),)),
+         *(_condition(known.get(field), [*fields[field]]) for known in ours))
+        for field in dict.fromkeys(order)
+    ]  # fmt: skip
+    page = (Heading("field", names=True), Heading("paper", after=_small(table.settings_place, "inline")),
+            *(Heading(name, cell["architecture"], link=cell_path(cell)) for name, cell in cells.items()))  # fmt: skip
+    name = f"{formats.slug(table.name)}-conditions"
+    return Sheet(name, f"Conditions of {table.name}", ("field", "paper", *cells), rows, page)
+
+
+def _condition(ours: str | None, wanted: list[str]) -> Entry:
+    value = ours or "unknown"
+    return Entry(value, page=(Piece(f"{'=' if [ours] == wanted else '≠'} {formats.dataset(value)}"),))

@@ -1,0 +1,133 @@
+"""The page of a protocol: its leaderboards, its conventions, constants, joints and variants."""
+
+from typing import Any
+
+from bench.results.snapshot import Snapshot
+from reports import formats
+from reports.figures import skeleton
+from reports.pages.page import Page, cell_path, tags
+from reports.tables.leaderboards import Entry as Line
+from reports.tables.leaderboards import Leaderboard, variants
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number
+
+Row = dict[str, Any]
+UNMEASURED = Entry(None, page=(nothing("not measured"),))
+
+
+def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
+    """What a protocol measures and how, and what it found."""
+    rules = snapshot.protocol[name]
+    skeletons = [row for row in snapshot.skeletons if row["name"] in rules.get("skeletons", ())]
+    others = variants(snapshot, rules)
+    drawings = [(row, skeleton.drawing(row)) for row in skeletons]
+    context = {"rules": rules, "boards": boards, "skeletons": drawings, "variants": others}
+    sheets = [leaderboard(board) for board in boards if board.entries]
+    sheets += [_constants(rules), *map(_joints, skeletons), _variants(rules, others)]
+    return Page(f"protocols/{formats.slug(name)}.html", "protocol.html", context, tuple(s for s in sheets if s.rows))
+
+
+def leaderboard(board: Leaderboard) -> Sheet:
+    """The entries of a leaderboard in its order; the headline with its interval."""
+    first = " ".join(board.columns[0][:2]) if board.columns else ""
+    names = [" ".join(part for part in (metric, part) if part != "all") for metric, part, _ in board.columns]
+    units = [f" ({unit})" if unit and unit != metric else "" for metric, _, unit in board.columns]
+    scores = tuple(map("".join, zip(names, units, strict=True)))
+    others = tuple(f"{column.name} ({column.unit})" if column.unit else column.name for column in board.beside)
+    columns = ("rank", "worst rank", "network", *scores, "low", "high", *others,
+               "n", "seed", "budget", "tags", "source", "state")  # fmt: skip
+    where = formats.place({"dataset": board.dataset, "split": board.split})
+    caption = f"{board.protocol['name']}{f' on {where}' if where else ''}, ranked by {first}"
+    rows = [_line(board, line) for line in board.entries]
+    return Sheet(board.name, caption, columns, rows, _headings(board, scores, others))
+
+
+def _headings(board: Leaderboard, scores: tuple[str, ...], others: tuple[str, ...]) -> tuple[Heading, ...]:
+    """The headline and what stands beside it come first, what matters less when it is asked for."""
+    shown = [
+        Heading(name, board.heading(metric, part), "" if unit in ("count", metric) else unit,
+                look="more" if at >= board.main else "")
+        for at, (name, (metric, part, unit)) in enumerate(zip(scores, board.columns, strict=True))
+    ]  # fmt: skip
+    beside = [
+        Heading(name, column.name, column.unit, column.meaning)
+        for name, column in zip(others, board.beside, strict=True)
+    ]
+    counted = Heading("n", meaning="what the headline value counts: joints, people, images", look="more")
+    told = [Heading(name, look="more", filter=name) for name in ("source", "state")]
+    rank, network, seed = Heading("rank"), Heading("network", names=True), Heading("seed", look="more")
+    return (rank, network, *shown[:1], *beside, *shown[1:], counted, seed, *told)
+
+
+def _line(board: Leaderboard, line: Line) -> tuple:
+    cell, head = line.cell, line.scores[0].row
+    best, worst = line.rank
+    rank = Entry(best, page=(Piece(formats.span(best, worst)),))
+    scores = [_score(board, line, at) for at in range(len(line.scores))]
+    ends = (number(head, "low"), number(head, "high"))
+    source = "predictions" if line.external else "measured"
+    seed = Entry(cell["seed"], page=(nothing(),) if line.external else ())
+    state = Entry(cell["state"], page=(Piece(cell["state"], "state"),))
+    others = [_beside(line, column) for column in board.beside]
+    return (rank, worst, _network(board, line), *scores, *ends, *others, count(head["n"]), seed, cell["budget"],
+            ", ".join(cell["tags"]), source, state)  # fmt: skip
+
+
+def _network(board: Leaderboard, line: Line) -> Entry:
+    """The name with what sets the cell apart from the others of its table."""
+    cell = line.cell
+    marks = [Piece("predictions from a file", "tag")] if line.external else []
+    marks += [Piece(cell["state"], "tag state")] if cell["state"] != "fresh" else []
+    told = [f"seed {cell['seed']}"] if not line.external and cell["seed"] is not None else []
+    told.append(f"n = {line.scores[0].row['n']:,}")
+    own = sorted(cell["conditions"].tested.items())
+    told += [f"{name} {text}" for name, text in own if board.common.get(name) != text]
+    return link(cell["architecture"], cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
+
+
+def _score(board: Leaderboard, line: Line, at: int) -> Entry:
+    score = line.scores[at]
+    if not score:
+        return UNMEASURED
+    row, text = score.row, formats.number(score.row["value"], score.row["unit"])
+    page = [Piece(text, "b" if score.best else "")]
+    if not board.columns[at][2]:
+        page.append(Piece(row["unit"], "inline"))
+    if at == 0 and row["low"] is not None:
+        page.append(Piece(formats.interval(row), "small"))
+        if row["unit"] == "%":
+            page.append(Piece("", "bar", span=(row["low"], row["high"] - row["low"])))
+    return Entry(row["value"], text, page)
+
+
+def _beside(line: Line, column: Any) -> Entry:
+    """The number of the same network in another protocol."""
+    row = line.beside.get(column.name)
+    if not row:
+        why = "only predictions are known" if line.external else f"{column.protocol} not measured"
+        return Entry(None, page=(nothing("not measured", why),))
+    text = formats.number(row["value"], row["unit"])
+    interval = [Piece(formats.interval(row), "small")] if row["low"] is not None else []
+    return Entry(row["value"], text, (Piece(text, link=f"cells/{formats.slug(row['cell'])}.html"), *interval))
+
+
+def _joints(skeleton: Row) -> Sheet:
+    """The joints of a skeleton in their order, with their constants where there are any."""
+    sigmas = skeleton.get("sigmas") or ()
+    names = [Entry(name, page=(Piece(name.replace("_", " ")),)) for name in skeleton["joints"]]
+    rows = [(at, name, *sigmas[at : at + 1]) for at, name in enumerate(names)]
+    columns = ("index", "joint", "sigma") if sigmas else ("index", "joint")
+    page = (Heading("index"), Heading("joint", names=True),
+            Heading("sigma", meaning="constant of the object keypoint similarity"))[: len(columns)]  # fmt: skip
+    return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows, page)
+
+
+def _constants(rules: Row) -> Sheet:
+    """The constants of a protocol and where they come from."""
+    rows = [(name, *known) for name, known in rules.get("constants", {}).items()]
+    return Sheet("constants", f"Constants of {rules['name']}", ("constant", "value", "source"), rows)
+
+
+def _variants(rules: Row, found: list[tuple[str, str, int]]) -> Sheet:
+    """Other rules for the same thing."""
+    rows = [(name, words, count(number)) for name, words, number in found]
+    return Sheet("variants", f"Variants of {rules['name']}", ("variant", "what it counts", "measurements"), rows)

@@ -13,7 +13,7 @@ from bench import progress
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.training_sets import parts_of
-from bench.store.store import content_key
+from bench.store.digests import content_key
 from protocols.network import complexity
 
 # People, or pictures, of the training splits; counted when a matrix is estimated before its data are there.

@@ -13,8 +13,8 @@ from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.settings import key_values
 from bench.errors import Problem
+from bench.store.digests import file_digest, unusual
 from bench.store.provenance import device_name
-from bench.store.store import file_digest, unusual
 
 # Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
 # default that changes, of a builder or of a recipe: keys leave out what is at its default.

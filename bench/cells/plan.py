@@ -12,7 +12,8 @@ from bench.cells.keys import CLEAN, COVERED, cell_inputs, differences, weights_i
 from bench.cells.record import CellRecord, read_all
 from bench.cells.training_sets import fingerprint_of
 from bench.errors import EXPECTED, explain
-from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 from protocols.datasets import fingerprint
 
 FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", "blocked"

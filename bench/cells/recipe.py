@@ -9,7 +9,7 @@ from msgspec import NODEFAULT, Meta, structs
 
 import architectures
 from bench.errors import Problem
-from bench.store.store import content_key, unusual
+from bench.store.digests import content_key, unusual
 
 FOLDER = Path(architectures.__file__).with_name("recipes")
 

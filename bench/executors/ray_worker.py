@@ -16,7 +16,8 @@ from bench.cells.plan import BLOCKED, Task, plan
 from bench.context import RunContext
 from bench.errors import DATA, Problem
 from bench.store import provenance
-from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 
 Step = tuple[str, str]  # kind and key of a finished folder
 Folders = dict[Step, dict[str, bytes]]  # with the content of their files

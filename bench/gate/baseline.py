@@ -18,7 +18,8 @@ from bench.cells.cell import Cell
 from bench.cells.conditions import difference, of_file, without_recipe
 from bench.errors import NOTHING, Problem
 from bench.gate.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
-from bench.store.store import content_key, write_whole
+from bench.store.digests import content_key
+from bench.store.store import write_whole
 
 IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
 CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")

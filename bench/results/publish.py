@@ -11,7 +11,8 @@ from bench.cells.plan import Task
 from bench.cells.record import record
 from bench.results.rows import curve_csv, rows
 from bench.store import provenance
-from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive
 from protocols.statistics.scores import Scores
 
 ATTENTION = "attention.webp"  # kept with the predictions: only where a network predicts are its maps at hand

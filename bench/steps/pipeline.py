@@ -28,7 +28,8 @@ from bench.steps.attention_maps import attention
 from bench.steps.predict import predict
 from bench.steps.torchrun import TORCHRUN, train_with_torchrun
 from bench.store import provenance
-from bench.store.store import PREDICTIONS, WEIGHTS, archive, content_key
+from bench.store.digests import content_key
+from bench.store.store import PREDICTIONS, WEIGHTS, archive
 from bench.training import distributed
 from bench.training.batches import normalised
 from bench.training.checkpoint import BEST

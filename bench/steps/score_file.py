@@ -16,7 +16,8 @@ from bench.results.collect import measurements
 from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
 from bench.steps.prediction_files import Terms, read_and_score
-from bench.store.store import CELLS, Store, content_key, file_digest, unusual
+from bench.store.digests import content_key, file_digest, unusual
+from bench.store.store import CELLS, Store
 from protocols.readers.arrays import SUFFIXES
 from protocols.statistics.scores import Scores
 

@@ -18,7 +18,8 @@ from bench import progress
 from bench.cells.training_sets import Source, parts_of, source_of
 from bench.processes import block_interrupt, end_with_parent
 from bench.progress import Step
-from bench.store.store import PREPARED, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import PREPARED, Store
 from protocols.datasets import DATASETS
 from protocols.errors import DataError
 from protocols.pose.crops import crop, to_crop, windows

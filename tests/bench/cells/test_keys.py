@@ -10,7 +10,7 @@ from architectures.signature import signature
 from bench.cells import keys, recipe
 from bench.cells.cell import Cell
 from bench.cells.keys import architecture_inputs, cell_inputs, differences
-from bench.store.store import content_key
+from bench.store.digests import content_key
 from protocols import PROTOCOLS
 
 RECIPE = """

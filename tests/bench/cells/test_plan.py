@@ -14,7 +14,8 @@ from bench.cells.cell import Cell
 from bench.cells.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan
 from bench.cells.record import record
 from bench.errors import DATA, USAGE, exit_code
-from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 from protocols import PROTOCOLS
 
 NOWHERE = Path("nowhere")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import architectures
 from bench.cells import recipe
 from bench.errors import USAGE, Problem
-from bench.store.store import content_key
+from bench.store.digests import content_key
 
 FILES = sorted(recipe.FOLDER.glob("*.toml"))
 

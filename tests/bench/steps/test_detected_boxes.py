@@ -12,7 +12,8 @@ import small_bench
 from bench.cells.cell import Cell, box_options
 from bench.cells.plan import BLOCKED, MISSING, Task, plan
 from bench.errors import DATA, USAGE, exit_code
-from bench.store.store import CELLS, PREDICTIONS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, PREDICTIONS, Store
 from protocols.datasets import open_people, remembered
 from protocols.pose.crops import windows
 

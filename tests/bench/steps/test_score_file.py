@@ -41,7 +41,7 @@ def test_what_was_read_is_said(here):
     read = outcome.json["read"]
     assert read["predictions"] == {"people": FEW, "array": "keypoints", "frame": "counted from 0"}
     assert read["annotation"]["fingerprint"] == truth.fingerprint
-    assert outcome.json["cells"][0]["limit"] == FEW
+    assert outcome.json["cells"][0]["conditions"]["people"] == f"first {FEW}"
     assert outcome.json["measurements"][0]["dataset"] == "mannequin"
     said = score(here / "a.npz", "--limit", FEW)
     assert f"predictions: people {FEW}, array keypoints, frame counted from 0" in said.err
@@ -131,7 +131,7 @@ def test_two_networks_under_occluded_limb(two):
     outcome = compare(two, *words, "--json")
     assert outcome.code == 0, outcome.err
     documents = [two.read(CELLS, key, "cell.json") for key in two.keys(CELLS)]
-    documents = [document for document in documents if document["protocol"] == "occluded-limb"]
+    documents = [document for document in documents if document["conditions"]["protocol"] == "occluded-limb"]
     sides = []
     for name in ("hourglass-1", "mean-pose"):
         mine = sorted((d for d in documents if d["architecture"].startswith(name)), key=lambda d: d["seed"])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.store.store import CELLS, WEIGHTS, Store, content_key, file_digest, write_whole
+from bench.store.digests import content_key, file_digest
+from bench.store.store import CELLS, WEIGHTS, Store, write_whole
 
 KEY = "0123456789abcdef0123"
 
@@ -27,9 +28,8 @@ def everything(store: Store, kind: str) -> set[str]:
 
 def python(store: Store, code: str, **options) -> subprocess.Popen:
     """Another process that knows `store` and runs `code`."""
-    head = (
-        f"import sys; from pathlib import Path; from bench.store.store import CELLS, Store; store = Store(Path({str(store.root)!r}))\n"
-    )
+    head = "import sys; from pathlib import Path; from bench.store.store import CELLS, Store\n"
+    head += f"store = Store(Path({str(store.root)!r}))\n"
     return subprocess.Popen([sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True, **options)
 
 

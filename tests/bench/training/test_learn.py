@@ -14,7 +14,8 @@ from bench.cells.plan import plan
 from bench.context import RunContext
 from bench.executors.run import run
 from bench.results.publish import describe
-from bench.store.store import CELLS, WEIGHTS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, WEIGHTS, Store
 from bench.training import validation
 from protocols.errors import DataError
 

@@ -13,7 +13,8 @@ from bench.cells.cell import Cell
 from bench.cells.keys import cell_inputs
 from bench.cells.matrix import places
 from bench.errors import Problem
-from bench.store.store import CELLS, WEIGHTS, Store, content_key
+from bench.store.digests import content_key
+from bench.store.store import CELLS, WEIGHTS, Store
 from protocols.datasets import open_people
 from protocols.network.effective_field import crops, field_values, occlusion_maps, sizes
 

@@ -1,0 +1,23 @@
+"""Digests: what stands for the content of files and of plain data."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+
+def content_key(inputs: dict[str, Any]) -> str:
+    """Twenty hexadecimal digits that stand for everything in `inputs`, whatever its order."""
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def unusual(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Those values that are not the default: all that a key holds, so that what gains a default keeps its keys."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

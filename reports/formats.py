@@ -6,6 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from bench.results.rows import Measurement
+
 STATES = {  # state -> (mark, what the word means)
     "fresh": ("●", "measured with the code and data of today"),
     "stale": ("◷", "measured, but something it depends on has changed"),
@@ -29,9 +31,9 @@ def dataset(name: str) -> str:
     return f"{name} (synthetic)" if name in SYNTHETIC else name
 
 
-def place(row: dict[str, Any]) -> str:
-    """Dataset and split of a row or a cell, "" for what looks at the network alone."""
-    return ", ".join(part for part in (dataset(row["dataset"]), row["split"]) if part)
+def place(name: str, split: str) -> str:
+    """A dataset and its split, "" for what looks at the network alone."""
+    return ", ".join(part for part in (dataset(name), split) if part)
 
 
 def number(value: float | None, unit: str) -> str:
@@ -45,11 +47,9 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
-def interval(row: dict[str, Any]) -> str:
+def interval(row: Measurement) -> str:
     """The 95 % interval of a row, "" if it has none."""
-    if row["low"] is None or row["high"] is None:
-        return ""
-    return f"{number(row['low'], row['unit'])}–{number(row['high'], row['unit'])}"
+    return "–".join(number(end, row.unit) for end in row.interval or ())
 
 
 def span(low: Any, high: Any) -> str:

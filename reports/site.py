@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ import jinja2
 import msgspec
 import numpy as np
 
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 from reports import formats
 from reports.data.cell_files import PICTURES, picture
@@ -33,11 +34,7 @@ from reports.tables import sheet_files
 
 HERE = Path(__file__).parent
 _MARK = '<meta name="generator" content="Repose">'  # how a folder is known to be a site of ours
-_COLUMNS = (
-    "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "value", "unit", "low",
-    "high", "n", "seed", "cell", "source",
-)  # fmt: skip
-_ORDER = itemgetter(
+_ORDER = attrgetter(
     "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "seed", "cell", "value"
 )  # fmt: skip
 _PRINTED = (
@@ -108,7 +105,7 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     printed = [value for paper in published.values() for value in paper.values()]
     claims = ledger_sheet(ledger)
     tables = {
-        "measurements": (_COLUMNS, ([row[key] for key in _COLUMNS] for row in rows)),
+        "measurements": (Measurement.__struct_fields__, map(msgspec.structs.astuple, rows)),
         "published": (_PRINTED, ([getattr(value, key) for key in _PRINTED] for value in printed)),
         "claims": (claims.columns, claims.rows),
     }

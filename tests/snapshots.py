@@ -3,11 +3,13 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from bench.cells.conditions import Conditions
+from bench.results.rows import Measurement, Source
 from bench.results.snapshot import Snapshot
 from reports.data.ablations import collections
 
@@ -82,16 +84,25 @@ def conditions_of(
     return Conditions(protocol, 1, dataset, split, **made)
 
 
-def row(cell, metric, part, value, low=None, high=None, unit="%", n=1000, source="measured") -> dict:
+def row(
+    cell: dict[str, Any],
+    metric: str,
+    part: str,
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "%",
+    n: int = 1000,
+    source: Source = "measured",
+) -> Measurement:
     """A measurement row of a cell."""
-    shared = {name: cell[name] for name in ("architecture", "protocol", "dataset", "split", "seed", "cell")}
-    return shared | {
-        "protocol_version": 1, "metric": metric, "part": part, "value": value, "unit": unit, "low": low, "high": high,
-        "n": n, "source": source,
-    }  # fmt: skip
+    shared = {name: cell[name] for name in ("architecture", "protocol", "dataset", "split", "cell")}
+    numbers = {"value": value, "unit": unit, "low": low, "high": high, "n": n}
+    rest = {"metric": metric, "part": part, "protocol_version": 1, "seed": cell["seed"] or 0, "source": source}
+    return Measurement(**shared, **numbers, **rest)
 
 
-def pckh(cell, mean, half=1.0, source="measured") -> list[dict]:
+def pckh(cell: dict[str, Any], mean: float, half: float = 1.0, source: Source = "measured") -> list[Measurement]:
     """Rows of all parts around a mean, the mean with an interval."""
     parts = [row(cell, "PCKh@0.5", part, mean + 3 - i, source=source) for i, part in enumerate(PARTS[:-1])]
     scores = [("PCKh@0.5", mean), ("PCKh@0.1", mean / 3), ("AUC", mean / 1.5)]
@@ -99,7 +110,7 @@ def pckh(cell, mean, half=1.0, source="measured") -> list[dict]:
     return parts + means
 
 
-def counts(cell, parameters, macs, giga=None) -> list[dict]:
+def counts(cell: dict[str, Any], parameters: float, macs: float, giga: float | None = None) -> list[Measurement]:
     """Rows of the complexity protocol."""
     rows = [
         row(cell, "parameters", "all", float(parameters), unit="parameters", n=1),
@@ -191,7 +202,7 @@ def keep(folder: Path, mean: float) -> Path:
     return folder
 
 
-def network_alone(name, protocol, rows) -> tuple[dict, list[dict]]:
+def network_alone(name, protocol, rows) -> tuple[dict, list[Measurement]]:
     """A cell of a network alone with (metric, part, value, unit)."""
     made = cell(name, protocol)
     return made, [row(made, metric, part, value, unit=unit, n=1) for metric, part, value, unit in rows]

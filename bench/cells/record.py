@@ -7,6 +7,7 @@ import msgspec
 
 from bench.cells.cell import Cell
 from bench.cells.conditions import Conditions, conditions, of_file, table_key
+from bench.errors import Problem
 from bench.store.store import CELLS, Store
 
 
@@ -78,16 +79,16 @@ def record(
 
 
 def read(store: Store, key: str) -> CellRecord:
-    """The record of a finished cell. Raises msgspec.ValidationError for one that another version wrote."""
-    return msgspec.json.decode((store.folder(CELLS, key) / "cell.json").read_bytes(), type=CellRecord)
+    """The record of a finished cell. Raises Problem for one that another version wrote."""
+    return store.read(CELLS, key, "cell.json", CellRecord)
 
 
-def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, str]]:
+def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, Problem]]:
     """The records of finished cells by key; and of those that another version wrote, what is wrong with them."""
     found, odd = {}, {}
     for key in sorted(keys):
         try:
             found[key] = read(store, key)
-        except msgspec.ValidationError as error:
-            odd[key] = str(error)
+        except Problem as problem:
+            odd[key] = problem
     return found, odd

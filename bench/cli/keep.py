@@ -4,7 +4,6 @@ import importlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +15,9 @@ from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreO
 from bench.errors import NOTHING, Problem
 
 if TYPE_CHECKING:
+    from bench.results.rows import Measurement
     from bench.store.store import Store
+    from protocols import Value
     from protocols.statistics.tally import Tally
 
 CELL = ("cell", "architecture", "protocol", "dataset", "split", "seed", "conditions", "warnings")
@@ -77,12 +78,12 @@ def kept(store: "Store", keys: Sequence[str]) -> Iterator[Line]:
 def _cell(store: "Store", key: str) -> Line:
     """A finished cell; its command stays behind, since it names folders."""
     from bench.cells import record
-    from bench.store.store import CELLS
+    from bench.results.rows import measurements
 
     found = record.read(store, key)
     made = {name: value for name, value in found.provenance.items() if name != "command"}
     head = {"kind": "cell", **{name: getattr(found, name) for name in CELL}, "version": found.conditions.version}
-    return {**head, "provenance": made, "values": _values(store.read_lines(CELLS, key, "measurements.jsonl"))}
+    return {**head, "provenance": made, "values": _values(measurements(store, key))}
 
 
 def _check_comparable(seeds: Sequence[Line]) -> None:
@@ -106,21 +107,21 @@ def _compared(store: "Store", networks: dict[str, list[Line]]) -> Iterator[Line]
 
     tallies = {name: [_tally(store, line) for line in seeds] for name, seeds in networks.items()}
     for name, seeds in tallies.items():
-        found = _values(map(asdict, bootstrap.values(seeds)))
+        found = _values(bootstrap.values(seeds))
         yield {"kind": "mean", "architecture": name, "seeds": len(seeds), "values": found}
     full = {network(name): name for name in tallies}
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations() for item in ablation.comparisons})
     for ours, theirs in ((full[one], full[two]) for one, two in pairs if {one, two} <= full.keys()):
         if difference(networks[ours][0]["conditions"], networks[theirs][0]["conditions"]):
             continue
-        found = _values(map(asdict, bootstrap.paired_difference(tallies[ours], tallies[theirs])))
+        found = _values(bootstrap.paired_difference(tallies[ours], tallies[theirs]))
         seeds = min(len(tallies[ours]), len(tallies[theirs]))
         yield {"kind": "difference", "ours": ours, "theirs": theirs, "seeds": seeds, "values": found}
 
 
-def _values(rows: Iterable[dict[str, Any]]) -> list[list[Any]]:
+def _values(rows: "Iterable[Measurement | Value]") -> list[list[Any]]:
     """Rows as short lists in the order of VALUE."""
-    return [[_short(row[name]) for name in VALUE] for row in rows]
+    return [[_short(getattr(row, name)) for name in VALUE] for row in rows]
 
 
 def _short(value: Any) -> Any:

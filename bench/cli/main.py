@@ -185,6 +185,7 @@ def score_command(
     bench score mine.npz --protocol mpii-pckh --against theirs.npz;
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
     """
+    from bench.cli.documents import print_json
     from bench.cli.score_text import print_outcome
     from bench.steps.prediction_files import terms
     from bench.steps.score_file import score
@@ -192,7 +193,7 @@ def score_command(
 
     under = terms(protocol, dataset, pairs(option), data, limit)
     outcome = score(subject, name, against, variants, under, Store(store))
-    print(json.dumps(outcome)) if as_json else print_outcome(outcome)
+    print_json(outcome) if as_json else print_outcome(outcome)
 
 
 @app.command()

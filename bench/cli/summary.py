@@ -1,31 +1,31 @@
 """What a run says at its end: measurements, warnings, a count, and the exit code."""
 
-import json
 import sys
 from collections.abc import Sequence
 
-import msgspec
 import typer
 
 from bench.cells.plan import BLOCKED, FRESH, Task
 from bench.cells.record import read
+from bench.cli.documents import print_json
 from bench.errors import CELL_FAILED, exit_code
+from bench.results.rows import measurements
 from bench.results.text import print_measurements
-from bench.store.store import CELLS, Store
+from bench.store.store import Store
 
 
 def conclude(
     tasks: Sequence[Task], done: Sequence[Task], failed: Sequence[tuple[Task, str]], store: Store, as_json: bool
 ) -> None:
     """Say what came out of a run, and leave with the exit code that fits."""
-    rows = (row for task in done for row in store.read_lines(CELLS, task.key, "measurements.jsonl"))
+    rows = (row for task in done for row in measurements(store, task.key))
     blocked = [task for task in tasks if task.state == BLOCKED]
     cells = [read(store, task.key) for task in done]
     warnings = [f"{cell.label}: {text}" for cell in cells for text in cell.warnings]
     warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
     if as_json:
         warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
-        print(json.dumps({"measurements": list(rows), "cells": msgspec.to_builtins(cells), "warnings": warnings}))
+        print_json({"measurements": list(rows), "cells": cells, "warnings": warnings})
     else:
         print_measurements(rows)
         for warning in warnings:

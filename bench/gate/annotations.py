@@ -35,11 +35,11 @@ def annotations(outcome: Outcome, allow_missing: bool = False) -> list[str]:
 
 
 def _title(result: Result, rows: list[Comparison]) -> str:
-    if result.state != FINISHED or rows[0].new is None:
+    worst = rows[0] if rows else None
+    if result.state != FINISHED or worst is None or worst.new is None:
         return f"{result.state}, {len(rows)} rows are missing" if rows else result.state
-    worst = rows[0]
     change = f"{worst.new - worst.old:+,.10g}" if worst.old is not None else "changed"
-    return f"{worst.row['metric']} {worst.row['part']} {change}"
+    return f"{worst.row.metric} {worst.row.part} {change}"
 
 
 def location(result: Result) -> tuple[str, int]:
@@ -79,7 +79,7 @@ def summary(outcome: Outcome, allow_missing: bool = False) -> str:
     if failing:
         lines += ["| cell | row | baseline | now | why |", "|---|---|---:|---:|---|"]
         for result, row in failing[:SUMMARY_ROWS]:
-            name = f"{row.row['metric']} {row.row['part']}"
+            name = f"{row.row.metric} {row.row.part}"
             cells = (result.label, name, number(row.old), _now(row), row.why or result.why)
             lines.append(f"| {' | '.join(map(_cell, cells))} |")
         if len(failing) > SUMMARY_ROWS:

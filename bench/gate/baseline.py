@@ -5,26 +5,25 @@ keeps the per-person samples that paired differences need; without it only inter
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from bench.cells.cell import Cell
 from bench.cells.conditions import difference, of_file, without_recipe
 from bench.errors import NOTHING, Problem
-from bench.gate.compare import STATISTICAL, Key, Measured, Row, row_name, rule_of
+from bench.gate.compare import STATISTICAL, rule_of
+from bench.gate.rows import BaselineRow, Key, Measured
+from bench.results.rows import Measurement
 from bench.store.digests import content_key
 from bench.store.store import write_whole
 
 IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
-CELL = ("protocol", "architecture", "dataset", "split", "setting", "seed")
-FIELDS = (*CELL, "metric", "part", "value", "unit", "low", "high", "n", "version", "source", "reason")
-ABSENT = {"dataset": "", "split": "", "setting": "", "low": None, "high": None}  # left out of a line
 
 
 def cell_key(cell: Cell, source: str = "measured") -> Key:
@@ -46,16 +45,34 @@ def _setting(cell: Cell, source: str) -> str:
     return ", ".join(words + [clause.partition(" / ")[0] for clause in other])
 
 
-def measured(key: Key, measurements: Iterable[Row], samples: dict[str, np.ndarray]) -> Measured:
-    """Measurement rows as rows of a baseline: those parts that it keeps, without the cell's key."""
-    rows = []
-    for row in measurements:
-        parts = rule_of(row).parts
-        if not parts or row["part"] in parts:
-            kept = {name: row[name] for name in ("metric", "part", "value", "unit", "low", "high", "n", "source")}
-            rows.append(dict(zip(CELL, key, strict=True)) | kept | {"version": row["protocol_version"]})
-    paired = bool(rows) and rule_of(rows[0]).kind == STATISTICAL
-    return Measured(key, rows, samples if paired else {})
+def measured(key: Key, measurements: Sequence[Measurement], samples: dict[str, np.ndarray]) -> Measured:
+    """The measurements of a cell as rows of a baseline: those parts that it keeps."""
+    if not measurements:
+        return Measured(key, [])
+    rule = rule_of(measurements[0].source, measurements[0].protocol)
+    rows = [_row(key, row) for row in measurements if not rule.parts or row.part in rule.parts]
+    return Measured(key, rows, samples if rows and rule.kind == STATISTICAL else {})
+
+
+def _row(key: Key, row: Measurement) -> BaselineRow:
+    protocol, name, dataset, split, setting, seed = key
+    return BaselineRow(
+        protocol=protocol,
+        architecture=name,
+        dataset=dataset,
+        split=split,
+        setting=setting,
+        seed=seed,
+        metric=row.metric,
+        part=row.part,
+        value=row.value,
+        unit=row.unit,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        version=row.protocol_version,
+        source=row.source,
+    )
 
 
 def read(path: Path) -> dict[Key, Measured]:
@@ -70,29 +87,27 @@ def read(path: Path) -> dict[Key, Measured]:
     samples = _read_samples(path.with_suffix(".npz"))
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
-            row = ABSENT | msgspec.json.decode(line, type=dict[str, Any])
-            key = tuple(row[name] for name in CELL)
-            row_name(row), row["value"], row["unit"], row["n"], row["version"], rule_of(row)  # KeyError without one
+            row = msgspec.json.decode(line, type=BaselineRow)
+            rule_of(row.source, row.protocol)  # KeyError without one
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
             raise Problem(
                 f"{path}:{number}: this line is no row of a baseline: {error}.",
                 next_step="restore the file from git, or write it anew with bench check --accept --reason TEXT",
             ) from error
-        cells.setdefault(key, Measured(key, [], samples.get(_name(key), {}))).rows.append(row)
+        cells.setdefault(row.key, Measured(row.key, [], samples.get(_name(row.key), {}))).rows.append(row)
     return cells
 
 
 def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], reason: str) -> int:
     """Write a baseline; rows that are as `earlier` keep their old reason. Returns how many are not, or gone."""
-    before = {(cell.key, row_name(row)): row for cell in earlier.values() for row in cell.rows}
+    before = {(cell.key, row.name): row for cell in earlier.values() for row in cell.rows}
     lines, arrays, changed = [], {}, 0
     for cell in sorted(cells, key=lambda cell: tuple(map(str, cell.key))):
-        for row in sorted(cell.rows, key=row_name):
-            old = before.get((cell.key, row_name(row)), {})
-            same = all(row.get(name) == old.get(name) for name in FIELDS if name != "reason")
+        for row in sorted(cell.rows, key=lambda row: row.name):
+            old = before.pop((cell.key, row.name), None)
+            same = old is not None and replace(row, reason=old.reason) == old
             changed += not same
-            before.pop((cell.key, row_name(row)), None)
-            lines.append(_line(row | {"reason": old["reason"] if same else reason}))
+            lines.append(_line(old if old and same else replace(row, reason=reason)))
         arrays |= {f"{_name(cell.key)}/{name}": _small(array) for name, array in cell.samples.items()}
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -102,9 +117,8 @@ def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], r
     return changed + len(before)
 
 
-def _line(row: Row) -> str:
-    kept = {name: row[name] for name in FIELDS if name not in ABSENT or row[name] != ABSENT[name]}
-    return json.dumps(kept, ensure_ascii=False) + "\n"
+def _line(row: BaselineRow) -> str:
+    return json.dumps(msgspec.to_builtins(row), ensure_ascii=False) + "\n"
 
 
 def _small(array: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, e
 from bench.errors import REGRESSED as EXIT_REGRESSED
 from bench.executors.local import local
 from bench.gate import baseline
-from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, Key, Measured, compare
-from bench.results.collect import measurements
+from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, compare
+from bench.gate.rows import Key, Measured
+from bench.results.rows import measurements
 from bench.steps.prediction_files import terms
 from bench.steps.score_file import score_file
 from bench.store.store import CELLS, Store
@@ -26,6 +27,7 @@ from bench.store.store import CELLS, Store
 FINISHED, FAILED = "finished", "failed"  # beside BLOCKED, and GONE for a cell that only the baseline has
 GONE = "gone"
 FEW = 3  # new rows of a cell that are named
+SHOWN = ("protocol", "architecture", "dataset", "split", "setting", "seed", "metric", "part", "unit", "n")  # of a row
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _score_fixed(fixed: matrix.Fixed, protocol: str, ctx: RunContext) -> Result:
         except Exception as error:
             code = exit_code(error)
             return Result(key, BLOCKED if code == DATA else FAILED, explain(error), code, cell, "predictions")
-    now = _measured(key, ctx.store, outcome["cells"][0]["cell"])
+    now = _measured(key, ctx.store, outcome["cells"][0].cell)
     return Result(key, FINISHED, cell=cell, source="predictions", now=now)
 
 
@@ -203,7 +205,7 @@ def as_document(outcome: Outcome, code: int) -> dict[str, Any]:
     """The outcome as plain data, for --json."""
     rows = [
         {
-            **{name: entry.row.get(name) for name in (*baseline.CELL, "metric", "part", "unit", "n")},
+            **{name: getattr(entry.row, name) for name in SHOWN},
             "state": entry.state,
             "baseline": entry.old if entry.state != NEW else None,
             "value": entry.new if entry.state != NEW else entry.old,

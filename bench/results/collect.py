@@ -12,6 +12,7 @@ from bench.cells.plan import FAILED, FRESH, STALE, Task
 from bench.cells.record import CellRecord, read_all, record
 from bench.errors import CELL_FAILED, Problem
 from bench.results.paired import paired
+from bench.results.rows import measurements
 from bench.results.snapshot import Snapshot
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
@@ -43,21 +44,16 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     )
 
 
-def measurements(store: Store, key: str) -> list[dict[str, Any]]:
-    """The measurement rows of a finished cell."""
-    return store.read_lines(CELLS, key, "measurements.jsonl")
-
-
 def _records(store: Store) -> dict[str, CellRecord]:
     """key -> record of every finished cell. Raises Problem if another version wrote one."""
     records, odd = read_all(store, store.keys(CELLS))
     if odd:
-        key, why = next(iter(odd.items()))
+        problem = next(iter(odd.values()))
         count = len(odd) + len(records)
         more = f", and {len(odd) - 1:,} more of {count:,} cells are like it" if len(odd) > 1 else ""
         raise Problem(
-            f"{store.folder(CELLS, key) / 'cell.json'}: {why}{more}.",
-            cause="another version of Repose wrote it, or it was edited by hand",
+            f"{problem.what.removesuffix('.')}{more}.",
+            cause=problem.cause,
             next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures anew, from "
             "the predictions that it finds; prediction files have to be scored again",
             code=CELL_FAILED,

@@ -1,6 +1,5 @@
 """Differences on the same people, from the samples that cells keep: of two networks, over their seeds."""
 
-import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
@@ -36,24 +35,24 @@ def difference(rules: Protocol, ours: Sequence[Scores], theirs: Sequence[Scores]
     return module.difference(ours[0], theirs[0])
 
 
-def paired(store: Store) -> Callable[[str, str], list[dict[str, Any]]]:
-    """(key, other key) -> metric, part, value, low, high of the first minus the second; see reports.snapshot.
+def paired(store: Store) -> Callable[[str, str], tuple[Value, ...]]:
+    """(key, other key) -> differences, the first minus the second on the same people.
 
     Empty where a cell keeps no samples, or where the two were not scored on the same people.
     """
 
     @cache
-    def rows(ours: str, theirs: str) -> list[dict[str, Any]]:
-        kept = [_samples(store, key) for key in (ours, theirs)]
-        if None in kept:
-            return []
+    def values(ours: str, theirs: str) -> tuple[Value, ...]:
+        one, two = _samples(store, ours), _samples(store, theirs)
+        if one is None or two is None:
+            return ()
         rules = PROTOCOLS[read(store, ours).protocol]
         try:
-            return [dataclasses.asdict(value) for value in difference(rules, *([scores] for scores in kept))]
+            return difference(rules, [one], [two])
         except DataError:
-            return []
+            return ()
 
-    return rows
+    return values
 
 
 def finished(
@@ -80,8 +79,8 @@ def finished(
             code=NOTHING,
         )
     found.sort(key=lambda record: record.seed or 0)
-    kept = [_samples(store, record.cell) for record in found]
-    if None in kept:
+    kept = [samples for record in found if (samples := _samples(store, record.cell))]
+    if len(kept) < len(found):
         raise Problem(f"{name}: its cells keep nothing of single people to compare by.", code=NOTHING)
     return found, kept
 

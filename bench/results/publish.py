@@ -1,6 +1,5 @@
 """What a cell keeps: its measurements, its inputs, where they come from, and what a reader may want to see."""
 
-import json
 import shutil
 
 import msgspec
@@ -9,7 +8,7 @@ from bench import progress
 from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
 from bench.cells.record import record
-from bench.results.rows import curve_csv, rows
+from bench.results.rows import FILE, Source, encode, rows_of
 from bench.store import provenance
 from bench.store.digests import content_key
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive
@@ -25,16 +24,14 @@ def publish_cell(
     scores: Scores,
     seconds: dict[str, float],
     files: dict[str, bytes] | None = None,
-    source: str = "measured",
+    source: Source = "measured",
 ) -> None:
     """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
     cell, measured = task.cell, source == "measured"
-    measurements = rows(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
+    measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
-        (folder / "measurements.jsonl").write_text(
-            "".join(json.dumps(row, sort_keys=True) + "\n" for row in measurements)
-        )
+        (folder / FILE).write_bytes(encode(measurements))
         (folder / "log.txt").write_text(progress.tail())
         if scores.curve:
             (folder / "curve.csv").write_text(curve_csv(scores))
@@ -49,7 +46,7 @@ def publish_cell(
         if measured and cell.dataset and not cell.weights:
             trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
-            notes = store.read(WEIGHTS, trained.name, "training.json")["notes"]
+            notes = store.read(WEIGHTS, trained.name, "training.json", dict)["notes"]
         document = record(
             cell,
             task.key,
@@ -60,3 +57,11 @@ def publish_cell(
             provenance=provenance.record(device, seconds),
         )
         (folder / "cell.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+
+
+def curve_csv(scores: Scores) -> str:
+    """The curve behind the numbers as CSV: part, threshold, value."""
+    lines = ["part,threshold,value"]
+    for part, values in scores.curve.items():
+        lines += [f"{part},{t:g},{value:.4f}" for t, value in zip(scores.thresholds, values, strict=True)]
+    return "\n".join(lines) + "\n"

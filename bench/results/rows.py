@@ -1,44 +1,83 @@
-"""Measurement rows and curves, as the store keeps them."""
+"""Measurement rows, as the store keeps them and `--json` prints them."""
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from bench.cells.cell import Cell
+from bench.store.store import CELLS, Store
 from protocols import Value
-from protocols.statistics.scores import Scores
+
+FILE = "measurements.jsonl"  # of a finished cell, a row a line
+Source: TypeAlias = Literal["measured", "predictions"]  # a network that was run, or a prediction file
 
 
-def rows(values: Iterable[Value], cell: Cell, name: str, key: str, source: str) -> list[dict[str, Any]]:
-    """Measurement rows, one a value: what bench prints with --json and the store keeps.
+class Measurement(msgspec.Struct, frozen=True):
+    """One number that a protocol found; the fields are the columns of every table of measurements."""
 
-    `name`: of what was scored, a network's or a file's; `source`: "measured" or "predictions".
-    """
+    architecture: str  # of a prediction file: its name
+    protocol: str
+    protocol_version: int
+    dataset: str  # "" for a property of the network alone
+    split: str
+    metric: str
+    part: str
+    value: float | None  # None: not defined
+    unit: str
+    low: float | None  # the 95 % interval
+    high: float | None
+    n: int  # what was counted: joints, people, images, seeds
+    seed: int
+    cell: str  # key
+    source: Source
+
+    @property
+    def number(self) -> float:
+        """The value; NaN where it is not defined."""
+        return math.nan if self.value is None else self.value
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval; None without one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: Source) -> list[Measurement]:
+    """The values that a protocol found of a cell as rows; `name`: of the network or file that was scored."""
     return [
-        {
-            "architecture": name,
-            "protocol": cell.protocol,
-            "protocol_version": cell.rules.version,
-            "dataset": cell.dataset,
-            "split": cell.split,
-            "metric": value.metric,
-            "part": value.part,
-            "value": None if math.isnan(value.value) else value.value,  # not defined; JSON has no NaN
-            "unit": value.unit,
-            "low": value.low,
-            "high": value.high,
-            "n": value.n,
-            "seed": cell.seed,
-            "cell": key,
-            "source": source,
-        }
+        Measurement(
+            architecture=name,
+            protocol=cell.protocol,
+            protocol_version=cell.rules.version,
+            dataset=cell.dataset,
+            split=cell.split,
+            metric=value.metric,
+            part=value.part,
+            value=None if math.isnan(value.value) else float(value.value),
+            unit=value.unit,
+            low=_float(value.low),
+            high=_float(value.high),
+            n=int(value.n),
+            seed=cell.seed,
+            cell=key,
+            source=source,
+        )
         for value in values
     ]
 
 
-def curve_csv(scores: Scores) -> str:
-    """The curve behind the numbers as CSV: part, threshold, value."""
-    lines = ["part,threshold,value"]
-    for part, values in scores.curve.items():
-        lines += [f"{part},{t:g},{value:.4f}" for t, value in zip(scores.thresholds, values, strict=True)]
-    return "\n".join(lines) + "\n"
+def measurements(store: Store, key: str) -> list[Measurement]:
+    """The rows of a finished cell, in the order in which its protocol gave them."""
+    return store.read_lines(CELLS, key, FILE, Measurement)
+
+
+def encode(found: Iterable[Measurement]) -> bytes:
+    """Rows as the content of FILE, their fields in alphabetical order."""
+    return msgspec.json.Encoder(order="sorted").encode_lines(found)
+
+
+def _float(bound: float | None) -> float | None:
+    """A plain float, which NumPy's are not for JSON."""
+    return None if bound is None else float(bound)

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bench.results.rows import Measurement
+from protocols import Value
+
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _PLACE = {part: index for index, part in enumerate(PARTS)}
 
 
-def _nothing(ours: str, theirs: str) -> Iterable[dict[str, Any]]:
+def _nothing(ours: str, theirs: str) -> Iterable[Value]:
     """No paired differences are known."""
     return ()
 
@@ -19,25 +22,24 @@ def _nothing(ours: str, theirs: str) -> Iterable[dict[str, Any]]:
 class Snapshot:
     """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
 
-    measurements: rows as `--json` prints them (architecture, protocol, protocol_version, dataset, split, metric,
-        part, value, unit, low, high, n, seed, cell, source); those of a cell in the order its protocol gave them.
+    measurements: the rows of all cells; those of a cell in the order its protocol gave them.
     cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
         budget, apart, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures, protocols: the fields of the catalogue's rows and of the protocols.
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
-    paired: (key of a cell, key of another) -> rows (metric, part, value, low, high) of the first minus the second
-        on the same people; none where the cells keep no samples or were not scored on the same people.
+    paired: (key of a cell, key of another) -> differences, the first minus the second on the same people; none where
+        the cells keep no samples or were not scored on the same people.
     benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
         reach, reached, rounds, note, machine, date.
     kept: the committed rows of the ablations, a collection a matrix.
     """
 
-    measurements: list[dict[str, Any]]
+    measurements: list[Measurement]
     cells: list[dict[str, Any]]
     architectures: list[dict[str, Any]]
     protocols: list[dict[str, Any]]
-    paired: Callable[[str, str], Iterable[dict[str, Any]]] = _nothing
+    paired: Callable[[str, str], Iterable[Value]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
     kept: tuple[Any, ...] = ()  # of reports.data.ablations.Collection
@@ -69,19 +71,19 @@ class Snapshot:
         return {cell["cell"]: cell for cell in self.sorted_cells}
 
     @cached_property
-    def in_order(self) -> dict[str, list[dict[str, Any]]]:
+    def in_order(self) -> dict[str, list[Measurement]]:
         """key of a cell -> its measurements as its protocol gave them: layers in the order of execution."""
         found = defaultdict(list)
         for row in self.measurements:
-            found[row["cell"]].append(row)
+            found[row.cell].append(row)
         return dict(found)
 
     @cached_property
-    def rows(self) -> dict[str, list[dict[str, Any]]]:
+    def rows(self) -> dict[str, list[Measurement]]:
         """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
 
-        def place(row: dict[str, Any]) -> tuple:
-            return row["metric"], _PLACE.get(row["part"], len(PARTS)), row["part"]
+        def place(row: Measurement) -> tuple[str, int, str]:
+            return row.metric, _PLACE.get(row.part, len(PARTS)), row.part
 
         return {key: sorted(rows, key=place) for key, rows in self.in_order.items()}
 
@@ -95,10 +97,10 @@ class Snapshot:
         """name -> protocol."""
         return {row["name"]: row for row in self.protocols}
 
-    def headline(self, cell: dict[str, Any]) -> dict[str, Any] | None:
+    def headline(self, cell: dict[str, Any]) -> Measurement | None:
         """The measurement that ranks a cell, None if it has none."""
         wanted = tuple(self.protocol[cell["protocol"]]["headline"]) if cell["protocol"] in self.protocol else None
         for row in self.rows.get(cell["cell"], ()):
-            if (row["metric"], row["part"]) == wanted:
+            if (row.metric, row.part) == wanted:
                 return row
         return None

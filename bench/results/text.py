@@ -1,27 +1,25 @@
 """Measurements as lines of text."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from protocols import PROTOCOLS
+from bench.results.rows import Measurement
+from protocols import PROTOCOLS, Value
 
 
-def print_measurements(rows: Iterable[dict[str, Any]]) -> None:
+def print_measurements(rows: Iterable[Measurement]) -> None:
     """The number that ranks, one line a cell, with its interval."""
     for row in rows:
-        if PROTOCOLS[row["protocol"]].headline == (row["metric"], row["part"]):
-            where = f" on {row['dataset']}/{row['split']}" if row["dataset"] else ""
-            print(
-                f"{row['architecture']:<36} {row['protocol']}{where}  {row['metric']} {quantity(row)}, n={row['n']:,}"
-            )
+        if PROTOCOLS[row.protocol].headline == (row.metric, row.part):
+            where = f" on {row.dataset}/{row.split}" if row.dataset else ""
+            print(f"{row.architecture:<36} {row.protocol}{where}  {row.metric} {quantity(row)}, n={row.n:,}")
 
 
-def quantity(row: dict[str, Any]) -> str:
+def quantity(row: Measurement | Value) -> str:
     """A value with its unit and interval: "63.1 % [62.0, 64.2]"."""
-    if row["value"] is None:
+    if row.value is None:
         return "not defined"
-    digits = "{:,.0f}" if row["unit"] not in ("%", "") and abs(row["value"]) >= 100 else "{:.2f}"
-    text = digits.format(row["value"]) + (f" {row['unit']}" if row["unit"] not in ("", "1") else "")
-    if row["low"] is None:
+    digits = "{:,.0f}" if row.unit not in ("%", "") and abs(row.value) >= 100 else "{:.2f}"
+    text = digits.format(row.value) + (f" {row.unit}" if row.unit not in ("", "1") else "")
+    if row.low is None or row.high is None:
         return text
-    return f"{text} [{digits.format(row['low'])}, {digits.format(row['high'])}]"
+    return f"{text} [{digits.format(row.low)}, {digits.format(row.high)}]"

@@ -159,7 +159,7 @@ def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[
                 train_with_torchrun(cell, ctx)
     folder = ctx.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, ctx, seconds))
     weight_files.load(network, folder / "weights.safetensors")
-    seconds.setdefault("train", ctx.store.read(WEIGHTS, key, "training.json")["seconds"]["train"])
+    seconds.setdefault("train", ctx.store.read(WEIGHTS, key, "training.json", dict)["seconds"]["train"])
     return network
 
 
@@ -183,7 +183,7 @@ def _predictions(
     """Predictions from the store, or made now."""
     key = content_key(inputs)
     ctx.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, ctx, seconds))
-    earlier = ctx.store.read(PREDICTIONS, key, "prediction.json")["seconds"]
+    earlier = ctx.store.read(PREDICTIONS, key, "prediction.json", dict)["seconds"]
     for name, value in earlier.items():
         seconds.setdefault(name, value)
     arrays = ctx.store.read_arrays(PREDICTIONS, key, "predictions.npz")

@@ -2,19 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from bench.cells.cell import Cell, check_options
 from bench.cells.conditions import Conditions, of_file
 from bench.cells.plan import MISSING, Task
+from bench.cells.record import read as read_record
 from bench.errors import DATA, Problem
-from bench.results.collect import measurements
 from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
+from bench.results.rows import measurements
 from bench.steps.prediction_files import Terms, read_and_score
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
@@ -38,7 +36,7 @@ def score(subject: str, name: str, against: str, variants: bool, under: Terms, s
         )
     records, ours = finished(store, subject, under.rules, under.place, under.options)
     rows = [row for record in records for row in measurements(store, record.cell)]
-    outcome = {"measurements": rows, "cells": msgspec.to_builtins(records), "warnings": []}
+    outcome = {"measurements": rows, "cells": records, "warnings": []}
     return outcome | _compared(records[0].label, records[0].conditions, ours, against, under, store)
 
 
@@ -70,7 +68,7 @@ def score_file(file: Path, name: str, against: str, variants: bool, under: Terms
         publish_cell(task, store, "cpu", read.scores, seconds, read.files, source="predictions")
     outcome = {
         "measurements": measurements(store, task.key),
-        "cells": [store.read(CELLS, task.key, "cell.json")],
+        "cells": [read_record(store, task.key)],
         "warnings": list(read.scores.warnings),
         "read": read.notes,
     }
@@ -93,4 +91,4 @@ def _compared(
         records, theirs = finished(store, against, under.rules, under.place, under.options)
         check_comparable((name, against), made, records[0].conditions)
         labels = [record.label for record in records]
-    return {"against": labels, "difference": [asdict(value) for value in difference(under.rules, ours, theirs)]}
+    return {"against": labels, "difference": list(difference(under.rules, ours, theirs))}

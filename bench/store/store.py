@@ -20,15 +20,19 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from bench.errors import CELL_FAILED, Problem
+
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
-_DECODER = msgspec.json.Decoder()
+T = TypeVar("T")
+_decoder = cache(msgspec.json.Decoder)  # of a type
 
 
 def write_whole(path: Path, content: bytes | str, temporary: Path | None = None) -> None:
@@ -69,13 +73,28 @@ class Store:
         folder = self.root / kind
         return {entry.name for entry in os.scandir(folder) if entry.name[0] != "."} if folder.is_dir() else set()
 
-    def read(self, kind: str, key: str, name: str) -> Any:
-        """A JSON file of a finished step."""
-        return msgspec.json.decode((self.folder(kind, key) / name).read_bytes())
+    def read(self, kind: str, key: str, name: str, type: type[T]) -> T:
+        """A JSON file of a finished step. Raises Problem where it does not hold a `type`."""
+        with self._readable(kind, key, name):
+            return _decoder(type).decode((self.folder(kind, key) / name).read_bytes())
 
-    def read_lines(self, kind: str, key: str, name: str) -> list[Any]:
-        """A file of a finished step with one JSON document a line."""
-        return _DECODER.decode_lines((self.folder(kind, key) / name).read_bytes())
+    def read_lines(self, kind: str, key: str, name: str, type: type[T]) -> list[T]:
+        """A file of a finished step with one JSON document a line. Raises Problem where one is not a `type`."""
+        with self._readable(kind, key, name):
+            return _decoder(type).decode_lines((self.folder(kind, key) / name).read_bytes())
+
+    @contextmanager
+    def _readable(self, kind: str, key: str, name: str) -> Iterator[None]:
+        """Turn what msgspec finds wrong with a file into a Problem."""
+        try:
+            yield
+        except msgspec.MsgspecError as error:
+            raise Problem(
+                f"{self.folder(kind, key) / name}: {error}.",
+                cause="another version of Repose wrote it, or it was edited by hand",
+                next_step="move that folder away: the next run makes it anew",
+                code=CELL_FAILED,
+            ) from error
 
     def read_arrays(self, kind: str, key: str, name: str) -> dict[str, np.ndarray]:
         """The arrays of an .npz file of a finished step; none where it keeps no such file."""

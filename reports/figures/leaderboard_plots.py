@@ -21,11 +21,7 @@ def cost(board: Leaderboard) -> figures.Figure | None:
         return None
     counted = [entry for entry in board.entries if "MACs" in entry.beside]
     points = [
-        {
-            "label": label,
-            "gmacs": entry.beside["MACs"]["value"] / 1e9,
-            **{key: entry.scores[0].row[key] for key in ("value", "low", "high")},
-        }
+        figures.Point(label, entry.beside["MACs"].number / 1e9, entry.head)
         for label, entry in zip(labels([entry.cell for entry in counted]), counted, strict=True)
     ]
     if len(points) < 2:
@@ -70,7 +66,7 @@ def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
 
 def title(board: Leaderboard) -> str:
     """Protocol and place."""
-    place = formats.place({"dataset": board.dataset, "split": board.split})
+    place = formats.place(board.dataset, board.split)
     return f"{board.protocol['name']} on {place}" if place else board.protocol["name"]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.results.rows import Measurement
 from reports import formats
 from reports.data.cell_files import picture
 from reports.figures import paper_plots as drawings
@@ -14,7 +15,6 @@ from reports.ledger.evidence import Evidence
 from reports.ledger.measured_checks import COCO, COVERED, LSP, MPII, Setting
 
 FIELD = Setting("receptive-field", "mpii", "val", "r50")
-Row = dict[str, Any]
 Cell = dict[str, Any]
 
 
@@ -55,9 +55,9 @@ def _missing(evidence: Evidence, plan: Plan, drawn: bool) -> str:
     return f"Not measured yet: {place} of {_names(lacking)}." if lacking else ""
 
 
-def _as_printed(evidence: Evidence, plan: Plan, name: str) -> Iterator[Row]:
+def _as_printed(evidence: Evidence, plan: Plan, name: str) -> Iterator[Measurement]:
     for row in drawings.rows(evidence, plan, name):
-        if (row["dataset"], row["split"]) == (plan.setting.dataset, plan.setting.split):
+        if (row.dataset, row.split) == (plan.setting.dataset, plan.setting.split):
             yield row
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from msgspec import structs
 
 from bench.cells.conditions import FROM_THE_ROW, difference
+from bench.results.rows import Measurement
 from reports import formats
 from reports.data.cell_files import kept
 from reports.figures import line_plots as sketch
@@ -18,7 +20,6 @@ from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
 from reports.ledger.measured_checks import MPII, Setting
 
-Row = dict[str, Any]
 Cell = dict[str, Any]
 
 
@@ -36,22 +37,24 @@ class Plan:
     picture: str = ""  # which of the cells' pictures is shown
 
 
-def rows(evidence: Evidence, plan: Plan, name: str) -> list[Row]:
+def rows(evidence: Evidence, plan: Plan, name: str) -> list[Measurement]:
     """What was measured of a network in the setting of a figure."""
     return evidence.rows(name, plan.setting.protocol, plan.setting.metric, plan.parts[0])
 
 
-def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Row]]]:
+def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Measurement]]]:
     """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested.
 
     Each network may have the recipe and the input of its own paper, as in the figures of the papers.
     """
-    found: list[tuple[str, Cell, dict[str, Row]]] = []
+    found: list[tuple[str, Cell, dict[str, Measurement]]] = []
     for name in plan.networks:
         for row in rows(evidence, plan, name):
             cell = evidence.cell(row)
-            overrides = row["architecture"].partition("@")[2]
-            words = ", ".join(filter(None, (formats.place(row), overrides, f"seed {row['seed']}", *cell["tags"])))
+            overrides = row.architecture.partition("@")[2]
+            words = ", ".join(
+                filter(None, (formats.place(row.dataset, row.split), overrides, f"seed {row.seed}", *cell["tags"]))
+            )
             for where, other, group in found:
                 if where == words and not difference(cell["conditions"], other["conditions"], FROM_THE_ROW):
                     group.setdefault(name, row)
@@ -68,44 +71,39 @@ def ladder(evidence: Evidence, plan: Plan) -> list[Figure]:
     costs = [panel for panel in (_parameters(evidence, plan), _operations(evidence, plan)) if panel]
     drawn = []
     for where, rows in tested_alike(evidence, plan):
-        score = (f"{plan.setting.metric}, {plan.parts[0]} ({next(iter(rows.values()))['unit']})", rows)
+        score = (f"{plan.setting.metric}, {plan.parts[0]} ({next(iter(rows.values())).unit})", rows)
         drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), [score, *costs]))
     if not drawn and costs:
         drawn.append(figures.bars(f"{plan.title}: size and operations", list(plan.networks), costs))
     return drawn
 
 
-def _parameters(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Row]] | None:
+def _parameters(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Measurement]] | None:
     rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "parameters"))}
     return ("parameters (M)", {name: _scaled(row, 1e6) for name, row in rows.items()}) if rows else None
 
 
-def _operations(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Row]] | None:
+def _operations(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Measurement]] | None:
     """By the paper's own rule where it is known, else GMACs."""
     rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "giga_published"))}
-    if len(units := {row["unit"] for row in rows.values()}) == 1:
+    if len(units := {row.unit for row in rows.values()}) == 1:
         return f"operations, {units.pop()}", rows
     rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "macs"))}
     return ("operations (GMACs)", {name: _scaled(row, 1e9) for name, row in rows.items()}) if rows else None
 
 
-def _scaled(row: Row, size: float) -> Row:
-    return {**row, "value": row["value"] / size, "low": None, "high": None}
+def _scaled(row: Measurement, size: float) -> Measurement:
+    return structs.replace(row, value=row.number / size, low=None, high=None)
 
 
 def cost(evidence: Evidence, plan: Plan) -> list[Figure]:
     """Score against operations."""
     drawn = []
     for where, rows in tested_alike(evidence, plan):
-        counted = {name: evidence.row(name, "complexity", "macs") for name in rows}
         points = [
-            {
-                "label": name,
-                "gmacs": counted[name]["value"] / 1e9,
-                **{key: row[key] for key in ("value", "low", "high")},
-            }
+            figures.Point(name, counted.number / 1e9, row)
             for name, row in rows.items()
-            if counted[name] and "@" not in row["architecture"]
+            if (counted := evidence.row(name, "complexity", "macs")) and "@" not in row.architecture
         ]
         if len(points) > 1:
             drawn.append(figures.cost(f"{plan.title}, {where}", points, f"{plan.setting.metric} ({plan.parts[0]})"))
@@ -142,10 +140,10 @@ def variances(evidence: Evidence, plan: Plan) -> list[Figure]:
         metric = f"variance {initialization}"
         found = {}
         for name in plan.networks:
-            cell = next((row["cell"] for row in evidence.rows(name, "init-variance", metric, "max")
-                         if row["architecture"] == name), None)  # fmt: skip
+            cell = next((row.cell for row in evidence.rows(name, "init-variance", metric, "max")
+                         if row.architecture == name), None)  # fmt: skip
             rows = evidence.snapshot.in_order.get(cell, ())
-            if values := [row["value"] for row in rows if row["metric"] == metric and row["part"] != "max"]:
+            if values := [row.value for row in rows if row.metric == metric and row.part != "max"]:
                 found[name] = list(enumerate(values, start=1))
         if found:
             table = [(name, at, f"{value:.4g}") for name, points in found.items() for at, value in points]
@@ -169,7 +167,7 @@ def scales(evidence: Evidence, plan: Plan) -> list[Figure]:
         for at in range(1, 14, 2):
             row = evidence.row(name, "receptive-field", f"P(r<={at})", BLOCKS[name])
             if row:
-                shares[at], before = row["value"] - before, row["value"]
+                shares[at], before = row.number - before, row.number
         if shares:
             found[f"{BLOCKS[name]} ({name})"] = shares
     return [figures.shares(plan.title, found)] if found else []
@@ -184,8 +182,8 @@ def empirical(evidence: Evidence, plan: Plan) -> list[Figure]:
             found = {
                 name: other
                 for name, row in rows_alike.items()
-                for other in evidence.snapshot.rows[row["cell"]]
-                if (other["metric"], other["part"]) == (plan.setting.metric, joint)
+                for other in evidence.snapshot.rows[row.cell]
+                if (other.metric, other.part) == (plan.setting.metric, joint)
             }
             panels.append((f"{plan.setting.metric}, {joint} (head sizes)", found))
         drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), panels))

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from matplotlib import ticker
 from matplotlib.figure import Figure as Canvas
 
+from bench.results.rows import Measurement
 from reports import formats
 
 # Placeholder -> CSS. The series colours are Paul Tol's "bright" and "muted": told apart without red and green.
@@ -86,17 +87,26 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
     return Figure(title, text, _svg(draw, size, title, text, layout=None), ("part", "threshold", *lines), rows)
 
 
-def cost(title: str, points: list[dict], metric: str) -> Figure:
+@dataclass(frozen=True)
+class Point:
+    """A network in a plot of score against operations."""
+
+    label: str
+    gmacs: float
+    score: Measurement
+
+
+def cost(title: str, points: list[Point], metric: str) -> Figure:
     """Score against operations, one point a network with its interval, and the line of those that none dominates.
 
-    points: label, gmacs, value, low, high (None where unknown); higher values are better.
+    Higher scores are better.
     """
-    points = sorted(points, key=lambda point: (point["gmacs"], -point["value"], point["label"]))
+    points = sorted(points, key=lambda point: (point.gmacs, -point.score.number, point.label))
     front, best = [], float("-inf")
     for point in points:
-        if point["value"] > best:
+        if point.score.number > best:
             front.append(point)
-            best = point["value"]
+            best = point.score.number
 
     def draw(canvas: Canvas) -> None:
         panel = canvas.subplots()
@@ -106,25 +116,25 @@ def cost(title: str, points: list[dict], metric: str) -> Figure:
         panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.plot(*_xy(front), color=_FAINT, linewidth=1, drawstyle="steps-post", zorder=1)
         for point in points:
-            if point["low"] is not None:
-                panel.vlines(point["gmacs"], point["low"], point["high"], color=SERIES[0], linewidth=1.5)
+            if point.score.interval:
+                panel.vlines(point.gmacs, *point.score.interval, color=SERIES[0], linewidth=1.5)
         sns.scatterplot(x=_xy(points)[0], y=_xy(points)[1], ax=panel, color=SERIES[0], s=42, zorder=3)
-        middle = (points[0]["gmacs"] * points[-1]["gmacs"]) ** 0.5
+        middle = (points[0].gmacs * points[-1].gmacs) ** 0.5
         for point in points if len(points) <= 25 else front:  # more names than that could not be read
-            place, right = (point["gmacs"], point["value"]), point["gmacs"] > middle
+            place, right = (point.gmacs, point.score.number), point.gmacs > middle
             how = {"xytext": (-6 if right else 6, 5), "ha": "right" if right else "left"}
-            panel.annotate(point["label"], place, textcoords="offset points", fontsize=8, **how)
+            panel.annotate(point.label, place, textcoords="offset points", fontsize=8, **how)
         panel.margins(x=0.12, y=0.15)
 
-    digits = 1 if points[-1]["value"] > 1 else 3  # per cent, or a share
+    digits = 1 if points[-1].score.number > 1 else 3  # per cent, or a share
     rows = [
         (
-            p["label"],
-            f"{p['gmacs']:.4g}",
-            f"{p['value']:.{digits}f}",
-            "" if p["low"] is None else f"{p['low']:.{digits}f}–{p['high']:.{digits}f}",
+            point.label,
+            f"{point.gmacs:.4g}",
+            f"{point.score.number:.{digits}f}",
+            "–".join(f"{end:.{digits}f}" for end in point.score.interval or ()),
         )
-        for p in points
+        for point in points
     ]
     text = (
         f"{title}: {metric} against operations for {len(points)} networks. The line joins those no cheaper one beats."
@@ -157,21 +167,21 @@ def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
     return Figure(title, text, svg, ("network", "step", *(names[column] for column in shown)), rows)
 
 
-def bars(title: str, names: list[str], panels: list[tuple[str, dict[str, dict]]]) -> Figure:
+def bars(title: str, names: list[str], panels: list[tuple[str, dict[str, Measurement]]]) -> Figure:
     """Bars side by side, a panel a quantity, a line a network; intervals where there are any.
 
-    panels: (what, network -> value, low, high).
+    panels: (what, network -> measurement).
     """
     names = [name for name in names if any(name in rows for _, rows in panels)]
 
     def draw(canvas: Canvas) -> None:
         drawn = canvas.subplots(1, len(panels), sharey=True, squeeze=False).flat
         for panel, (what, rows) in zip(drawn, panels, strict=True):
-            values = [rows[name]["value"] if name in rows else None for name in names]
+            values = [rows[name].value if name in rows else None for name in names]
             sns.barplot(x=pd.Series(values, dtype=float), y=names, color=SERIES[0], saturation=1, width=0.62, ax=panel)
             for at, name in enumerate(names):
-                if name in rows and rows[name].get("low") is not None:
-                    panel.hlines(at, rows[name]["low"], rows[name]["high"], color=_INK, linewidth=1.5)
+                if name in rows and (interval := rows[name].interval):
+                    panel.hlines(at, *interval, color=_INK, linewidth=1.5)
                 elif name not in rows:
                     panel.text(0, at, " not measured", va="center", fontsize=8, color=_FAINT)
             panel.set(title=what, xlabel="", ylabel="")
@@ -185,11 +195,11 @@ def bars(title: str, names: list[str], panels: list[tuple[str, dict[str, dict]]]
     return Figure(title, text, _svg(draw, size, title, text), ("network", *(what for what, _ in panels)), rows)
 
 
-def _bar(row: dict | None) -> str:
+def _bar(row: Measurement | None) -> str:
     if row is None:
         return "–"
-    bounds = "" if row.get("low") is None else f" [{row['low']:.4g}, {row['high']:.4g}]"
-    return f"{row['value']:.4g}{bounds}"
+    bounds = ", ".join(f"{end:.4g}" for end in row.interval or ())
+    return f"{row.number:.4g} [{bounds}]" if bounds else f"{row.number:.4g}"
 
 
 def shares(title: str, found: dict[str, dict[int, float]]) -> Figure:
@@ -242,8 +252,8 @@ def _shared_legend(canvas: Canvas, panel, place: str = "outside upper left") -> 
     canvas.legend(handles, labels, loc=place, ncols=2, fontsize=8.5, handlelength=3)
 
 
-def _xy(points: list[dict]) -> tuple[list[float], list[float]]:
-    return [point["gmacs"] for point in points], [point["value"] for point in points]
+def _xy(points: list[Point]) -> tuple[list[float], list[float]]:
+    return [point.gmacs for point in points], [point.score.number for point in points]
 
 
 def _shorter(path: str) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 from reports.data.published import Paper, Statement, Value
 
-Row = dict[str, Any]
 Cell = dict[str, Any]
 
 
@@ -65,7 +65,7 @@ class Evidence:
         return [(key, item) for key, paper in self.papers.items() for item in paper.statements if item.claim == claim]
 
     @cached_property
-    def _measured(self) -> dict[tuple[str, str, str, str], list[Row]]:
+    def _measured(self) -> dict[tuple[str, str, str, str], list[Measurement]]:
         """(network, protocol, metric, part) -> rows of fresh cells; overrides of the network are left out of its name.
 
         Prediction files are left out: their name does not prove which network wrote them.
@@ -73,22 +73,22 @@ class Evidence:
         found = defaultdict(list)
         for cell in self.snapshot.sorted_cells:
             for row in self.snapshot.rows.get(cell["cell"], ()) if cell["state"] == "fresh" else ():
-                if row["source"] == "measured" and row["value"] is not None:
-                    network = row["architecture"].partition("@")[0]
-                    found[network, row["protocol"], row["metric"], row["part"]].append(row)
+                if row.source == "measured" and row.value is not None:
+                    network = row.architecture.partition("@")[0]
+                    found[network, row.protocol, row.metric, row.part].append(row)
         return found
 
-    def rows(self, network: str, protocol: str, metric: str, part: str) -> list[Row]:
+    def rows(self, network: str, protocol: str, metric: str, part: str) -> list[Measurement]:
         """Every measurement of a network and of its overridden forms (`network@width=0.25`)."""
         return self._measured.get((network, protocol, metric, part), [])
 
-    def row(self, network: str, protocol: str, metric: str, part: str = "all") -> Row | None:
+    def row(self, network: str, protocol: str, metric: str, part: str = "all") -> Measurement | None:
         """The measurement of the very network under a protocol that needs no dataset; None if there is none."""
-        return next((row for row in self.rows(network, protocol, metric, part) if row["architecture"] == network), None)
+        return next((row for row in self.rows(network, protocol, metric, part) if row.architecture == network), None)
 
-    def cell(self, row: Row) -> Cell:
+    def cell(self, row: Measurement) -> Cell:
         """The cell of a measurement."""
-        return self.snapshot.cell[row["cell"]]
+        return self.snapshot.cell[row.cell]
 
     def why_not(self, network: str, protocol: str, dataset: str) -> str:
         """What the matrix says of a cell that is not there: "" if it was not asked for."""

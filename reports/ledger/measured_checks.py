@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bench.cells.conditions import against, difference
+from bench.results.rows import Measurement
 from reports import formats
 from reports.data.ablations import ablations, trial_name
 from reports.ledger.claim import Finding, Question, finding, question
-from reports.ledger.evidence import Evidence, Row, Source
+from reports.ledger.evidence import Evidence, Source
 from reports.ledger.printed_checks import half_unit, source
 
 
@@ -34,6 +35,9 @@ PHOTOGRAPHS = "lspet"
 INSTEAD = {paper.protocol: (LSP.protocol, LSP.metric) for paper in (MPII, LSP, COCO)}
 
 
+Interval = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Difference:
     """Ours minus theirs under comparable conditions, with its 95 % interval where there is one."""
@@ -41,16 +45,15 @@ class Difference:
     names: str  # of the two networks
     measured: str  # where, and in which metric
     value: float
-    low: float | None
-    high: float | None
+    interval: Interval | None
     unit: str
     restriction: str  # "" under the paper's conditions, else what is different
     sources: tuple[Source, ...]
 
 
-def cell(row: Row) -> Source:
+def cell(row: Measurement) -> Source:
     """The cell of a measurement."""
-    return Source("cell", row["cell"], row["architecture"])
+    return Source("cell", row.cell, row.architecture)
 
 
 @question
@@ -108,8 +111,9 @@ def committed(evidence: Evidence, ours: str, theirs: str, setting: Setting, part
         if row:
             place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
             trial = Source("ablation", _trial_name(collection.name, ours, theirs), f"ablation {place}")
-            measured, bounds = f"{place}, {metric} {part}", [row[key] for key in ("value", "low", "high", "unit")]
-            found.append(Difference(f"{ours} − {theirs}", measured, *bounds, "elsewhere", (trial,)))
+            interval = None if None in (row["low"], row["high"]) else (row["low"], row["high"])
+            measured, names = f"{place}, {metric} {part}", f"{ours} − {theirs}"
+            found.append(Difference(names, measured, row["value"], interval, row["unit"], "elsewhere", (trial,)))
     return found
 
 
@@ -129,8 +133,9 @@ def differences(evidence: Evidence, ours: str, theirs: str, setting: Setting, pa
         if rival:
             restriction = _restriction(evidence, row, setting)
             measured = f"{restriction or f'on {setting.dataset}/{setting.split}'}, {metric}"
-            names, bounds = f"{row['architecture']} − {rival['architecture']}", _with_interval(evidence, row, rival)
-            found.append(Difference(names, measured, *bounds, row["unit"], restriction, (cell(row), cell(rival))))
+            names, sources = f"{row.architecture} − {rival.architecture}", (cell(row), cell(rival))
+            value, interval = _with_interval(evidence, row, rival)
+            found.append(Difference(names, measured, value, interval, row.unit, restriction, sources))
     return sorted(found, key=lambda item: (item.restriction, item.sources[0].target))
 
 
@@ -149,19 +154,19 @@ def unmeasured(what: str) -> Finding:
     return Finding("missing", what)
 
 
-def _comparable(evidence: Evidence, ours: Row, theirs: Row) -> bool:
+def _comparable(evidence: Evidence, ours: Measurement, theirs: Measurement) -> bool:
     """Whether two measurements differ in nothing but the network."""
-    overrides = [row["architecture"].partition("@")[2] for row in (ours, theirs)]
+    overrides = [row.architecture.partition("@")[2] for row in (ours, theirs)]
     made = [evidence.cell(row)["conditions"] for row in (ours, theirs)]
-    return overrides[0] == overrides[1] and ours["seed"] == theirs["seed"] and not difference(*made)
+    return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(*made)
 
 
-def _restriction(evidence: Evidence, row: Row, setting: Setting) -> str:
+def _restriction(evidence: Evidence, row: Measurement, setting: Setting) -> str:
     """Differences between the conditions of a cell and the paper's, in words; "" if there are none."""
-    made, overrides = evidence.cell(row), row["architecture"].partition("@")[2]
+    made, overrides = evidence.cell(row), row.architecture.partition("@")[2]
     found = []
-    if (row["dataset"], row["split"]) != (setting.dataset, setting.split):
-        found.append(f"on {formats.dataset(row['dataset'])}/{row['split']}")
+    if (row.dataset, row.split) != (setting.dataset, setting.split):
+        found.append(f"on {formats.dataset(row.dataset)}/{row.split}")
     found += [f"at {overrides}"] if overrides else []
     conditions = made["conditions"]
     stated = {"people": "all"} if conditions.weights else {"people": "all", "budget": "full"}
@@ -171,27 +176,30 @@ def _restriction(evidence: Evidence, row: Row, setting: Setting) -> str:
     return ", ".join(found)
 
 
-def _with_interval(evidence: Evidence, ours: Row, theirs: Row) -> tuple[float, float | None, float | None]:
+def _with_interval(evidence: Evidence, ours: Measurement, theirs: Measurement) -> tuple[float, Interval | None]:
     """The paired difference if the snapshot has it, else that of independent intervals, added in quadrature."""
-    for row in evidence.snapshot.paired(ours["cell"], theirs["cell"]):
-        if (row["metric"], row["part"]) == (ours["metric"], ours["part"]):
-            return row["value"], row["low"], row["high"]
-    value = ours["value"] - theirs["value"]
-    if any(row[end] is None for row in (ours, theirs) for end in ("low", "high")):
-        return value, None, None
-    down = math.hypot(ours["value"] - ours["low"], theirs["high"] - theirs["value"])
-    up = math.hypot(ours["high"] - ours["value"], theirs["value"] - theirs["low"])
-    return value, value - down, value + up
+    for row in evidence.snapshot.paired(ours.cell, theirs.cell):
+        if (row.metric, row.part) == (ours.metric, ours.part):
+            return row.value, None if row.low is None or row.high is None else (row.low, row.high)
+    value = ours.number - theirs.number
+    if not (ours.interval and theirs.interval):
+        return value, None
+    (our_low, our_high), (their_low, their_high) = ours.interval, theirs.interval
+    down = math.hypot(ours.number - our_low, their_high - theirs.number)
+    up = math.hypot(our_high - ours.number, theirs.number - their_low)
+    return value, (value - down, value + up)
 
 
 def _judged(difference: Difference, lower: bool) -> Finding:
     """A finding that holds if the interval of a difference excludes 0; under other conditions it refutes nothing."""
     no, undecided = ("open", "open") if difference.restriction else ("no", "undecided")
     words = f"Measured {difference.measured}: {difference.names} = {signed(difference.value, difference.unit)}"
-    if difference.low is None or difference.high is None:
+    if difference.interval is None:
         return Finding(undecided, f"{words}, without an interval.", difference.sources)
-    words += f" [{signed(difference.low, difference.unit)}, {signed(difference.high, difference.unit)}]"
-    low, high = (-difference.high, -difference.low) if lower else (difference.low, difference.high)
+    low, high = difference.interval
+    words += f" [{signed(low, difference.unit)}, {signed(high, difference.unit)}]"
+    if lower:
+        low, high = -high, -low
     if low > 0:
         return Finding("limited" if difference.restriction else "yes", f"{words}.", difference.sources)
     if high < 0:
@@ -206,7 +214,7 @@ def signed(value: float, unit: str) -> str:
 
 def counted(
     evidence: Evidence, networks: Iterable[str], protocol: str, metric: str, part: str = "all"
-) -> list[Row] | Finding:
+) -> list[Measurement] | Finding:
     """A measurement of each of some networks alone, or the finding that some are missing."""
     rows = {name: evidence.row(name, protocol, metric, part) for name in networks}
     if lacking := [name for name, row in rows.items() if row is None]:
@@ -218,8 +226,8 @@ def counted(
 def field_of_graph(evidence: Evidence, network: str, part: str, field: int, called: str = "") -> Finding | None:
     """The largest receptive field in a part of our network is `field`; None if it was not measured."""
     row = evidence.row(network, "receptive-field", "rf_max", part)
-    words = f"The graph of {called or network} has {row['value']:g}." if row else ""
-    return finding(row["value"] == field, words, cell(row)) if row else None
+    words = f"The graph of {called or network} has {row.value:g}." if row else ""
+    return finding(row.value == field, words, cell(row)) if row else None
 
 
 @question
@@ -230,12 +238,12 @@ def reproduces(evidence: Evidence, where: Source, row: str, column: str) -> list
     if isinstance(rows, Finding):
         return [rows]
     [counts] = rows
-    ours, name = counts["value"] / value.scale, counts["architecture"]
+    ours, name = counts.number / value.scale, counts.architecture
     right = abs(ours - value.value) <= half_unit(value.decimals) + 1e-9
     numbers = f"{formats.printed(ours, value.decimals + 1)}, printed {formats.printed(value.value, value.decimals)}"
-    words = f"{name} counts {numbers} {counts['unit'] if value.scale == 1 else value.unit}."
-    meaning = rule(evidence, counts["unit"])
-    note = [Finding("note", f"{meaning}.")] if meaning != counts["unit"] else []
+    words = f"{name} counts {numbers} {counts.unit if value.scale == 1 else value.unit}."
+    meaning = rule(evidence, counts.unit)
+    note = [Finding("note", f"{meaning}.")] if meaning != counts.unit else []
     return [finding(right, words, source(value), cell(counts)), *note]
 
 
@@ -252,10 +260,11 @@ def less(evidence: Evidence, one: str, two: str, protocol: str, metric: str, par
     rows = counted(evidence, (one, two), protocol, metric, part)
     if isinstance(rows, Finding):
         return rows
-    relation = " < " if rows[0]["value"] < rows[1]["value"] else " ≥ "
-    words = relation.join(f"{row['architecture']} {formats.number(row['value'], row['unit'])}" for row in rows)
+    holds = rows[0].number < rows[1].number
+    relation = " < " if holds else " ≥ "
+    words = relation.join(f"{row.architecture} {formats.number(row.value, row.unit)}" for row in rows)
     where = "" if part == "all" else f", {part}"
-    return finding(rows[0]["value"] < rows[1]["value"], f"{label(metric)}{where}: {words}.", *map(cell, rows))
+    return finding(holds, f"{label(metric)}{where}: {words}.", *map(cell, rows))
 
 
 def label(metric: str) -> str:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 from reports import formats
 from reports.data.cell_files import PICTURES, picture
@@ -16,7 +17,6 @@ from reports.pages.paper import KINDS, kinds
 from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number, text
 
-Row = dict[str, Any]
 Cell = dict[str, Any]
 _FIELD = re.compile(r"P\(r<=(\d+)\)")
 _FACTS = ("kind", "builder", "options", "input", "multiple", "skeleton", "paper", "recipe", "released")
@@ -45,7 +45,7 @@ def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells:
     rows = []
     for name in names:
         row = snapshot.architecture.get(name.partition("@")[0])
-        counted = {(row["metric"], row["part"]): row for row in _alone(snapshot, cells[name], "complexity")}
+        counted = {(row.metric, row.part): row for row in _alone(snapshot, cells[name], "complexity")}
         sizes = [number(counted.get((metric, "all"))) or Entry(None, page=(nothing("not counted"),))
                  for metric in ("parameters", "macs")]  # fmt: skip
         kind, paper, summary = (row[key] if row else "" for key in ("kind", "paper", "summary"))
@@ -70,8 +70,8 @@ def _page(
         "row": snapshot.architecture.get(base),
         "facts": _facts(snapshot.architecture.get(base)),
         "paper": papers.get(snapshot.architecture[base]["paper"]) if base in snapshot.architecture else None,
-        "totals": [row for row in counted if row["part"] in ("all", "sum", "peak")],
-        "uncharged": [row for row in counted if row["metric"] == "uncharged_calls"],
+        "totals": [row for row in counted if row.part in ("all", "sum", "peak")],
+        "uncharged": [row for row in counted if row.metric == "uncharged_calls"],
         "printed": _printed(name, papers, _together(printed)),
         "pictures": [(cell, name) for cell in cells for name in PICTURES if picture(cell, name)],
     }
@@ -79,7 +79,7 @@ def _page(
         _scores(name, [(cell, snapshot.headline(cell)) for cell in cells]),
         _groups(name, counted),
         _rules(name, snapshot, papers, counted, printed),
-        _pivot("fields", f"Receptive fields of {name}", [row for row in seen if not _FIELD.fullmatch(row["metric"])]),
+        _pivot("fields", f"Receptive fields of {name}", [row for row in seen if not _FIELD.fullmatch(row.metric)]),
         _pivot("times", f"Speed of {name}", _alone(snapshot, cells, "speed")),
         printing,
     ]
@@ -89,7 +89,7 @@ def _page(
     return Page(architecture_path(name), "architecture.html", context, shown, drawn, embed=True)
 
 
-def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Row]:
+def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Measurement]:
     """What a protocol found of the network alone, in its own order: the first fresh cell's rows."""
     for cell in cells:
         if cell["protocol"] == protocol and snapshot.in_order.get(cell["cell"]):
@@ -97,7 +97,7 @@ def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Row]:
     return []
 
 
-def _facts(row: Row | None) -> dict[str, str]:
+def _facts(row: dict[str, Any] | None) -> dict[str, str]:
     """The row of the catalogue as text."""
     if not row:
         return {}
@@ -106,9 +106,9 @@ def _facts(row: Row | None) -> dict[str, str]:
     return {key: str(text[key]) for key in _FACTS if text.get(key)}
 
 
-def _groups(name: str, rows: list[Row]) -> Sheet:
+def _groups(name: str, rows: list[Measurement]) -> Sheet:
     """Layer groups in the order of execution, with their shares of the network as bars."""
-    found = {metric: {row["part"]: row for row in rows if row["metric"] == metric} for metric in ("parameters", "macs")}
+    found = {metric: {row.part: row for row in rows if row.metric == metric} for metric in ("parameters", "macs")}
     totals = [found[metric].pop("all", None) for metric in found]
     names = dict.fromkeys(name for group in found.values() for name in group)
     lines = [_group(name, [group.get(name) for group in found.values()], totals) for name in names]
@@ -118,33 +118,33 @@ def _groups(name: str, rows: list[Row]) -> Sheet:
     return Sheet("groups", f"Layer groups of {name}", columns, lines, page)
 
 
-def _group(name: str, rows: list[Row | None], totals: list[Row | None]) -> tuple:
+def _group(name: str, rows: list[Measurement | None], totals: list[Measurement | None]) -> tuple:
     """Name, parameters and MACs, their shares of the network's (0..1)."""
     shares = [
-        row["value"] / total["value"] if row and total and total["value"] else 0.0
+        row.number / total.value if row and total and total.value else 0.0
         for row, total in zip(rows, totals, strict=True)
     ]
     bars = [Piece("", "bar left", span=(0, 100 * share)) for share in shares]
     entries = [
-        Entry(row and row["value"], known, (Piece(known), bar) if row else (nothing(), bar))
+        Entry(row and row.value, known, (Piece(known), bar) if row else (nothing(), bar))
         for row, known, bar in zip(rows, map(text, map(number, rows)), bars, strict=True)
     ]
     return (name, *entries, *shares)
 
 
 def _rules(
-    name: str, snapshot: Snapshot, papers: dict[str, Paper], rows: list[Row], printed: list[Comparison]
+    name: str, snapshot: Snapshot, papers: dict[str, Paper], rows: list[Measurement], printed: list[Comparison]
 ) -> Sheet:
     """Every counting rule: what it counts, what it gives, and the printed numbers that it meets."""
     candidates = [item for item in printed if item.published.metric == "giga_published"]
     meanings = snapshot.protocol.get("complexity", {}).get("variants", {})
     lines = []
-    for row in (row for row in rows if row["metric"] == "giga"):
-        met = [item for item in candidates if _meets(row["value"] / item.published.scale, item)]
+    for row in (row for row in rows if row.metric == "giga"):
+        met = [item for item in candidates if _meets(row.number / item.published.scale, item)]
         told = [piece for item in met for piece in _met(papers, item)]
         by = Entry(", ".join(item.published.paper for item in met), page=told)
-        value = Entry(row["value"], formats.number(row["value"], row["unit"]), (Piece(f"{row['value']:.3f}"),))
-        lines.append((row["part"], meanings.get(row["part"], ""), value, by))
+        value = Entry(row.value, formats.number(row.value, row.unit), (Piece(f"{row.value:.3f}"),))
+        lines.append((row.part, meanings.get(row.part, ""), value, by))
     columns = ("rule", "counts", "giga", "printed by")
     page = (Heading("rule", names=True), Heading("counts", "what it counts"), Heading("giga", "G"),
             Heading("printed by"))  # fmt: skip
@@ -169,14 +169,14 @@ def _meets(value: float, item: Comparison) -> bool:
     return abs(value - item.published.value) <= 0.5 * 10**-item.published.decimals + 1e-9
 
 
-def _variance(rows: list[Row]) -> Figure | None:
+def _variance(rows: list[Measurement]) -> Figure | None:
     """Response variance at every addition, of a network without any at every convolution; a line an initialization."""
     found = defaultdict(dict)
-    probe = "addition" if any(row["metric"].startswith("rho") for row in rows) else "convolution"
+    probe = "addition" if any(row.metric.startswith("rho") for row in rows) else "convolution"
     for row in rows:
-        metric, _, name = row["metric"].partition(" ")
-        if metric == "variance" and row["part"] != "max" and row["value"] and row["value"] > 0:
-            found[name or "as built"][row["part"]] = row["value"]
+        metric, _, name = row.metric.partition(" ")
+        if metric == "variance" and row.part != "max" and row.value and row.value > 0:
+            found[name or "as built"][row.part] = row.value
     if not found:
         return None
     parts = list(dict.fromkeys(part for values in found.values() for part in values))
@@ -189,12 +189,12 @@ def _variance(rows: list[Row]) -> Figure | None:
     return sketch.lines(title, words, series, axes, ((probe, *found), table), log=True)
 
 
-def _distribution(rows: list[Row]) -> Figure | None:
+def _distribution(rows: list[Measurement]) -> Figure | None:
     """Share of pathways against the field, a line a kind of block."""
     found = defaultdict(list)
     for row in rows:
-        if (at := _FIELD.fullmatch(row["metric"])) and row["value"] is not None:
-            found[row["part"]].append((int(at[1]), row["value"]))
+        if (at := _FIELD.fullmatch(row.metric)) and row.value is not None:
+            found[row.part].append((int(at[1]), row.value))
     if not found:
         return None
     fields = [at for at, _ in next(iter(found.values()))]
@@ -205,26 +205,26 @@ def _distribution(rows: list[Row]) -> Figure | None:
     return sketch.lines(title, words, found, axes, (("field", *found), table), steps=True)
 
 
-def _pivot(name: str, caption: str, rows: list[Row]) -> Sheet:
+def _pivot(name: str, caption: str, rows: list[Measurement]) -> Sheet:
     """Rows as a table: metrics across, parts down."""
-    units = {row["metric"]: row["unit"] for row in rows}
+    units = {row.metric: row.unit for row in rows}
     found = defaultdict(dict)
     for row in rows:
-        found[row["part"]][row["metric"]] = _amount(row)
+        found[row.part][row.metric] = _amount(row)
     heads = [Heading(f"{metric} ({unit})" if unit else metric, metric) for metric, unit in units.items()]
     lines = [(part, *(values.get(metric) for metric in units)) for part, values in found.items()]
     columns = ("part", *(head.column for head in heads))
     return Sheet(f"{name}-table", caption, columns, lines, (Heading("part", names=True), *heads))
 
 
-def _amount(row: Row) -> Entry:
+def _amount(row: Measurement) -> Entry:
     """A value with its unit and interval."""
-    shown = formats.number(row["value"], row["unit"])
-    interval = [Piece(formats.interval(row), "small")] if row["low"] is not None else []
-    return Entry(row["value"], shown, (Piece(shown), Piece(row["unit"], "inline"), *interval))
+    shown = formats.number(row.value, row.unit)
+    interval = [Piece(formats.interval(row), "small")] if row.interval else []
+    return Entry(row.value, shown, (Piece(shown), Piece(row.unit, "inline"), *interval))
 
 
-def _scores(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
+def _scores(name: str, scores: list[tuple[Cell, Measurement | None]]) -> Sheet:
     columns = (
         "protocol",
         "dataset",
@@ -245,20 +245,20 @@ def _scores(name: str, scores: list[tuple[Cell, Row | None]]) -> Sheet:
     return Sheet("scores", f"All cells of {name}", columns, rows, page)
 
 
-def _score(cell: Cell, row: Row | None) -> tuple:
+def _score(cell: Cell, row: Measurement | None) -> tuple:
     why = [Piece(f": {cell['why']}")] if cell["why"] else []
     state = Entry(cell["state"], page=(Piece(cell["state"], "state"), *why))
     protocol = Entry(cell["protocol"], page=(Piece(cell["protocol"], link=cell_path(cell)), *tags(cell)))
     where = (protocol, *place(cell, "network alone"), cell["seed"], cell["budget"], state)
     if not row:
         return (*where, *(None,) * 6)
-    shown = formats.number(row["value"], row["unit"])
-    what = row["metric"] if row["part"] == "all" else f"{row['metric']} {row['part']}"
-    unit = [Piece(row["unit"], "inline")] if row["unit"] != "1" else []
-    value = Entry(row["value"], shown, (Piece(what), Piece(shown, "b"), *unit))
+    shown = formats.number(row.value, row.unit)
+    what = row.metric if row.part == "all" else f"{row.metric} {row.part}"
+    unit = [Piece(row.unit, "inline")] if row.unit != "1" else []
+    value = Entry(row.value, shown, (Piece(what), Piece(shown, "b"), *unit))
     low = number(row, "low")
     interval = low and low._replace(page=(Piece(formats.interval(row)),))
-    return (*where, row["metric"], row["part"], value, interval, number(row, "high"), row["unit"])
+    return (*where, row.metric, row.part, value, interval, number(row, "high"), row.unit)
 
 
 def _together(printed: list[Comparison]) -> list[list[Comparison]]:

@@ -4,12 +4,11 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 from reports.data.cell_files import PICTURES, kept, picture
 from reports.pages.page import Page, cell_path
 from reports.tables.sheets import Entry, Piece, Sheet, count, number
-
-Row = dict[str, Any]
 
 
 def cell_page(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
@@ -24,12 +23,12 @@ def cell_page(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
     return Page(cell_path(cell), "cell.html", context, tuple(sheets), embed=True)
 
 
-def _measurements(cell: dict[str, Any], rows: list[Row]) -> Sheet:
+def _measurements(cell: dict[str, Any], rows: list[Measurement]) -> Sheet:
     columns = ("metric", "part", "value", "unit", "low", "high", "n")
     undefined = Entry(None, page=(Piece("not defined"),))
     table = [
-        (row["metric"], row["part"], number(row) or undefined, row["unit"], number(row, "low"), number(row, "high"),
-         count(row["n"]))
+        (row.metric, row.part, number(row) or undefined, row.unit, number(row, "low"), number(row, "high"),
+         count(row.n))
         for row in rows
     ]  # fmt: skip
     return Sheet("measurements", cell["label"], columns, table)

@@ -50,7 +50,7 @@ def matrix(snapshot: Snapshot) -> Sheet:
     for cell in snapshot.sorted_cells:
         row = snapshot.headline(cell)
         bounds = [number(row, bound) for bound in ("value", "low", "high")]
-        metric, unit = ((row["metric"], row["part"]), (row["unit"], row["n"])) if row else (("", ""), ("", None))
+        metric, unit = ((row.metric, row.part), (row.unit, row.n)) if row else (("", ""), ("", None))
         where = (*place(cell), cell["seed"], cell["budget"], cell["state"])
         rows.append((cell["architecture"], cell["protocol"], *where, *metric, *bounds, *unit))
     return Sheet("matrix", "Every cell with the value that ranks its protocol, with the 95 % interval", columns, rows)

@@ -60,4 +60,5 @@ def tags(cell: dict[str, Any]) -> list[Piece]:
 
 def place(cell: dict[str, Any], alone: str = "") -> tuple[Entry, str]:
     """Dataset and split of a cell, on a page in one column; `alone`: what stands there for a network alone."""
-    return Entry(formats.dataset(cell["dataset"]), page=(Piece(formats.place(cell) or alone),)), cell["split"]
+    shown = formats.place(cell["dataset"], cell["split"]) or alone
+    return Entry(formats.dataset(cell["dataset"]), page=(Piece(shown),)), cell["split"]

@@ -10,7 +10,6 @@ from reports.tables.leaderboards import Entry as Line
 from reports.tables.leaderboards import Leaderboard, variants
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number
 
-Row = dict[str, Any]
 UNMEASURED = Entry(None, page=(nothing("not measured"),))
 
 
@@ -35,7 +34,7 @@ def leaderboard(board: Leaderboard) -> Sheet:
     others = tuple(f"{column.name} ({column.unit})" if column.unit else column.name for column in board.beside)
     columns = ("rank", "worst rank", "network", *scores, "low", "high", *others,
                "n", "seed", "budget", "tags", "source", "state")  # fmt: skip
-    where = formats.place({"dataset": board.dataset, "split": board.split})
+    where = formats.place(board.dataset, board.split)
     caption = f"{board.protocol['name']}{f' on {where}' if where else ''}, ranked by {first}"
     rows = [_line(board, line) for line in board.entries]
     return Sheet(board.name, caption, columns, rows, _headings(board, scores, others))
@@ -59,7 +58,7 @@ def _headings(board: Leaderboard, scores: tuple[str, ...], others: tuple[str, ..
 
 
 def _line(board: Leaderboard, line: Line) -> tuple:
-    cell, head = line.cell, line.scores[0].row
+    cell, head = line.cell, line.head
     best, worst = line.rank
     rank = Entry(best, page=(Piece(formats.span(best, worst)),))
     scores = [_score(board, line, at) for at in range(len(line.scores))]
@@ -68,7 +67,7 @@ def _line(board: Leaderboard, line: Line) -> tuple:
     seed = Entry(cell["seed"], page=(nothing(),) if line.external else ())
     state = Entry(cell["state"], page=(Piece(cell["state"], "state"),))
     others = [_beside(line, column) for column in board.beside]
-    return (rank, worst, _network(board, line), *scores, *ends, *others, count(head["n"]), seed, cell["budget"],
+    return (rank, worst, _network(board, line), *scores, *ends, *others, count(head.n), seed, cell["budget"],
             ", ".join(cell["tags"]), source, state)  # fmt: skip
 
 
@@ -78,7 +77,7 @@ def _network(board: Leaderboard, line: Line) -> Entry:
     marks = [Piece("predictions from a file", "tag")] if line.external else []
     marks += [Piece(cell["state"], "tag state")] if cell["state"] != "fresh" else []
     told = [f"seed {cell['seed']}"] if not line.external and cell["seed"] is not None else []
-    told.append(f"n = {line.scores[0].row['n']:,}")
+    told.append(f"n = {line.head.n:,}")
     own = sorted(cell["conditions"].tested.items())
     told += [f"{name} {text}" for name, text in own if board.common.get(name) != text]
     return link(cell["architecture"], cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
@@ -88,15 +87,16 @@ def _score(board: Leaderboard, line: Line, at: int) -> Entry:
     score = line.scores[at]
     if not score:
         return UNMEASURED
-    row, text = score.row, formats.number(score.row["value"], score.row["unit"])
+    row, text = score.row, formats.number(score.row.value, score.row.unit)
     page = [Piece(text, "b" if score.best else "")]
     if not board.columns[at][2]:
-        page.append(Piece(row["unit"], "inline"))
-    if at == 0 and row["low"] is not None:
+        page.append(Piece(row.unit, "inline"))
+    if at == 0 and row.interval:
+        low, high = row.interval
         page.append(Piece(formats.interval(row), "small"))
-        if row["unit"] == "%":
-            page.append(Piece("", "bar", span=(row["low"], row["high"] - row["low"])))
-    return Entry(row["value"], text, page)
+        if row.unit == "%":
+            page.append(Piece("", "bar", span=(low, high - low)))
+    return Entry(row.value, text, page)
 
 
 def _beside(line: Line, column: Any) -> Entry:
@@ -105,12 +105,12 @@ def _beside(line: Line, column: Any) -> Entry:
     if not row:
         why = "only predictions are known" if line.external else f"{column.protocol} not measured"
         return Entry(None, page=(nothing("not measured", why),))
-    text = formats.number(row["value"], row["unit"])
-    interval = [Piece(formats.interval(row), "small")] if row["low"] is not None else []
-    return Entry(row["value"], text, (Piece(text, link=f"cells/{formats.slug(row['cell'])}.html"), *interval))
+    text = formats.number(row.value, row.unit)
+    interval = [Piece(formats.interval(row), "small")] if row.interval else []
+    return Entry(row.value, text, (Piece(text, link=f"cells/{formats.slug(row.cell)}.html"), *interval))
 
 
-def _joints(skeleton: Row) -> Sheet:
+def _joints(skeleton: dict[str, Any]) -> Sheet:
     """The joints of a skeleton in their order, with their constants where there are any."""
     sigmas = skeleton.get("sigmas") or ()
     names = [Entry(name, page=(Piece(name.replace("_", " ")),)) for name in skeleton["joints"]]
@@ -121,13 +121,13 @@ def _joints(skeleton: Row) -> Sheet:
     return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows, page)
 
 
-def _constants(rules: Row) -> Sheet:
+def _constants(rules: dict[str, Any]) -> Sheet:
     """The constants of a protocol and where they come from."""
     rows = [(name, *known) for name, known in rules.get("constants", {}).items()]
     return Sheet("constants", f"Constants of {rules['name']}", ("constant", "value", "source"), rows)
 
 
-def _variants(rules: Row, found: list[tuple[str, str, int]]) -> Sheet:
+def _variants(rules: dict[str, Any], found: list[tuple[str, str, int]]) -> Sheet:
     """Other rules for the same thing."""
     rows = [(name, words, count(number)) for name, words, number in found]
     return Sheet("variants", f"Variants of {rules['name']}", ("variant", "what it counts", "measurements"), rows)

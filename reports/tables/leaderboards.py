@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bench.results.rows import Measurement
 from bench.results.snapshot import PARTS, Snapshot
 from reports import formats
 from reports.tables import side_columns as beside
 from reports.tables.side_columns import Column
 
 Cell = dict[str, Any]
-Row = dict[str, Any]
 LONGEST = 1000  # entries of one leaderboard; the CSV has all
 LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
 WORSE = ("drop", "confusion", "error")  # of metrics beside a headline: higher is worse
@@ -26,7 +26,7 @@ class Matrix:
 
     groups: list[tuple[str, int]]  # protocol, number of its columns
     columns: list[tuple[str, str, str]]
-    lines: list[tuple[str, list[list[tuple[Cell, Row | None]]]]]
+    lines: list[tuple[str, list[list[tuple[Cell, Measurement | None]]]]]
     left_out: int  # architectures beyond what a page may hold
 
 
@@ -54,7 +54,7 @@ def matrix(snapshot: Snapshot) -> Matrix:
 class Score:
     """One number of a leaderboard; `best` if it beats every other beyond the intervals."""
 
-    row: Row
+    row: Measurement
     best: bool
 
 
@@ -64,13 +64,14 @@ class Entry:
 
     cell: Cell
     rank: tuple[int, int]  # best and worst place that the intervals allow
-    scores: list[Score | None]
-    beside: dict[str, Row]  # name of a column -> number of the same network in another protocol, where there is one
+    head: Measurement  # that ranks it
+    scores: list[Score | None]  # of the columns, the head first
+    beside: dict[str, Measurement]  # name of a column -> row of the same network in another protocol, if any
 
     @property
     def external(self) -> bool:
         """Scored from a file of predictions: nobody here ran the network."""
-        return any(score and score.row["source"] == "predictions" for score in self.scores)
+        return self.head.source == "predictions"
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def variants(snapshot: Snapshot, rules: dict[str, Any]) -> list[tuple[str, str, 
     meanings = rules.get("variants", {})
     found = Counter()
     for row in snapshot.measurements if meanings else ():
-        if row["protocol"] == rules["name"]:
-            found[row["metric"] if row["metric"] in meanings else row["part"]] += 1
+        if row.protocol == rules["name"]:
+            found[row.metric if row.metric in meanings else row.part] += 1
     return [(name, text, found[name]) for name, text in meanings.items() if found[name]]
 
 
@@ -144,24 +145,26 @@ def _leaderboard(
     headline = tuple(protocol["headline"])
     scored = {}
     for cell in cells:
-        values = {(row["metric"], row["part"]): row for row in snapshot.rows.get(cell["cell"], ())}
-        if headline in values and values[headline]["value"] is not None:
+        values = {(row.metric, row.part): row for row in snapshot.rows.get(cell["cell"], ())}
+        if headline in values and values[headline].value is not None:
             scored[cell["cell"]] = values
     up = protocol["higher_is_better"]
-    order = sorted(scored, key=lambda key: -scored[key][headline]["value"] if up else scored[key][headline]["value"])
+    order = sorted(scored, key=lambda key: scored[key][headline].number, reverse=up)
     shown = beside.columns(snapshot, protocol, place[0])
     columns, main = _columns(protocol, scored.values())
     table = [[scored[key].get(column[:2]) for column in columns] for key in order]
     best = [_best(list(column), protocol) for column in zip(*table, strict=True)]
-    places = ranks([_bounds(scored[key][headline]) for key in order], up)
+    heads = [scored[key][headline] for key in order]
+    places = ranks([row.interval or (row.number, row.number) for row in heads], up)
     entries = [
         Entry(
             cell=snapshot.cell[key],
             rank=rank,
+            head=head,
             scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
-            beside={} if scored[key][headline]["source"] == "predictions" else others(snapshot.cell[key]),
+            beside={} if head.source == "predictions" else others(snapshot.cell[key]),
         )
-        for number, (key, rank, line) in enumerate(zip(order, places, table, strict=True))
+        for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))
     ]
     unmeasured = [cell for cell in cells if cell["cell"] not in scored]
     main = min(main, NUMBERS - len(shown))
@@ -179,7 +182,7 @@ def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> tuple[list[tup
     found = {}
     for values in tables:
         for key, row in values.items():
-            found[key] = row["unit"] if found.get(key, row["unit"]) == row["unit"] else ""
+            found[key] = row.unit if found.get(key, row.unit) == row.unit else ""
     poses = protocol["needs"] == "predictions"
     parts = [key for key in found if key[0] == headline[0] and key != headline] if poses else []
     others = [key for key in found if key[0] != headline[0] and key[1] == headline[1]]
@@ -192,24 +195,19 @@ def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> tuple[list[tup
     return [(*key, found[key]) for key in (*first, *rest)], len(first)
 
 
-def _bounds(row: Row) -> tuple[float, float]:
-    if row["low"] is None or row["high"] is None:
-        return row["value"], row["value"]
-    return row["low"], row["high"]
-
-
-def _best(column: list[Row | None], protocol: dict[str, Any]) -> int | None:
+def _best(column: list[Measurement | None], protocol: dict[str, Any]) -> int | None:
     """The place in a column of the value that beats all others beyond the interval; None if none does.
 
     A score without interval proves nothing, and no size or cost of a network is the best one.
     """
-    rows = {i: row for i, row in enumerate(column) if row and row["value"] is not None}
-    if protocol["needs"] != "predictions" or len(rows) < 2 or any(row["low"] is None for row in rows.values()):
+    rows = {i: row for i, row in enumerate(column) if row and row.value is not None}
+    if protocol["needs"] != "predictions" or len(rows) < 2:
         return None
-    (metric,) = {row["metric"] for row in rows.values()}
+    (metric,) = {row.metric for row in rows.values()}
     worse = any(word in metric for word in WORSE) and metric != protocol["headline"][0]
     sign = 1 if protocol["higher_is_better"] and not worse else -1
-    winner = max(rows, key=lambda i: sign * rows[i]["value"])
-    near, far = ("low", "high") if sign > 0 else ("high", "low")
-    others = (sign * row[far] for i, row in rows.items() if i != winner)
-    return winner if sign * rows[winner][near] > max(others) else None
+    winner = max(rows, key=lambda i: sign * rows[i].number)
+    bounds = {i: sorted(sign * end for end in row.interval) for i, row in rows.items() if row.interval}
+    if len(bounds) < len(rows):
+        return None
+    return winner if bounds[winner][0] > max(high for i, (_, high) in bounds.items() if i != winner) else None

@@ -1,11 +1,13 @@
 """Published against measured: a difference is formed only where both were tested the same way."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from bench.cells.conditions import STATED, UNKNOWN, against
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 from reports.data.published import Value
 
@@ -15,15 +17,15 @@ class Comparison:
     """One printed number beside ours."""
 
     published: Value
-    row: dict[str, Any] | None  # our measurement, None if there is none on that dataset
+    row: Measurement | None  # our measurement, None if there is none on that dataset
     cell: dict[str, Any] | None
     differences: tuple[str, ...]  # in what ours was tested differently; empty: comparable
     verdict: str  # reproduced | above | below | not comparable | not measured | not rebuilt
 
     @property
     def measured(self) -> float:
-        """Our value in the unit of the paper."""
-        return self.row["value"] / self.published.scale
+        """Our value in the unit of the paper; NaN where there is none."""
+        return self.row.number / self.published.scale if self.row else math.nan
 
     @property
     def delta(self) -> float | None:
@@ -38,9 +40,9 @@ class Comparison:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the difference, from that of our measurement; None where either is missing."""
-        if self.delta is None or self.row["low"] is None or self.row["high"] is None:
+        if self.row is None or self.row.interval is None or self.delta is None:
             return None
-        low, high = (self.row[end] / self.published.scale - self.published.value for end in ("low", "high"))
+        low, high = (end / self.published.scale - self.published.value for end in self.row.interval)
         return low, high
 
     @property
@@ -62,8 +64,8 @@ def compare(values: Iterable[Value], snapshot: Snapshot) -> list[Comparison]:
     """
     measured = defaultdict(list)
     for row in snapshot.measurements:
-        if row["source"] == "measured" and row["value"] is not None:
-            key = (row["architecture"], row["protocol"], row["dataset"], row["metric"], row["part"])
+        if row.source == "measured" and row.value is not None:
+            key = (row.architecture, row.protocol, row.dataset, row.metric, row.part)
             measured[key].append(row)
     return [_compare(value, measured, snapshot) for value in values]
 
@@ -76,14 +78,14 @@ def required(value: Value) -> dict[str, str]:
     return {key: wanted[key] for key in (*STATED, *sorted(wanted)) if key in wanted}
 
 
-def _compare(value: Value, measured: dict[tuple, list], snapshot: Snapshot) -> Comparison:
+def _compare(value: Value, measured: dict[tuple, list[Measurement]], snapshot: Snapshot) -> Comparison:
     candidates = measured.get((value.architecture, value.protocol, value.dataset, value.metric, value.part), ())
     if not value.architecture or not candidates:
         return Comparison(value, None, None, (), "not measured" if value.architecture else "not rebuilt")
     judged = []
     for row in candidates:
-        cell = snapshot.cell[row["cell"]]
-        judged.append((_differences(value, cell), cell["seed"] or 0, row["cell"], row))
+        cell = snapshot.cell[row.cell]
+        judged.append((_differences(value, cell), cell["seed"] or 0, row.cell, row))
     differences, _, key, row = min(judged, key=lambda item: (len(item[0]), *item[1:3]))
     return Comparison(value, row, snapshot.cell[key], differences, _verdict(value, row, differences))
 
@@ -99,11 +101,11 @@ def _differences(value: Value, cell: dict[str, Any]) -> tuple[str, ...]:
     return (*found, *([] if cell["state"] == "fresh" else [f"the measurement is {cell['state']}"]))
 
 
-def _verdict(value: Value, row: dict[str, Any], differences: tuple[str, ...]) -> str:
+def _verdict(value: Value, row: Measurement, differences: tuple[str, ...]) -> str:
     """Reproduced: our interval meets the numbers that would have been printed so."""
     if differences:
         return "not comparable"
-    low, high = (row[key] if row[key] is not None else row["value"] for key in ("low", "high"))
+    low, high = row.interval or (row.number, row.number)
     half = 0.5 * 10**-value.decimals + 1e-9
     if low / value.scale > value.value + half:
         return "above"

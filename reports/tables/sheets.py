@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+from bench.results.rows import Measurement
 from reports import formats
 
 Plain: TypeAlias = str | int | float | None  # None: nothing there
@@ -112,11 +113,10 @@ def nothing(why: str = "", title: str = "") -> Piece:
     return Piece(why, "none", title=title)
 
 
-def number(row: dict[str, Any] | None, key: str = "value") -> Entry | None:
+def number(row: Measurement | None, key: Literal["value", "low", "high"] = "value") -> Entry | None:
     """The value, or a bound, of a measurement row; None where there is none."""
-    if row is None or row[key] is None:
-        return None
-    return Entry(row[key], formats.number(row[key], row["unit"]))
+    value: float | None = getattr(row, key, None)
+    return None if row is None or value is None else Entry(value, formats.number(value, row.unit))
 
 
 def count(value: int) -> Entry:

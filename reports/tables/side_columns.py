@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.cells.conditions import difference
+from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 
 Cell = dict[str, Any]
-Row = dict[str, Any]
 _SCORING = ("protocol", "version", "options", "resampling")  # in which a second score may differ
 
 
@@ -47,26 +47,26 @@ def columns(snapshot: Snapshot, protocol: dict[str, Any], dataset: str) -> tuple
     return (COVERED, *COSTS) if covers else COSTS
 
 
-def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Row]]:
+def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
     """Cell -> name of a column -> measurement, as far as there is one. Of several the newest: machines change."""
     wanted = {(column.protocol, column.metric, column.part): column for column in (COVERED, *COSTS)}
     found = defaultdict(list)
     for row in snapshot.measurements:
-        column = wanted.get((row["protocol"], row["metric"], row["part"]))
-        if column and row["value"] is not None:
-            found[column.name, row["architecture"]].append(row)
+        column = wanted.get((row.protocol, row.metric, row.part))
+        if column and row.value is not None:
+            found[column.name, row.architecture].append(row)
 
-    def date(row: Row) -> str:
-        return snapshot.cell[row["cell"]]["provenance"].get("date", "")
+    def date(row: Measurement) -> str:
+        return snapshot.cell[row.cell]["provenance"].get("date", "")
 
     for rows in found.values():
         rows.sort(key=date, reverse=True)
 
-    def beside(cell: Cell) -> dict[str, Row]:
+    def beside(cell: Cell) -> dict[str, Measurement]:
         newest = {}
         for column in wanted.values():
             rows = found.get((column.name, cell["architecture"]), ())
-            row = next((row for row in rows if _belongs(column, snapshot.cell[row["cell"]], cell)), None)
+            row = next((row for row in rows if _belongs(column, snapshot.cell[row.cell], cell)), None)
             newest |= {column.name: row} if row else {}
         return newest
 

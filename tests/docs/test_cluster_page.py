@@ -33,7 +33,7 @@ def matrix_of_the_page() -> list[Cell]:
 def work() -> dict[str, list[tuple[int, float]]]:
     """By recipe, for every training: images seen, and operations."""
     cells = baseline.read(REPOSITORY / "tests" / "golden" / "baseline.jsonl")
-    macs = {key[1]: row["value"] for key, cell in cells.items() for row in cell.rows if row["metric"] == "macs"}
+    macs = {key[1]: row.value for key, cell in cells.items() for row in cell.rows if row.metric == "macs"}
     found: dict[str, list[tuple[int, float]]] = {}
     for cell in matrix_of_the_page():
         seen = cost.images(cell)

@@ -103,7 +103,7 @@ def operations_mean_the_same(evidence: Evidence) -> Findings:
     rows = measured.counted(evidence, ("mspn-2", "prm-baseline-8"), "complexity", "giga_published")
     if isinstance(rows, Finding):
         return rows
-    li, yang = (measured.rule(evidence, row["unit"]) for row in rows)
+    li, yang = (measured.rule(evidence, row.unit) for row in rows)
     words = f"The rule that comes closest for Li 2019 is {li}; for Yang 2017, {yang}."
     return finding(li == yang, words, *map(measured.cell, rows))
 

@@ -64,7 +64,7 @@ def stages_have_equal_sizes(evidence: Evidence) -> Findings:
         if isinstance(rows, Finding):
             yield rows
             continue
-        ratio = max(row["value"] for row in rows) / min(row["value"] for row in rows)
+        ratio = max(row.number for row in rows) / min(row.number for row in rows)
         words = f"The networks of Table 1 differ by a factor of {ratio:.2f} in {measured.label(metric)}."
         yield finding(ratio <= SIMILAR, words, *map(measured.cell, rows))
 
@@ -295,8 +295,8 @@ def ioi_is_optimal(evidence: Evidence) -> Findings:
        "Figure 7", "mechanism")  # fmt: skip
 def residual_looks_at_half_the_body(evidence: Evidence) -> Findings:
     for row in evidence.rows("liu-res", AREA.protocol, AREA.metric, "ankle"):
-        words = f"Half of the ankle's gradient fills {row['value']:.2f} body boxes."
-        yield finding(row["value"] >= 0.4, words, measured.cell(row))
+        words = f"Half of the ankle's gradient fills {row.value:.2f} body boxes."
+        yield finding(row.number >= 0.4, words, measured.cell(row))
     yield measured.better("liu-ioi", "liu-res", RADIUS, "ankle", lower=True)
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.results.rows import Measurement
 from reports.formats import number
 from reports.ledger import measured_checks as measured
 from reports.ledger import printed_checks as printed
 from reports.ledger.claim import Finding, Findings, claims_of, finding, question
-from reports.ledger.evidence import Evidence, Row, table, text
+from reports.ledger.evidence import Evidence, table, text
 from reports.ledger.measured_checks import MPII
 
 PAPER = "yang2017"
@@ -54,7 +55,7 @@ def _increase(evidence: Evidence, column: str, metric: str, stated: float) -> Fi
     yield printed.ratio(evidence, *(evidence.printed(COST, row, column) for row in rows), 1 + stated / 100, 3)
     ours, theirs = (evidence.row(name, "complexity", metric) for name in ("pyranet-bstar-8", "prm-baseline-8"))
     if ours and theirs:
-        more = 100 * (ours["value"] / theirs["value"] - 1)
+        more = 100 * (ours.number / theirs.number - 1)
         words = f"Our two networks differ by {more:.1f} % in {column}."
         yield finding(abs(more - stated) <= 0.5, words, measured.cell(ours), measured.cell(theirs))
 
@@ -92,7 +93,7 @@ def unit_costs_ten_percent(evidence: Evidence) -> Findings:
 def hourglass_is_counted_again(evidence: Evidence) -> Findings:
     yield (measured.reproduces(COST, "Eight-stack hourglass", column) for column in ("Parameters", "GFLOPs"))
     if released := evidence.row("hourglass-8", "complexity", "parameters"):
-        words = f"The released hourglass-8 counts {released['value'] / 1e6:.1f} M."
+        words = f"The released hourglass-8 counts {released.number / 1e6:.1f} M."
         yield Finding("note", words, (measured.cell(released),))
 
 
@@ -122,9 +123,9 @@ def _heavier(evidence: Evidence, metric: str, larger: tuple[str, ...], smaller: 
     if isinstance(rows, Finding):
         return rows
     row = dict(zip(designs, rows, strict=True))
-    groups = [", ".join(f"{name} {number(row[name]['value'], row[name]['unit'])}" for name in group)
+    groups = [", ".join(f"{name} {number(row[name].value, row[name].unit)}" for name in group)
               for group in (larger, smaller)]  # fmt: skip
-    apart = min(row[name]["value"] for name in larger) > max(row[name]["value"] for name in smaller)
+    apart = min(row[name].number for name in larger) > max(row[name].number for name in smaller)
     words = f"{measured.label(metric)} of two stacks: {groups[0]}, against {groups[1]}."
     return finding(apart, words, *map(measured.cell, rows))
 
@@ -158,18 +159,18 @@ def plain_networks_reduce(evidence: Evidence) -> Findings:
         yield finding(reduced == times, words, THEORY)
 
 
-def _merges(evidence: Evidence, network: str) -> list[tuple[Row, float]]:
+def _merges(evidence: Evidence, network: str) -> list[tuple[Measurement, float]]:
     """Each merge of an hourglass, and Var(sum) over the mean of its addends' variances; its units are no merges."""
     found = []
     for made in evidence.snapshot.sorted_cells:
         rows = evidence.snapshot.rows.get(made["cell"], ())
         if (made["architecture"], made["protocol"], made["state"]) != (network, "init-variance", "fresh"):
             continue
-        value = {(row["metric"], row["part"]): row["value"] for row in rows}
+        variances = {row.part: row.value for row in rows if row.metric == "addend_variance msr" and row.value}
         for row in rows:
-            addends = [value.get(("addend_variance msr", f"{row['part']} / {number}")) for number in (1, 2)]
-            if row["metric"] == "variance msr" and MERGE.search(row["part"]) and all(addends):
-                found.append((row, 2 * row["value"] / sum(addends)))
+            addends = [variances[part] for number in (1, 2) if (part := f"{row.part} / {number}") in variances]
+            if row.metric == "variance msr" and MERGE.search(row.part) and len(addends) == 2:
+                found.append((row, 2 * row.number / sum(addends)))
     return found
 
 

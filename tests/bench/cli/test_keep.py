@@ -9,6 +9,7 @@ from small_bench import bench
 
 from bench.cli.keep import CELL, kept
 from bench.errors import NOTHING, USAGE
+from bench.results.rows import measurements
 from bench.store.store import CELLS, Store, archive
 from reports.data import ablations
 
@@ -49,10 +50,8 @@ def test_cells_means_and_differences(finished, monkeypatch):
     assert (kinds.count("cell"), kinds.count("mean"), kinds.count("difference")) == (4, 2, 1)
     collection = ablations._collection("made", lines)
     for cell in collection.cells:
-        rows = store.read_lines("cells", cell["cell"], "measurements.jsonl")
-        assert [row["value"] for row in ablations.values(cell)] == pytest.approx(
-            [row["value"] for row in rows], abs=6e-4
-        )
+        rows = measurements(store, cell["cell"])
+        assert [row["value"] for row in ablations.values(cell)] == pytest.approx([row.value for row in rows], abs=6e-4)
         assert "command" not in cell["provenance"] and cell["provenance"]["versions"]["torch"]
     place = ("mannequin", "lsp-pck", "PCK@0.2", "mean")
     seeds = {name: [] for name in ("hourglass-1", "mean-pose")}

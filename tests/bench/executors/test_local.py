@@ -70,7 +70,7 @@ def test_processes_share_the_cells_and_make_none_twice(tasks):
     for key in store.keys(CELLS):
         rows = (store.folder(CELLS, key) / "measurements.jsonl").read_text().splitlines()
         values = {(row["metric"], row["part"]): row["value"] for row in map(json.loads, rows)}
-        counts[store.read(CELLS, key, "cell.json")["architecture"]] = values["parameters", "all"]
+        counts[store.read(CELLS, key, "cell.json", dict)["architecture"]] = values["parameters", "all"]
     assert sorted(counts.values()) == [16 * 3 * kernel**2 + 16 for kernel in KERNELS]
 
 

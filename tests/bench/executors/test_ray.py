@@ -149,7 +149,7 @@ def whole(count: int) -> bool:
     for kind in (CELLS, WEIGHTS, PREDICTIONS):
         assert not [entry for entry in (store.root / kind).iterdir() if entry.name.startswith(".")]
     for key in store.keys(CELLS):
-        assert store.read(CELLS, key, "cell.json")["cell"] == key
+        assert store.read(CELLS, key, "cell.json", dict)["cell"] == key
         lines = (store.folder(CELLS, key) / "measurements.jsonl").read_text().splitlines()
         assert all(json.loads(line)["cell"] == key for line in lines) and lines
     return len(store.keys(CELLS)) == count
@@ -176,7 +176,7 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
     homes = [line for line in said if "cells are home" in line]
     assert homes[-1].startswith("12 of 12") and len(homes) == 12  # each came home once
     assert all(task.state == FRESH for task in plan(load(Path("matrix.toml")), store, Path("data")))
-    document = store.read(CELLS, min(store.keys(CELLS)), "cell.json")
+    document = store.read(CELLS, min(store.keys(CELLS)), "cell.json", dict)
     assert document["provenance"]["command"].startswith("bench run --matrix matrix.toml --executor ray")
 
     before = {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}

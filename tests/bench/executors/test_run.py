@@ -80,7 +80,7 @@ def test_the_second_run_makes_nothing(store, cells, monkeypatch):
 
 def test_what_a_cell_keeps(store, cells):
     (task,), _ = attempt(cells[1:2], store)
-    document = store.read(CELLS, task.key, "cell.json")
+    document = store.read(CELLS, task.key, "cell.json", dict)
     assert document["inputs"] == task.inputs and document["limit"] == 8
     assert set(document["provenance"]["seconds"]) >= {"prepare", "train", "predict", "score"}
     folder = store.folder(CELLS, task.key)

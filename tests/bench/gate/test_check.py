@@ -19,9 +19,12 @@ from bench.errors import CELL_FAILED, DATA, NOTHING, USAGE, Problem
 from bench.gate import baseline
 from bench.gate.annotations import annotations, location, summary
 from bench.gate.check import FAILED, FINISHED, Outcome, Result, accept, check
-from bench.gate.compare import NEW, REGRESSED, SAME, Measured, compare
+from bench.gate.compare import NEW, REGRESSED, SAME, compare
 from bench.gate.junit import junit
+from bench.gate.rows import Measured
+from bench.results.rows import rows_of
 from bench.store.store import Store
+from protocols import Value
 
 NETWORK = """
 from torch import nn
@@ -123,7 +126,7 @@ def test_an_exact_regression_is_found(place):
     Path("net.py").write_text(NETWORK.replace("kernel_size=3", "kernel_size=5"))
     outcome = checked("second", protocols="complexity")
     assert outcome.exit_code() == 1
-    worst = next(entry for entry in outcome.comparisons if entry.row["metric"] == "parameters")
+    worst = next(entry for entry in outcome.comparisons if entry.row.metric == "parameters")
     assert (worst.state, worst.old, worst.new) == (REGRESSED, PARAMETERS, 16 * 3 * 25 + 16)
     (line,) = annotations(outcome)
     definition = 1 + NETWORK.splitlines().index("def tiny(*, joints=16, width=1.0):")
@@ -136,7 +139,7 @@ def test_a_statistical_regression_is_found(place):
     Path("net.py").write_text(NETWORK.replace("SHIFT = 0", "SHIFT = 4"))
     outcome = checked("second", protocols="mpii-pckh")
     assert outcome.exit_code() == 1
-    mean = next(e for e in outcome.comparisons if (e.row["metric"], e.row["part"]) == ("AUC", "mean"))
+    mean = next(e for e in outcome.comparisons if e.row.name == ("AUC", "mean"))
     assert mean.state == REGRESSED and mean.high < 0 and mean.new < mean.old - 2
 
 
@@ -309,9 +312,8 @@ def test_damaged_samples_of_a_baseline_are_told_with_their_file(place, content):
 
 def counted(value: float) -> Measured:
     """A cell with one row of complexity."""
-    row = {"protocol": "complexity", "protocol_version": 1, "metric": "x", "part": "all", "value": value, "unit": ""}
-    row |= {"low": None, "high": None, "n": 5, "source": "measured"}
-    return baseline.measured(("complexity", "net", "", "", "", 0), [row], {})
+    found = rows_of([Value("x", "all", value, "", 5)], Cell("net", "complexity"), "net", "0" * 20, "measured")
+    return baseline.measured(("complexity", "net", "", "", "", 0), found, {})
 
 
 def failing(count: int) -> Outcome:
@@ -385,6 +387,6 @@ def test_the_committed_baseline_covers_the_matrix_of_the_gate():
     cells = baseline.read(REPOSITORY / "tests/golden/baseline.jsonl")
     path = REPOSITORY / "matrix.check.toml"
     keys = {baseline.cell_key(cell) for cell in matrix.load(path)}
-    assert keys >= {key for key, cell in cells.items() if cell.rows[0]["source"] == "measured"}  # new ones may follow
+    assert keys >= {key for key, cell in cells.items() if cell.rows[0].source == "measured"}  # new ones may follow
     files = {(Path(fixed.file).stem, name) for fixed in matrix.read(path).predictions for name in fixed.protocols}
-    assert files == {(key[1], key[0]) for key, cell in cells.items() if cell.rows[0]["source"] == "predictions"}
+    assert files == {(key[1], key[0]) for key, cell in cells.items() if cell.rows[0].source == "predictions"}

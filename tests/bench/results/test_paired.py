@@ -40,11 +40,11 @@ def test_the_difference_of_two_cells(tmp_path):
     keep(store, "a" * 32, ours)
     keep(store, "b" * 32, theirs)
     rows = paired(store)("a" * 32, "b" * 32)
-    [found] = [row for row in rows if (row["metric"], row["part"]) == ("PCKh@0.5", "mean")]
-    assert found["value"] == pytest.approx(30.0)
+    [found] = [row for row in rows if (row.metric, row.part) == ("PCKh@0.5", "mean")]
+    assert found.value == pytest.approx(30.0)
     spread = 100 * np.sqrt(0.3 * 0.7 / 100)  # of a share of 100 people
-    assert found["low"] == pytest.approx(30 - 1.96 * spread, abs=2.5)
-    assert found["high"] == pytest.approx(30 + 1.96 * spread, abs=2.5)
+    assert found.low == pytest.approx(30 - 1.96 * spread, abs=2.5)
+    assert found.high == pytest.approx(30 + 1.96 * spread, abs=2.5)
 
 
 def test_other_people_or_no_samples_give_nothing(tmp_path):
@@ -52,8 +52,8 @@ def test_other_people_or_no_samples_give_nothing(tmp_path):
     keep(store, "a" * 32, np.full((10, 16), 0.1))
     keep(store, "b" * 32, np.full((11, 16), 0.1))
     keep(store, "c" * 32, None)
-    assert paired(store)("a" * 32, "b" * 32) == []
-    assert paired(store)("a" * 32, "c" * 32) == []
+    assert paired(store)("a" * 32, "b" * 32) == ()
+    assert paired(store)("a" * 32, "c" * 32) == ()
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_nothing_is_visible_before_the_end_of_the_block(store):
         assert store.keys(CELLS) == set()
     assert store.has(CELLS, KEY)
     assert store.keys(CELLS) == {KEY}
-    assert store.read(CELLS, KEY, "cell.json") == {}
+    assert store.read(CELLS, KEY, "cell.json", dict) == {}
     assert everything(store, CELLS) == {KEY}
 
 

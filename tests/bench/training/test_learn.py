@@ -69,7 +69,7 @@ def finish(cell: Cell, store: Store) -> dict:
     tasks = plan([cell], store, NOWHERE)
     done, failed = run(tasks, RunContext(store, NOWHERE, "cpu"))
     assert done and not failed
-    return store.read(CELLS, tasks[0].key, "cell.json")
+    return store.read(CELLS, tasks[0].key, "cell.json", dict)
 
 
 def test_a_network_and_a_recipe_of_the_users_own(cell, tmp_path, few):

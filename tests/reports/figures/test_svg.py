@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from snapshots import HOSTILE
+from snapshots import HOSTILE, cell, row
 
 from protocols import PROTOCOLS
 from reports.figures import svg as figures
@@ -26,9 +26,12 @@ def history(metric=True):
     return frame.assign(metric=[np.nan, 20.0, 40.0]) if metric else frame
 
 
+MADE = cell("a", "mpii-pckh", "mannequin", "val")
+
+
 def points(count=3):
     return [
-        {"label": f"net-{i}", "gmacs": 2.0**i, "value": 50.0 + 5 * i, "low": 48.0 + 5 * i, "high": 52.0 + 5 * i}
+        figures.Point(f"net-{i}", 2.0**i, row(MADE, "PCKh@0.5", "mean", 50.0 + 5 * i, 48.0 + 5 * i, 52.0 + 5 * i))
         for i in range(count)
     ]
 
@@ -97,5 +100,5 @@ def test_training_without_a_score_shows_the_loss_alone():
 
 
 def test_cost_without_interval_draws_the_point_alone():
-    bare = [point | {"low": None, "high": None} for point in points()]
+    bare = [figures.Point("a", gmacs, row(MADE, "AP", "all", 0.7)) for gmacs in (1.0, 2.0, 4.0)]
     assert [row[-1] for row in figures.cost("Cost", bare, "AP").rows] == ["", "", ""]

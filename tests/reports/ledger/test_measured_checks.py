@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from msgspec.structs import replace
 from planted import check, pair, scored
 from snapshots import cell
 
+from protocols import Value
 from reports.data.ablations import Collection
 
 
@@ -36,7 +38,7 @@ def test_a_paired_difference_comes_first():
 
     def paired(one, two):
         assert (one, two) == (ours[0]["cell"], theirs[0]["cell"])
-        return [{"metric": "PCKh@0.5", "part": "mean", "value": 0.5, "low": 0.2, "high": 0.8}]
+        return [Value("PCKh@0.5", "mean", 0.5, "%", 1000, 0.2, 0.8)]
 
     assert check("C06", **pair(ours, theirs)).verdict == "partly"
     found = check("C06", **pair(ours, theirs), paired=paired)
@@ -113,7 +115,7 @@ def test_only_cells_tested_alike_are_compared(change):
 
 def test_prediction_files_prove_nothing_about_a_network():
     made, found = scored("attention-8-ms", 88)
-    rows = {**found, "source": "predictions"}
+    rows = replace(found, source="predictions")
     assert check("C06", **pair((made, rows), scored("attention-8-bl", 80))).verdict == "not tested"
 
 
@@ -142,5 +144,5 @@ def test_errors_are_better_when_they_are_lower():
 def test_coco_is_in_points():
     place = {"metric": "AP", "part": "all", "protocol": "coco-ap", "dataset": "coco", "split": "val2017"}
     cells, rows = zip(scored("mspn-2", 0.74, 0.002, **place), scored("mspn-1", 0.71, 0.002, **place), strict=True)
-    found = check("M08", [{**item, "unit": ""} for item in rows], cells)
+    found = check("M08", [replace(item, unit="") for item in rows], cells)
     assert found.verdict == "supported" and "+3.00" in found.sentence

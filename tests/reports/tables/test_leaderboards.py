@@ -93,7 +93,7 @@ def test_datasets_never_share_a_ranking(tmp_path):
 def test_leaderboard_starts_with_the_headline_and_shows_the_whole_cost_of_a_network(tmp_path):
     first = tables.leaderboards(small(tmp_path), PCKH)[1]
     assert [column[1] for column in first.columns[:3]] == ["mean", "head", "shoulder"]
-    assert first.entries[0].beside["parameters"]["value"] == 25_434_112
+    assert first.entries[0].beside["parameters"].value == 25_434_112
     assert not first.entries[1].beside, "nobody counted the network behind a file"
 
 

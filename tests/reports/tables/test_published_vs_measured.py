@@ -1,31 +1,33 @@
 """Rows against rows: exact, statistical and noisy ones, paired where the samples are there."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from bench.cells.cell import Cell
 from bench.gate import baseline
-from bench.gate.compare import MISSING, MOVED, REGRESSED, Comparison, Measured, compare, worst_first
+from bench.gate.compare import MISSING, MOVED, REGRESSED, Comparison, compare, worst_first
+from bench.gate.rows import Measured
+from bench.results.rows import rows_of
+from protocols import Value
 
 KEY = ("mpii-pckh", "net", "mannequin", "val", "", 0)
 
 
-def pckh(distance: np.ndarray, **more) -> Measured:
+def pckh(distance: np.ndarray, **more: Any) -> Measured:
     """A cell with the rows of PCKh@0.5 and their samples, from N x 16 distances in head sizes."""
     from protocols.joints import mpii_pckh
     from protocols.statistics import bootstrap
 
-    rows = [
-        {"protocol": "mpii-pckh", "protocol_version": 1, "source": "measured", "seed": 0}
-        | {name: getattr(value, name) for name in ("metric", "part", "value", "unit", "low", "high", "n")}
-        | more
-        for value in bootstrap.values([mpii_pckh.tally({"distance": distance})])
-        if value.metric == "PCKh@0.5"
-    ]
-    return baseline.measured(KEY, rows, {"distance": distance})
+    values = [v for v in bootstrap.values([mpii_pckh.tally({"distance": distance})]) if v.metric == "PCKh@0.5"]
+    found = rows_of(values, Cell("net", "mpii-pckh", "mannequin", "val"), "net", "0" * 20, "measured")
+    return baseline.measured(KEY, [replace(row, **more) for row in found], {"distance": distance})
 
 
 def mean_of(then: Measured, now: Measured) -> Comparison:
-    return next(entry for entry in compare(then, now) if entry.row["part"] == "mean")
+    return next(entry for entry in compare(then, now) if entry.row.part == "mean")
 
 
 @pytest.fixture
@@ -91,10 +93,9 @@ def test_samples_survive_the_file(distance, tmp_path):
     assert first == (path.read_bytes(), path.with_suffix(".npz").read_bytes())  # nothing changed, so does no byte
 
 
-def one_row(protocol: str, value: float, metric: str = "x", part: str = "max", **more) -> Measured:
-    row = {"protocol": protocol, "protocol_version": 1, "metric": metric, "part": part, "value": value, "unit": ""}
-    row |= {"low": None, "high": None, "n": 5, "source": "measured"} | more
-    return baseline.measured((protocol, "net", "", "", "", 0), [row], {})
+def one_row(protocol: str, value: float, metric: str = "x", part: str = "max", **more: Any) -> Measured:
+    found = rows_of([Value(metric, part, value, "", 5)], Cell("net", protocol), "net", "0" * 20, "measured")
+    return baseline.measured((protocol, "net", "", "", "", 0), [replace(row, **more) for row in found], {})
 
 
 @pytest.mark.parametrize(
@@ -136,12 +137,12 @@ def test_a_row_that_counts_a_quarter_may_lose_twice_as_much():
 
     def cell(wrist: float) -> Measured:
         values = (("mean", 80.0, 100), ("wrist", wrist, 25))
-        rows = [one_row("mpii-pckh", v, "PCKh@0.5", part, low=v, high=v, n=n).rows[0] for part, v, n in values]
-        return Measured(KEY, rows)
+        found = [one_row("mpii-pckh", v, "PCKh@0.5", part, low=v, high=v, n=n).rows[0] for part, v, n in values]
+        return Measured(KEY, found)
 
     for lost, state in ((3.9, MOVED), (4.1, REGRESSED)):
         _, wrist = compare(cell(70.0), cell(70.0 - lost))
-        assert (wrist.row["part"], wrist.state) == ("wrist", state)
+        assert (wrist.row.part, wrist.state) == ("wrist", state)
 
 
 def test_worst_first_is_by_the_relative_change():
@@ -150,8 +151,8 @@ def test_worst_first_is_by_the_relative_change():
     then, now = ([one_row("complexity", pair[i], part, "all").rows[0] for part, pair in numbers.items()
                   if pair[i] is not None] for i in (0, 1))  # fmt: skip
     found = compare(Measured(KEY, then), Measured(KEY, now))
-    assert [entry.row["metric"] for entry in worst_first(found)] == ["d", "b", "a", "c"]
-    assert [entry.row["metric"] for entry in worst_first(found, allow_missing=True)] == ["b", "a", "c"]
+    assert [entry.row.metric for entry in worst_first(found)] == ["d", "b", "a", "c"]
+    assert [entry.row.metric for entry in worst_first(found, allow_missing=True)] == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize(("now", "state"), [(9.0, REGRESSED), (1.0, MOVED)])

@@ -1,6 +1,7 @@
 """What stands beside a score: numbers of the same network, and of no other."""
 
 import pytest
+from msgspec.structs import replace
 from snapshots import COMPLEXITY, PCKH, cell, counts, key, network_alone, pckh, row
 
 from bench.results.snapshot import Snapshot
@@ -33,7 +34,7 @@ def timed(name, milliseconds, date="2026-01-02T03:04:05Z"):
     made, rows = network_alone(name, "speed", [("latency", "float32 eager", milliseconds, "ms"),
                                                ("latency", "bfloat16 eager", 1.0, "ms")])  # fmt: skip
     changed = {"cell": f"{made['cell'][:8]}{milliseconds:g}", "provenance": {**made["provenance"], "date": date}}
-    return made | changed, [line | {"cell": changed["cell"]} for line in rows]
+    return made | changed, [replace(line, cell=changed["cell"]) for line in rows]
 
 
 def snapshot(*parts) -> Snapshot:
@@ -45,7 +46,7 @@ def beside(*parts) -> dict[str, float]:
     """Of the first part, the numbers beside its score."""
     found = tables.leaderboards(snapshot(*parts), PCKH)
     [entry] = [entry for board in found for entry in board.entries if entry.cell is parts[0][0]]
-    return {name: line["value"] for name, line in entry.beside.items()}
+    return {name: line.value for name, line in entry.beside.items()}
 
 
 def test_every_number_of_the_same_network():

@@ -12,7 +12,7 @@ import architectures
 from bench.steps.predict import TOLERANCE, faster
 from bench.store.provenance import device_name
 from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
-from protocols.network.bn_folding import folded
+from protocols.network.bn_folding import fold_batch_norm
 
 NETWORK, SIDE, BATCH = "hourglass-1", 256, 4
 Way = Callable[[], torch.Tensor]
@@ -22,7 +22,7 @@ def variants(network: torch.nn.Module, images: torch.Tensor, device: str) -> dic
     """Name -> a call that returns the prediction for the images."""
     spread = copy.deepcopy(network).to(memory_format=torch.channels_last)
     pixels = images.contiguous(memory_format=torch.channels_last)
-    fold, fast, compiled = folded(network), faster(network, device), torch.compile(folded(network))
+    fold, fast, compiled = fold_batch_norm(network), faster(network, device), torch.compile(fold_batch_norm(network))
 
     def bfloat16() -> torch.Tensor:
         with torch.autocast(device, torch.bfloat16):

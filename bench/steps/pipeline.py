@@ -85,7 +85,7 @@ def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> 
     count = options.pop("people", cell.rules.options["people"])
     people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, count)
     with timed(seconds, "measure"), progress.step(cell.label):
-        taken = effective_field.crops(people, range(len(people)), cell.row.input)
+        taken = effective_field.crop_people(people, range(len(people)), cell.row.input)
         taken = replace(taken, images=normalised(taken.images, recipes.load(cell.recipe_name).pixels))
         joints = people.skeleton.joints
         return Scores(tuple(receptive_field.measure(network, cell.row.input, joints=joints, images=taken, **options)))

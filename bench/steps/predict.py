@@ -17,7 +17,7 @@ from bench.errors import CELL_FAILED, Problem
 from bench.progress import Step
 from bench.store.store import archive, write_whole
 from bench.training.batches import normalised
-from protocols.network.bn_folding import folded
+from protocols.network.bn_folding import fold_batch_norm
 from protocols.pose.crops import crop, to_image, windows
 from protocols.pose.decoding import argmax, flip_average, quarter_offset, second_peak
 from protocols.pose.multi_scale import argmax_over_scales
@@ -70,7 +70,7 @@ def faster(network: nn.Module, device: str) -> Forward:
 
     Batch normalisation is folded into convolutions; an accelerator works in bfloat16 where autocast lets it.
     """
-    network = folded(network).to(memory_format=torch.channels_last)
+    network = fold_batch_norm(network).to(memory_format=torch.channels_last)
     kind = torch.device(device).type
     if kind == "cpu":
         return network

@@ -12,7 +12,7 @@ from architectures import initialization
 from bench.cells.cell import Cell
 from protocols import PROTOCOLS, Value
 from protocols.coco.top_down import PRESETS
-from protocols.network.bn_folding import folded
+from protocols.network.bn_folding import fold_batch_norm
 from protocols.pose.people import People, Predictions
 from protocols.statistics.scores import Scores
 
@@ -41,7 +41,7 @@ def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:
     if cell.protocol == "init-variance":
         return list(_variances(module, network, row.input, **cell.options))
     if cell.protocol == "speed":
-        network = folded(network) if cell.fast else network
+        network = fold_batch_norm(network) if cell.fast else network
         return list(module.measure(network, row.input, **{"device": device, **cell.options}))
     return list(module.measure(network, row.input, **cell.options))
 

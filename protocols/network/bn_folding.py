@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it: fewer operations in evaluation, the same function."""
+"""Folding batch normalization into the convolution before it: fewer operations in evaluation, the same function."""
 
 import copy
 
@@ -7,13 +7,13 @@ from torch.fx.experimental.optimization import fuse
 from torch.fx.proxy import TraceError
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """A copy of `network`, in evaluation mode, whose outputs differ by rounding alone.
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Return a copy of `network` in evaluation mode, with batch norms folded; outputs differ by rounding only.
 
-    A network that torch.fx cannot trace, or that normalises before it convolves everywhere, gives its own operations.
+    Nothing is folded in a network that torch.fx cannot trace, or whose batch norms all precede their convolutions.
     """
-    plain = copy.deepcopy(network).eval()
+    unfolded = copy.deepcopy(network).eval()
     try:
-        return fuse(plain, inplace=True)
-    except (TraceError, TypeError, RuntimeError):  # its forward asks for values or lengths that only images have
-        return plain
+        return fuse(unfolded, inplace=True)
+    except (TraceError, TypeError, RuntimeError):  # its forward depends on values or sizes of the images
+        return unfolded

@@ -1,8 +1,8 @@
-"""Complexity: parameters, multiply-accumulates and activation memory of a network, by shape alone.
+"""Complexity: parameters, multiply-accumulates and activation memory of a network, from shapes only.
 
 MACs are those of every convolution and linear layer of the whole graph: output elements x kernel area x input
-channels / groups; no bias, normalisation, activation, pooling or resizing. Papers print other numbers under the
-name of FLOPs; CONVENTIONS holds the rules that they followed.
+channels / groups; no bias, normalization, activation, pooling or resizing. Papers print other numbers under the
+name of FLOPs; CONVENTIONS has the rules that they followed.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from torch import nn
 
 from protocols import Value
 from protocols.errors import DataError
-from protocols.network.graph import Graph, Operation, inference
+from protocols.network.graph import Graph, Operation, trace_inference
 
 POOLING = ("max_pool2d_with_indices", "avg_pool2d")
 
@@ -27,7 +27,7 @@ def _needed_macs(graph: Graph) -> int:
 
 
 def _dense_macs(graph: Graph) -> int:
-    """Grouped convolutions charged as if every output saw every input channel."""
+    """Count MACs as if grouped convolutions were dense."""
     return sum(operation.macs * operation.groups for operation in graph.operations)
 
 
@@ -39,16 +39,16 @@ def _bias(graph: Graph) -> int:
     return _elements(graph, lambda operation: operation.bias)
 
 
-def _normalised(graph: Graph) -> int:
+def _normalized(graph: Graph) -> int:
     return _elements(graph, lambda operation: operation.operator.endswith("batch_norm"))
 
 
 def _torch_op_counter(graph: Graph) -> int:
-    """The rules of the Lua tool torch-opCounter, which reproduce the tables of Yang et al. 2017.
+    """Count operations by the rules of the Lua tool torch-opCounter, which reproduce the tables of Yang et al. 2017.
 
-    Two per dense MAC; one per output element of a convolution, bias or not; one per ReLU element; the window per
-    pooled pixel, channels forgotten; the number of addends per element of a sum. It has no rule for batch
-    normalisation, fractional pooling and resizing.
+    Two per dense MAC; one per output element of a convolution, with bias or not; one per ReLU element; the window per
+    pooled pixel of one channel; the number of addends per element of a sum. It has no rule for batch normalization,
+    fractional pooling and resizing.
     """
     pooled = (operation for operation in graph.operations if operation.operator in POOLING)
     return (
@@ -71,31 +71,31 @@ CONVENTIONS: dict[str, Callable[[Graph], float]] = {  # what each counts: protoc
     "macs-dense": lambda graph: _dense_macs(graph) / 1e9,
     "flops-dense": lambda graph: 2 * _dense_macs(graph) / 1e9,
     "macs-bias": lambda graph: (_macs(graph) + _bias(graph)) / 1e9,
-    "macs-bias-bn": lambda graph: (_macs(graph) + _bias(graph) + 2 * _normalised(graph)) / 1e9,
+    "macs-bias-bn": lambda graph: (_macs(graph) + _bias(graph) + 2 * _normalized(graph)) / 1e9,
     "flops-bias": lambda graph: (2 * _macs(graph) + _bias(graph)) / 1e9,
     "opc": lambda graph: _torch_op_counter(graph) / 1e9,
-    "opc-bn": lambda graph: (_torch_op_counter(graph) + 2 * _normalised(graph)) / 1e9,
+    "opc-bn": lambda graph: (_torch_op_counter(graph) + 2 * _normalized(graph)) / 1e9,
 }
 
 
 def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str | None = None) -> Iterator[Value]:
     """Yield the counts of `network` for one image of height x width `input_size`.
 
-    `parameters` and `macs` for the whole (part "all") and per layer group (the outermost module that owns or runs
+    `parameters` and `macs` of the network (part "all") and per layer group (the outermost module that owns or runs
     them); `macs_inference`; `giga_published` by the rule CONVENTIONS[convention], if one is given; `giga` by every
     rule (its part), to see which one a paper followed;
-    `activation_bytes` at batch 1 in float32, part "sum" = the results of all operators, what training may keep,
-    and part "peak" = the most that is alive at one time during inference; `uncharged_calls`, the calls of each
-    operator that is not part of `macs`. Works on meta and on real modules, whose weights are not read.
+    `activation_bytes` at batch 1 in float32: part "sum", the results of all operators, which training may keep,
+    and part "peak", the most in memory at one time during inference; `uncharged_calls`, the calls of each
+    operator that is not part of `macs`. Works for modules on any device, meta included; weights are not read.
     """
     if convention is not None and convention not in CONVENTIONS:
         raise DataError(
             f"There is no counting convention {convention!r}.",
             f"one of {', '.join(CONVENTIONS)}",
-            "a typing error in the row of a paper",
+            "a misspelled name in the row of a paper",
             "correct the name, or leave it out",
         )
-    graph = inference(network, (3, *input_size))
+    graph = trace_inference(network, (3, *input_size))
     counts = parameter_count(network)
     yield _count("parameters", "all", counts[""], "parameters")
     for group in _groups(graph, counts):
@@ -117,7 +117,7 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
 
 
 def _groups(graph: Graph, counts: dict[str, int]) -> list[str]:
-    """Layer groups that own parameters, in the order of execution; then children that never run as a module."""
+    """Return layer groups with parameters in the order of execution, then children that never run as a module."""
     called = [group for group in graph.groups if counts.get(group)]
     idle = [
         name

@@ -1,10 +1,9 @@
-"""The empirical receptive field of a trained network: which pixels a joint's answer rests on.
+"""Empirical receptive field of a trained network: the pixels that the response of a joint depends on.
 
-The neuron is the value of a joint's heatmap in the last output at its maximum, before any decoding. Two
-versions: the gradient with respect to the image (after Luo et al. 2016), one backward pass a joint, and
-the loss of the answer when a patch is covered by noise (after Zhou et al. 2014), for a few images.
-Sizes are those of Liu et al. 2018, figures 7 and 9, made numbers: a map is normalised to sum 1 and read
-around the annotated joint, in head sizes.
+The response is the maximum of a joint's heatmap in the last output, before any decoding. Two methods: its
+gradient with respect to the image (after Luo et al. 2016), one backward pass a joint, and its loss when a patch is
+covered by noise (after Zhou et al. 2014), for a few images. Sizes quantify figures 7 and 9 of Liu et al. 2018: a map
+is normalized to sum 1 and measured around the annotated joint, in head sizes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,30 +20,30 @@ from protocols.pose.crops import crop, to_crop, windows
 from protocols.pose.people import ABSENT, VISIBLE, People
 from protocols.statistics import bootstrap
 
-BLUR = 4.0  # pixels, sigma: takes the grain out of a gradient
-PATCH, STRIDE = 16, 8  # pixels: the occluder and its steps, 961 positions on 256 x 256
-RADII = (50, 90)  # per cent of the mass
+BLUR = 4.0  # pixels, sigma: smooths the noise of a gradient
+PATCH, STRIDE = 16, 8  # pixels: side and steps of the covered patch, 961 positions on 256 x 256
+RADII = (50, 90)  # per cent of the map's sum
 
 
 @dataclass(frozen=True)
 class CroppedPeople:
-    """Crops of people as a network takes them, and what is known of the person; pixels are those of the crop."""
+    """Crops of people with their annotation, in pixels of the crop."""
 
-    images: Tensor  # N x 3 x H x W float32
+    images: Tensor  # N x 3 x H x W float32, as the network reads them
     keypoints: np.ndarray  # N x J x 2
     visibility: np.ndarray  # N x J: ABSENT, OCCLUDED or VISIBLE
     head_size: np.ndarray  # N
     body_area: np.ndarray  # N, square pixels: the box around the person
 
     def first(self, count: int) -> "CroppedPeople":
-        """Those of the first `count` people."""
+        """Return the first `count` people."""
         return CroppedPeople(**{name: array[:count] for name, array in vars(self).items()})
 
 
-def crops(people: People, rows: Sequence[int], size: tuple[int, int]) -> CroppedPeople:
-    """Crops of some people at `size` (height, width), RGB from 0 to 1.
+def crop_people(people: People, rows: Sequence[int], size: tuple[int, int]) -> CroppedPeople:
+    """Crop some people at `size` (height, width), RGB from 0 to 1.
 
-    The body's box is the annotated one, else the box around the annotated joints. Raises DataError
+    The body area is that of the annotated box, else of the box around the annotated joints. Raises DataError
     for people without head sizes.
     """
     if people.head_size is None:
@@ -79,11 +78,11 @@ def _body_area(people: People, rows: list[int]) -> np.ndarray:
 
 
 def gradient_maps(network: nn.Module, images: Tensor, joints: int) -> np.ndarray:
-    """N x J x H x W float32: sum over colours of |d answer / d pixel|, blurred."""
+    """Compute the sum over colours of |d response / d pixel|, blurred: N x J x H x W float32."""
     images = images.clone().requires_grad_()
-    answers = _answers(network, images, joints)  # N x J
+    responses = _responses(network, images, joints)  # N x J
     maps = [
-        torch.autograd.grad(answers[:, joint].sum(), images, retain_graph=joint < joints - 1)[0].abs().sum(1)
+        torch.autograd.grad(responses[:, joint].sum(), images, retain_graph=joint < joints - 1)[0].abs().sum(1)
         for joint in range(joints)
     ]
     return gaussian_filter(torch.stack(maps, 1).cpu().numpy(), (0, 0, BLUR, BLUR))
@@ -92,9 +91,10 @@ def gradient_maps(network: nn.Module, images: Tensor, joints: int) -> np.ndarray
 def occlusion_maps(
     network: nn.Module, images: Tensor, joints: int, *, patch: int = PATCH, stride: int = STRIDE, seed: int = 0
 ) -> np.ndarray:
-    """N x J x H x W float32: how much an answer loses when a patch there is noise, averaged over patches.
+    """Compute the loss of the response when a patch is covered, averaged over the patches at each pixel.
 
-    The same noise, uniform over the range of the images, covers every position of every image.
+    The same noise, uniform over the range of the images, covers every position of every image. Returns
+    N x J x H x W float32.
     """
     generator = torch.Generator().manual_seed(seed)
     low, high = float(images.min()), float(images.max())
@@ -109,32 +109,32 @@ def occlusion_maps(
                 window = (..., slice(y, y + patch), slice(x, x + patch))
                 hidden = images.clone()
                 hidden[window] = noise
-                answers = network(hidden)[-1][:, :joints].flatten(2).gather(2, peaks)[..., 0]
-                losses[window] += (clean - answers).clamp(min=0).cpu().numpy()[..., None, None]
+                responses = network(hidden)[-1][:, :joints].flatten(2).gather(2, peaks)[..., 0]
+                losses[window] += (clean - responses).clamp(min=0).cpu().numpy()[..., None, None]
                 covered[window] += 1
     return losses / np.maximum(covered, 1)
 
 
-def _answers(network: nn.Module, images: Tensor, joints: int) -> Tensor:
-    """N x J: the maxima of the last output's heatmaps."""
+def _responses(network: nn.Module, images: Tensor, joints: int) -> Tensor:
+    """Return the maxima of the last output's heatmaps, N x J."""
     return _peaks(network(images)[-1][:, :joints])[1]
 
 
 def _peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """N x J x 1 places in the flattened maps, and the N x J values there."""
+    """Return the indices of the maxima in the flattened heatmaps, N x J x 1, and the maxima, N x J."""
     flat = heatmaps.flatten(2)
-    places = flat.argmax(2, keepdim=True)
-    return places, flat.gather(2, places)[..., 0]
+    peaks = flat.argmax(2, keepdim=True)
+    return peaks, flat.gather(2, peaks)[..., 0]
 
 
 # ------------------------------------------------------------------------------------- sizes
 
 
-def sizes(field: np.ndarray, centre: np.ndarray, head_size: float, body_area: float) -> dict[str, float]:
-    """How wide a map (H x W, not negative) lies around a point (x, y in pixels).
+def field_sizes(field: np.ndarray, centre: np.ndarray, head_size: float, body_area: float) -> dict[str, float]:
+    """Measure the extent of a map (H x W, not negative) around a point (x, y in pixels).
 
-    r50, r90: radius of the disc that holds that share of the mass; spread: the root of the mean squared
-    distance; these in head sizes. area50: the fewest pixels that hold half, over the body's box.
+    r50, r90: radius of the disc that holds that share of the sum; spread: root of the mean squared
+    distance; both in head sizes. area50: the fewest pixels that hold half of the sum, in body areas.
     """
     mass = field.ravel() / field.sum()
     y, x = np.indices(field.shape)
@@ -142,11 +142,11 @@ def sizes(field: np.ndarray, centre: np.ndarray, head_size: float, body_area: fl
     order = np.argsort(distance)
     inside = np.cumsum(mass[order])
     radii = {
-        f"r{share}": distance[order][min(np.searchsorted(inside, share / 100), mass.size - 1)] / head_size
+        f"r{share}": float(distance[order][min(np.searchsorted(inside, share / 100), mass.size - 1)] / head_size)
         for share in RADII
     }
     half = np.searchsorted(np.cumsum(np.sort(mass)[::-1]), 0.5) + 1
-    return radii | {"spread": np.sqrt(mass @ distance**2) / head_size, "area50": half / body_area}
+    return radii | {"spread": float(np.sqrt(mass @ distance**2) / head_size), "area50": float(half / body_area)}
 
 
 def field_values(
@@ -158,10 +158,10 @@ def field_values(
     batch: int = 4,
     seed: int = 0,
 ) -> Iterator[Value]:
-    """Mean sizes by part, left and right together; of all joints, of visible ones and of hidden ones.
+    """Yield mean sizes by part, left and right together; of all joints, of visible and of hidden ones.
 
-    `occlusion`: by covering patches instead of by the gradient, which the metrics then say ("r50 occlusion").
-    Intervals come from drawing images anew. Raises DataError unless `joints` names the maps.
+    `occlusion`: by covering patches instead of by the gradient, with metrics named accordingly ("r50 occlusion").
+    Intervals are over resampled images. Raises DataError unless `joints` names the heatmaps.
     """
     network.eval()
     if len(joints) != images.keypoints.shape[1]:
@@ -172,18 +172,18 @@ def field_values(
         )
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for start in range(0, len(images.images), batch):
-        taken = images.images[start : start + batch]
+        chunk = images.images[start : start + batch]
         maps = (
-            occlusion_maps(network, taken, len(joints), seed=seed)
+            occlusion_maps(network, chunk, len(joints), seed=seed)
             if occlusion
-            else gradient_maps(network, taken, len(joints))
+            else gradient_maps(network, chunk, len(joints))
         )
         for person, joint in np.argwhere(images.visibility[start : start + batch] > ABSENT):
             row, field = start + int(person), maps[person, joint]
-            if not field.any():  # a map that nothing moves has no width
+            if not field.any():  # a constant heatmap depends on no pixel
                 continue
-            size = sizes(field, images.keypoints[row, joint], images.head_size[row], images.body_area[row])
-            part = joints[joint].removeprefix("left_").removeprefix("right_")
+            size = field_sizes(field, images.keypoints[row, joint], images.head_size[row], images.body_area[row])
+            part = joints[int(joint)].removeprefix("left_").removeprefix("right_")
             state = "visible" if images.visibility[row, joint] == VISIBLE else "hidden"
             for metric, value in size.items():
                 found.setdefault((metric, part), []).append((row, value))
@@ -194,7 +194,7 @@ def field_values(
 
 
 def _mean(metric: str, part: str, values: list[tuple[int, float]], unit: str, people: int, seed: int) -> Value:
-    """The mean with its 95 % interval over images."""
+    """Return the mean with its 95 % interval over images."""
     rows, numbers = np.array([row for row, _ in values]), np.array([number for _, number in values])
     sums = np.stack([np.bincount(rows, numbers, people), np.bincount(rows, minlength=people)], axis=1)
     ends = (None, None)

@@ -1,7 +1,7 @@
-"""The graph of one forward pass: which operators ran, in which module, on whose results, at what cost.
+"""Graph of one forward pass: its operators, the modules that ran them, their inputs and their cost.
 
-One pass under a dispatch mode sees every operator below the module level, functional calls included. On the
-meta device the pass needs neither time nor memory, so that networks of any size are counted at once.
+A pass under a dispatch mode records every operator below the module level, functional calls included. On the
+meta device it takes neither time nor memory, so that networks of any size can be counted.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 
 from protocols.errors import DataError
 
-# Operators that multiply no matrix, beside views and those that torch itself tags as pointwise or as reductions.
+# Operators without MACs, beside views and those that torch tags as pointwise or as reductions.
 _WITHOUT_MACS = {
     "native_batch_norm", "cudnn_batch_norm", "native_layer_norm", "native_group_norm", "_softmax", "_log_softmax",
     "max_pool2d_with_indices", "avg_pool2d", "fractional_max_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d",
@@ -34,19 +34,19 @@ _WITHOUT_MACS = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of one operator; indices are places in the graph's list."""
+    """One call of an operator."""
 
-    operator: str  # torch's name without overload and without the mark of in-place: "convolution", "relu", "add"
+    operator: str  # torch's name without overload and the underscore of in-place: "convolution", "relu", "add"
     module: str  # qualified name of the module whose forward ran it, "" for the network itself
-    call: int  # counts module calls, so that two runs of a shared module differ
-    inputs: tuple[int, ...]  # the operations whose results it reads, in the order of its arguments
+    call: int  # number of the module call, so that two runs of a shared module differ
+    inputs: tuple[int, ...]  # indices of the operations whose results it reads, in the order of its arguments
     shape: tuple[int, ...]  # of its (first) result
     bytes: int  # new memory; 0 in place
     macs: int = 0
-    groups: int = 1  # convolutions
+    groups: int = 1  # of a convolution
     bias: bool = False
-    window: int = 0  # pixels under one window, pooling
-    observed: Any = None  # what `watch` kept
+    window: int = 0  # pixels of a pooling window
+    observed: Any = None  # second result of `observe`
 
     @property
     def elements(self) -> int:
@@ -55,35 +55,35 @@ class Operation:
 
 @dataclass(frozen=True)
 class Addition:
-    """A sum of two or more activations; `a + b + c` in one forward is one addition of three."""
+    """Sum of two or more activations; `a + b + c` in one forward is one addition of three."""
 
-    operation: int  # the last operator of the sum
-    addends: tuple[tuple[int, int], ...]  # (operation, which of its arguments) that brings each addend in
+    operation: int  # index of the last operator of the sum
+    addends: tuple[tuple[int, int], ...]  # (operation, index of its argument) of each addend
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A traced forward pass, in the order of execution; operation 0 is the input."""
+    """Traced forward pass in the order of execution; operation 0 is the input."""
 
     operations: tuple[Operation, ...]
-    outputs: tuple[int, ...]  # the operation behind each output of the network; 0 behind a constant
+    outputs: tuple[int, ...]  # index of the operation that computed each output of the network; 0 for a constant
     groups: dict[str, None]  # outermost modules called, in order
-    peak_bytes: int  # most activation memory alive at one time, beyond weights and input
+    peak_bytes: int  # most activation memory in use at one time, without weights and input
 
     @cached_property
     def needed(self) -> frozenset[int]:
-        """The operations on which the last output depends."""
-        found, waiting = set(), [self.outputs[-1]]
+        """Indices of the operations that the last output depends on."""
+        needed, waiting = set(), [self.outputs[-1]]
         while waiting:
-            if (index := waiting.pop()) not in found:
-                found.add(index)
+            if (index := waiting.pop()) not in needed:
+                needed.add(index)
                 waiting.extend(self.operations[index].inputs)
-        return frozenset(found)
+        return frozenset(needed)
 
     def additions(self) -> Iterator[Addition]:
-        """Every addition of two or more activations, chains inside one module call joined."""
+        """Yield every addition of two or more activations; chains within one module call are joined."""
         readers = Counter(producer for operation in self.operations for producer in operation.inputs)
-        pending: dict[int, tuple[tuple[int, int], ...]] = {}  # partial sums that a later addition takes in
+        pending: dict[int, tuple[tuple[int, int], ...]] = {}  # partial sums, part of a later addition
         sums = {index for index, operation in enumerate(self.operations) if _adds(operation)}
         joined = {
             producer
@@ -95,15 +95,15 @@ class Graph:
         }
         for index in sorted(sums):
             addends: tuple[tuple[int, int], ...] = ()
-            for place, producer in enumerate(self.operations[index].inputs):
-                addends += pending.pop(producer) if producer in joined else ((index, place),)
+            for argument, producer in enumerate(self.operations[index].inputs):
+                addends += pending.pop(producer) if producer in joined else ((index, argument),)
             if index in joined:
                 pending[index] = addends
             else:
                 yield Addition(index, addends)
 
     def group(self, operation: Operation) -> str:
-        """The layer group of an operation: the outermost module that ran it, "" for the network's own forward."""
+        """Return the layer group of an operation: the outermost module that ran it, "" for the network itself."""
         parts = operation.module.split(".")
         return next((name for i in range(len(parts)) if (name := ".".join(parts[: i + 1])) in self.groups), "")
 
@@ -112,21 +112,31 @@ def _adds(operation: Operation) -> bool:
     return operation.operator == "add" and len(operation.inputs) == 2
 
 
-Watch = Callable[[str, tuple, Callable[[], Any]], tuple[Any, Any]]
+Arguments = tuple[Any, ...]  # positional, of an operator of torch
+Observe = Callable[[str, Arguments, Callable[[], Any]], tuple[Any, Any]]
 
 
-def _keep_nothing(name: str, args: tuple, run: Callable[[], Any]) -> tuple[Any, None]:
+class Cost(TypedDict, total=False):
+    """Cost of an operation, as fields of `Operation`."""
+
+    macs: int
+    groups: int
+    bias: bool
+    window: int
+
+
+def _observe_nothing(name: str, args: Arguments, run: Callable[[], Any]) -> tuple[Any, None]:
     return run(), None
 
 
-def trace(network: nn.Module, images: torch.Tensor, watch: Watch = _keep_nothing) -> Graph:
-    """Run `network` on `images` (N x 3 x H x W) without gradients, in its present mode, and return the graph.
+def trace(network: nn.Module, images: torch.Tensor, observe: Observe = _observe_nothing) -> Graph:
+    """Run `network` on `images` (N x 3 x H x W) without gradients, in its current mode, and return the graph.
 
-    With images on the meta device the weights are replaced by their shapes for the call, wherever they lie.
-    `watch(name, args, run)` may look at values: it runs the operator by `run()` and returns (result, observed).
-    DataError if an operator is met whose cost is not known.
+    With images on the meta device the weights are replaced by their shapes during the call, on any device.
+    `observe(name, args, run)` may read values: it runs the operator by `run()` and returns (result, observed).
+    Raises DataError for an operator of unknown cost.
     """
-    tracer = _Tracer(images, watch)
+    tracer = _Tracer(images, observe)
     state = {}
     if images.is_meta:
         tensors = [*network.named_parameters(), *network.named_buffers()]
@@ -142,27 +152,27 @@ def trace(network: nn.Module, images: torch.Tensor, watch: Watch = _keep_nothing
     )
 
 
-def inference(network: nn.Module, shape: Sequence[int], watch: Watch = _keep_nothing) -> Graph:
-    """The graph of inference on one image of `shape` (channels, height, width), by shape alone.
+def trace_inference(network: nn.Module, shape: Sequence[int], observe: Observe = _observe_nothing) -> Graph:
+    """Return the graph of inference on one image of `shape` (channels, height, width), on the meta device.
 
-    The network's mode is put back. `watch` and errors as of `trace`.
+    The network's mode is restored. `observe` and errors as of `trace`.
     """
     training = [module for module in network.modules() if module.training]
     try:
-        return trace(network.eval(), torch.empty(1, *shape, device="meta"), watch)
+        return trace(network.eval(), torch.empty(1, *shape, device="meta"), observe)
     finally:
         for module in training:
             module.training = True
 
 
 class _Tracer(TorchDispatchMode):
-    """Sees every operator. Results are known by their storage, so views and in-place writes need no rules."""
+    """Dispatch mode that records every operator. Results are identified by storage, which covers views and in-place."""
 
-    def __init__(self, images: torch.Tensor, watch: Watch):
+    def __init__(self, images: torch.Tensor, observe: Observe):
         super().__init__()
-        self.watch = watch
+        self.observe = observe
         self.operations = [Operation("input", "", 0, (), tuple(images.shape), 0)]
-        self.producers = {_storage(images): 0}  # storage -> the operation that wrote it last
+        self.producers = {_storage(images): 0}  # storage -> the last operation that wrote to it
         self.alive: dict[StorageWeakRef, int] = {}
         self.peak_bytes = 0
         self.groups: dict[str, None] = {}
@@ -171,7 +181,7 @@ class _Tracer(TorchDispatchMode):
 
     @contextmanager
     def inside(self, network: nn.Module) -> Iterator[None]:
-        """Keep the stack of module calls while the network runs."""
+        """Record the stack of module calls while the network runs."""
         names = {module: name for name, module in network.named_modules()}
 
         def enter(module: nn.Module, _: Any) -> None:
@@ -190,17 +200,19 @@ class _Tracer(TorchDispatchMode):
             for handle in handles:
                 handle.remove()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Arguments = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func.is_view:
             return func(*args, **kwargs)
         name = func.overloadpacket.__name__
         name = name.rstrip("_") if torch.Tag.inplace in func.tags else name
-        result, observed = self.watch(name, args, lambda: _run(func, name, args, kwargs))
+        result, observed = self.observe(name, args, lambda: _run(func, name, args, kwargs))
         self._record(func, name, args, kwargs, result, observed)
         return result
 
-    def _record(self, func: Any, name: str, args: tuple, kwargs: dict, result: Any, observed: Any) -> None:
+    def _record(
+        self, func: Any, name: str, args: Arguments, kwargs: dict[str, Any], result: Any, observed: Any
+    ) -> None:
         made = [_storage(tensor) for tensor in _tensors(result)]
         if not made:
             return
@@ -228,14 +240,14 @@ class _Tracer(TorchDispatchMode):
         self.peak_bytes = max(self.peak_bytes, sum(self.alive.values()))
 
 
-def _run(func: Any, name: str, args: tuple, kwargs: dict) -> Any:
-    """The result of an operator; where only shapes count and torch derives them slowly, in Python, at once."""
+def _run(func: Any, name: str, args: Arguments, kwargs: dict[str, Any]) -> Any:
+    """Run an operator; on the meta device, compute the shape directly where torch is slow."""
     x = args[0] if args else None
     if not isinstance(x, torch.Tensor) or not x.is_meta or torch.Tag.inplace in func.tags:
         return func(*args, **kwargs)
     if name == "convolution" and not args[6]:  # not transposed
         return x.new_empty(_convolved(x.shape, args[1].shape, *args[3:6]))
-    if name == "relu" or (name == "add" and _alike(x, args[1])):
+    if name == "relu" or (name == "add" and _same_shape(x, args[1])):
         return x.new_empty(x.shape)
     if name == "native_batch_norm" and not args[5]:  # inference
         return x.new_empty(x.shape), x.new_empty(0), x.new_empty(0)
@@ -247,7 +259,7 @@ def _run(func: Any, name: str, args: tuple, kwargs: dict) -> Any:
 def _convolved(
     shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
 ) -> list[int]:
-    """The shape that a convolution makes of N x C x H x W."""
+    """Return the shape of the result of a convolution of N x C x H x W."""
     sides = zip(shape[2:], kernel[2:], stride, padding, dilation, strict=True)
     return [
         shape[0],
@@ -256,13 +268,13 @@ def _convolved(
     ]
 
 
-def _alike(x: torch.Tensor, y: Any) -> bool:
+def _same_shape(x: torch.Tensor, y: Any) -> bool:
     return isinstance(y, torch.Tensor) and (x.shape, x.dtype) == (y.shape, y.dtype)
 
 
-def _cost(func: Any, name: str, args: tuple, kwargs: dict, result: Any) -> dict[str, int | bool]:
-    """MACs by torch's own rules, and what other counting conventions charge for."""
-    if name == "convolution":  # by the same rule as in torch's registry, without its slow search for tensors
+def _cost(func: Any, name: str, args: Arguments, kwargs: dict[str, Any], result: Any) -> Cost:
+    """Count MACs by torch's own rules, and what other counting conventions charge for."""
+    if name == "convolution":  # the rule of torch's registry, without its slow search for tensors
         macs = conv_flop_count(args[0].shape, args[1].shape, result.shape, transposed=args[6]) // 2
         return {"macs": macs, "groups": args[8], "bias": args[2] is not None}
     if func.overloadpacket in flop_registry:  # two operations a MAC
@@ -274,15 +286,15 @@ def _cost(func: Any, name: str, args: tuple, kwargs: dict, result: Any) -> dict[
     if name not in _WITHOUT_MACS and not {torch.Tag.pointwise, torch.Tag.reduction} & set(func.tags):
         raise DataError(
             f"The cost of the operator {func} is not known.",
-            "an operator that torch.utils.flop_counter counts, or one listed as free of multiply-accumulates",
-            "the network uses an operator that no other network here uses",
-            "if it multiplies no matrix, add it to _WITHOUT_MACS in protocols/network/graph.py",
+            "an operator that torch.utils.flop_counter counts, or one that is listed as without MACs",
+            "the network uses an operator that no other network of the catalogue uses",
+            "if it has no multiply-accumulates, add it to _WITHOUT_MACS in protocols/network/graph.py",
         )
     return {}
 
 
 def _storage(tensor: torch.Tensor) -> StorageWeakRef:
-    """A key that stays unique: while it exists the address is not used again, yet the memory may go."""
+    """Return a key of the tensor's memory that stays unique and does not keep the memory alive."""
     return StorageWeakRef(tensor.untyped_storage())
 
 

@@ -1,17 +1,17 @@
-"""The pathways of a network and how large a field each has: exact counts, from the traced graph.
+"""Pathways of a network and their receptive fields: exact counts from the traced graph.
 
 A pathway is one way from the input to the output; its field is 1 + the sum of (kernel - 1) x dilation x
 jump over its layers, in pixels of the input, along x (Liu et al. 2018, "scale distribution"). Parallel
-branches are different pathways even where their fields are equal: a shortcut and a 1x1 branch both
-count. 1x1 convolutions, normalization, activations and resizing add nothing. Gates multiply, so they are
-no pathways: a product with what left a sigmoid or a softmax keeps the pathways of its other factor.
+branches are different pathways even if their fields are equal: a shortcut and a 1x1 branch both
+count. 1x1 convolutions, normalization, activations and resizing add nothing. Gates are not pathways, since they
+multiply: a product with a tensor behind a sigmoid or a softmax has the pathways of its other factor.
 A slice of a tensor counts as the whole tensor. Where pooling and resizing alternate the formula is an
-upper bound: which pixels a cell sees then depends on its place.
+upper bound: the pixels that an output pixel sees then depend on its position.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -19,9 +19,10 @@ from typing import Any
 from torch import nn
 
 from protocols.errors import DataError
-from protocols.network.graph import Graph, inference
+from protocols.network.graph import Arguments, Graph, trace_inference
 
-LIMIT = 20_000  # different fields; fractional pooling in many units could make millions
+MAX_FIELDS = 20_000  # different fields that are counted; fractional pooling in many units could make millions
+Size = Fraction | int  # whole sizes are ints, whose sums are many times faster
 
 _POINTWISE = {
     "native_batch_norm", "cudnn_batch_norm", "native_group_norm", "relu", "leaky_relu", "hardtanh", "elu", "gelu",
@@ -41,43 +42,43 @@ _RESIZES = {"upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "
 
 @dataclass(frozen=True)
 class Pathways:
-    """Pathways by their field. Sums are kept beside the counts, for networks with too many different fields."""
+    """Number of pathways by field, with sums for networks that have too many different fields to count."""
 
     paths: int
-    total: Fraction  # sum over pathways of (field - 1)
-    squares: Fraction  # sum over pathways of (field - 1)^2
-    largest: Fraction  # field, pixels
-    counts: dict[Fraction, int] | None  # field - 1 -> pathways; None above LIMIT different fields
+    total: Size  # sum over pathways of (field - 1)
+    squares: Size  # sum over pathways of (field - 1)^2
+    largest: Size  # field, pixels
+    counts: Mapping[Size, int] | None  # field - 1 -> pathways; None above MAX_FIELDS different fields
 
     @property
     def mean(self) -> float:
-        """Of the field, over pathways."""
+        """Mean field over pathways."""
         return float(1 + Fraction(self.total, self.paths))
 
     @property
     def variance(self) -> float:
-        """Of the field, over pathways."""
+        """Variance of the field over pathways."""
         return float(Fraction(self.squares, self.paths) - Fraction(self.total, self.paths) ** 2)
 
     @property
-    def table(self) -> dict[Fraction, int] | None:
-        """Field -> pathways, in the order of fields."""
+    def table(self) -> dict[Size, int] | None:
+        """Field -> pathways, in ascending order."""
         return None if self.counts is None else {1 + size: n for size, n in sorted(self.counts.items())}
 
     @property
     def entropy(self) -> float:
-        """Bits; NaN without counts."""
+        """Entropy of the distribution of fields in bits; NaN without counts."""
         shares = [float(Fraction(n, self.paths)) for n in (self.counts or {}).values()]
         return -sum(share * math.log2(share) for share in shares if share > 0) if shares else math.nan
 
     def share(self, field: int) -> float:
-        """The share of pathways whose field is at most `field` pixels; NaN without counts."""
+        """Return the share of pathways whose field is at most `field` pixels; NaN without counts."""
         if self.counts is None:
             return math.nan
         return float(Fraction(sum(n for size, n in self.counts.items() if size < field), self.paths))
 
-    def wider(self, by: Fraction | int) -> "Pathways":
-        """The same pathways after a layer that adds `by` pixels."""
+    def widened(self, by: Size) -> "Pathways":
+        """Return the pathways after a layer that adds `by` pixels."""
         if not by:
             return self
         return Pathways(
@@ -89,67 +90,65 @@ class Pathways:
         )
 
 
-ONE = Pathways(paths=1, total=0, squares=0, largest=1, counts={0: 1})
+SINGLE = Pathways(paths=1, total=0, squares=0, largest=1, counts={0: 1})
 
 
 def union(parts: Sequence[Pathways]) -> Pathways:
-    """Parallel branches: the pathways of all of them."""
+    """Return the pathways of parallel branches together."""
     if len(parts) == 1:
         return parts[0]
-    counts: Counter | None = Counter()
+    counts: Counter[Size] | None = Counter()
     for part in parts:
-        counts = None if counts is None or part.counts is None else _add(counts, part.counts)
+        if counts is None or part.counts is None:
+            counts = None
+        else:
+            counts.update(part.counts)
     return Pathways(
         paths=sum(part.paths for part in parts),
         total=sum(part.total for part in parts),
         squares=sum(part.squares for part in parts),
         largest=max(part.largest for part in parts),
-        counts=counts if counts is None or len(counts) <= LIMIT else None,
+        counts=counts if counts is None or len(counts) <= MAX_FIELDS else None,
     )
-
-
-def _add(counts: Counter, more: dict[Fraction, int]) -> Counter:
-    counts.update(more)
-    return counts
 
 
 # ------------------------------------------------------------------------------------- graph
 
 
 def pathways(network: nn.Module, shape: Sequence[int]) -> Pathways:
-    """From an input of `shape` (channels, height, width) to the last output, by shape alone; see `in_graph`."""
-    graph = traced(network, shape)
+    """Return the pathways from an input of `shape` (channels, height, width) to the last output; see `in_graph`."""
+    graph = trace_steps(network, shape)
     return in_graph(graph, range(1, len(graph.operations)), {0}, graph.outputs[-1])
 
 
-def traced(network: nn.Module, shape: Sequence[int]) -> Graph:
-    """The graph of inference on the meta device; `observed` of an operation is its `_Step`."""
-    return inference(network, shape, _observe)
+def trace_steps(network: nn.Module, shape: Sequence[int]) -> Graph:
+    """Trace inference on the meta device; `observed` of an operation is its `_Step`."""
+    return trace_inference(network, shape, _observe)
 
 
-def first_run(graph: Graph, name: str) -> list[int]:
-    """The operations of a module's first call; empty if it never ran."""
+def first_call(graph: Graph, name: str) -> list[int]:
+    """Return the operations of a module's first call; empty if it never ran."""
     inside = [
         index for index, operation in enumerate(graph.operations) if f"{operation.module}.".startswith(f"{name}.")
     ]
-    return [index for place, index in enumerate(inside) if index == inside[0] + place]
+    return [index for i, index in enumerate(inside) if index == inside[0] + i]
 
 
-def in_run(graph: Graph, run: list[int]) -> Pathways | None:
-    """From the one tensor that a module reads to its last operation; None if it reads several or is a gate."""
-    sources = {source for index in run for source in graph.operations[index].inputs} - set(run)
-    if len(sources) != 1 or graph.operations[run[-1]].operator in _GATES:
+def in_call(graph: Graph, call: list[int]) -> Pathways | None:
+    """Return the pathways through a module call; None if it reads several tensors, or is a gate."""
+    sources = {source for index in call for source in graph.operations[index].inputs} - set(call)
+    if len(sources) != 1 or graph.operations[call[-1]].operator in _GATES:
         return None
-    return in_graph(graph, run, sources, run[-1])
+    return in_graph(graph, call, sources, call[-1])
 
 
 def in_graph(graph: Graph, inside: Sequence[int], sources: set[int], end: int) -> Pathways:
-    """The pathways from `sources` through the operations `inside` to `end`, in one pass over the graph.
+    """Return the pathways from `sources` through the operations `inside` to `end`, in one pass over the graph.
 
     Raises DataError for an operator that is neither a layer, nor a sum, nor a gate, and for sums of
     tensors of different resolution.
     """
-    flows = {source: _Flow(ONE, Fraction(1), gate=False) for source in sources}
+    flows = {source: _Flow(SINGLE, Fraction(1), gate=False) for source in sources}
     for index in inside:
         operation = graph.operations[index]
         arriving = [flows[source] for source in operation.inputs if source in flows]
@@ -160,28 +159,28 @@ def in_graph(graph: Graph, inside: Sequence[int], sources: set[int], end: int) -
 
 @dataclass(frozen=True)
 class _Flow:
-    """What is known of a tensor."""
+    """State of a tensor in the pass over the graph."""
 
     pathways: Pathways
-    jump: Fraction  # pixels of the input from one cell to the next
-    gate: bool  # it left a sigmoid or a softmax, and no layer since
+    jump: Fraction  # pixels of the input from one pixel of the tensor to the next
+    gate: bool  # behind a sigmoid or a softmax, without a layer since
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What an operation does along x."""
+    """Geometry of an operation along x."""
 
-    reach: int = 0  # cells of its input beyond the first: (kernel - 1) x dilation
-    stride: Fraction = Fraction(1)  # cells of its input from one of its cells to the next
+    reach: int = 0  # pixels of its input beyond the first: (kernel - 1) x dilation
+    stride: Fraction = Fraction(1)  # pixels of its input from one pixel of its result to the next
 
 
 def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
-    """The tensor that an operator makes of others."""
+    """Return the state of an operator's result from the states of its inputs."""
     first = arriving[0]
     if operator in _SUMS:
         if len({flow.jump for flow in arriving}) > 1:
             raise DataError(
-                what=f"The operator {operator} joins tensors whose cells lie {_jumps(arriving)} pixels apart.",
+                what=f"The operator {operator} joins tensors whose pixels are {_jumps(arriving)} pixels apart.",
                 expected="branches of equal resolution",
                 cause="an input that a stride does not divide, or a branch that is pooled to a point",
                 next_step="choose an input size that is a multiple of all strides",
@@ -191,34 +190,34 @@ def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
         values = [flow for flow in arriving if not flow.gate]
         if len(values) > 1:
             raise DataError(
-                what="The network multiplies two tensors of which neither left a sigmoid or a softmax.",
-                expected="a gate: something between 0 and 1 that weighs the other factor",
+                what="The network multiplies two tensors, neither of which is behind a sigmoid or a softmax.",
+                expected="a gate: values between 0 and 1 that weight the other factor",
                 cause="a network whose pathways are not defined by sums of branches",
-                next_step="measure its empirical field instead",
+                next_step="measure its empirical receptive field instead",
             )
         return (values or arriving)[0]
     if operator in _GATES:
         return _Flow(first.pathways, first.jump, gate=True)
     if operator in _LAYERS | _POOLS | _RESIZES:
-        wider = first.pathways.wider(_whole(step.reach * first.jump))
-        return _Flow(wider, first.jump * step.stride, first.gate and operator not in _LAYERS)
+        widened = first.pathways.widened(_whole(step.reach * first.jump))
+        return _Flow(widened, first.jump * step.stride, first.gate and operator not in _LAYERS)
     if operator in _POINTWISE and len(arriving) == 1:
         return first
     raise DataError(
         what=f"The pathways through the operator {operator} with {len(arriving)} input(s) are not defined.",
         expected="convolutions, pools, resizing, sums, concatenations, gates and functions of one tensor",
-        cause="attention between positions, or an operator that no network here uses",
-        next_step="measure the empirical field instead, or add the operator to protocols/network/path_distribution.py",
+        cause="attention between positions, or an operator that no network of the catalogue uses",
+        next_step="measure the empirical receptive field, or add the operator to protocols/network/path_distribution.py",
     )
 
 
-def _observe(name: str, args: tuple, run: Callable[[], Any]) -> tuple[Any, _Step]:
+def _observe(name: str, args: Arguments, run: Callable[[], Any]) -> tuple[Any, _Step]:
     result = run()
     return result, _step(name, args, result)
 
 
-def _step(name: str, args: tuple, result: Any) -> _Step:
-    """Kernel, stride and dilation along x, from the arguments of torch's operator."""
+def _step(name: str, args: Arguments, result: Any) -> _Step:
+    """Return reach and stride along x from the arguments of torch's operator."""
     if name == "convolution":  # input, weight, bias, stride, padding, dilation, transposed, ...
         kernel, stride, dilation = args[1].shape[-1], args[3][-1], args[5][-1]
         if args[6]:
@@ -227,20 +226,19 @@ def _step(name: str, args: tuple, result: Any) -> _Step:
     if name not in _POOLS | _RESIZES:
         return _Step()
     result = result[0] if isinstance(result, tuple) else result
-    entering, leaving = args[0].shape[-1], result.shape[-1] if result.dim() > 2 else 1
+    inputs, outputs = args[0].shape[-1], result.shape[-1] if result.dim() > 2 else 1
     if name in _RESIZES:
-        return _Step(0, Fraction(entering, leaving))
+        return _Step(0, Fraction(inputs, outputs))
     if name == "fractional_max_pool2d":
-        return _Step(args[1][-1] - 1, Fraction(entering, leaving))
+        return _Step(args[1][-1] - 1, Fraction(inputs, outputs))
     if name in ("max_pool2d_with_indices", "avg_pool2d"):
         kernel = args[1][-1]
         return _Step(kernel - 1, Fraction(args[2][-1] if len(args) > 2 and args[2] else kernel))
-    return _Step(entering // leaving - 1, Fraction(entering, leaving))  # global, adaptive
+    return _Step(inputs // outputs - 1, Fraction(inputs, outputs))  # global, adaptive
 
 
-def _whole(size: Fraction) -> Fraction | int:
-    """An int where it is one: sums of ints are many times faster."""
-    return size.numerator if isinstance(size, Fraction) and size.denominator == 1 else size
+def _whole(size: Fraction) -> Size:
+    return size.numerator if size.denominator == 1 else size
 
 
 def _jumps(flows: list[_Flow]) -> str:

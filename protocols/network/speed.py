@@ -1,6 +1,6 @@
-"""Speed: latency of one image, throughput at the best batch, peak memory, on the machine at hand.
+"""Speed: latency of one image, throughput at the best batch size, and peak memory on this machine.
 
-Times depend on the machine, its load and its clocks: they are reported, never a reason to fail.
+Times depend on the machine, its load and its clocks: they are reported, never compared with a baseline.
 """
 
 import copy
@@ -18,7 +18,7 @@ from protocols import Value
 from protocols.statistics.intervals import student
 
 LARGEST_BATCH = 256
-WORTHWHILE = 1.05  # a doubled batch must raise the throughput by this factor
+MIN_GAIN = 1.05  # factor by which a doubled batch must raise the throughput
 
 
 def measure(
@@ -31,11 +31,11 @@ def measure(
     rounds: int = 5,
     seconds: float = 0.5,
 ) -> Iterator[Value]:
-    """Yield times of inference in evaluation mode, one part a variant ("float32 eager", "bfloat16 compiled", ...).
+    """Yield times of inference in evaluation mode, one part for each variant ("float32 eager", ...).
 
-    `latency` (ms, batch 1), `throughput` (images/s) at `best_batch` and `peak_memory` (bytes) there: of torch's
-    allocator on a GPU, of the whole process on Linux, else absent. After a warm-up each of `rounds` rounds lasts at
-    least `seconds`; its number is the median call; values and intervals are taken over rounds. bfloat16 is autocast.
+    `latency` (ms, batch 1), `throughput` (images/s) at `best_batch`, and `peak_memory` (bytes) at that batch: of
+    torch's allocator on a GPU, of the whole process on Linux, else absent. After a warm-up each of `rounds` rounds
+    lasts at least `seconds` and yields its median call; values and intervals are over rounds. bfloat16 is autocast.
     The best batch is found in eager mode by doubling until the gain falls below 5 %. `threads` and `clock` (MHz) are
     those of the machine. A variant that cannot run is left out with a warning.
     """
@@ -57,7 +57,7 @@ def measure(
 def _runner(
     network: nn.Module, input_size: tuple[int, int], device: str, precision: str, *, compiled: bool
 ) -> Callable[[int], Callable[[], None]]:
-    """Batch size -> a call that runs the network on such a batch and waits for the result."""
+    """Return a function from a batch size to a call that runs such a batch and waits for the result."""
     called = torch.compile(network, dynamic=False) if compiled else network
     kind = torch.device(device).type
 
@@ -93,15 +93,15 @@ def _variant(
 
 
 def _over_rounds(metric: str, part: str, numbers: Sequence[float], unit: str) -> Value:
-    """Geometric mean, and Student t on logarithms: times are positive, and skewed by whatever else runs."""
+    """Return the geometric mean, and Student t on logarithms: times are positive, and skewed by other load."""
     logarithms = np.log(numbers)
-    low, high = student(logarithms)
-    bounds = (None, None) if low is None else (float(np.exp(low)), float(np.exp(high)))
+    ends = student(logarithms)
+    bounds = ends if ends[0] is None else (float(np.exp(ends[0])), float(np.exp(ends[1])))
     return Value(metric, part, float(np.exp(logarithms.mean())), unit, len(numbers), *bounds)
 
 
 def _best_batch(runner: Callable[[int], Callable[[], None]], device: str, seconds: float) -> int:
-    """Double the batch until throughput no longer rises or memory ends."""
+    """Double the batch size until throughput no longer rises or memory runs out."""
     best, throughput, batch = 1, 0.0, 1
     while batch <= LARGEST_BATCH:
         try:
@@ -110,14 +110,14 @@ def _best_batch(runner: Callable[[int], Callable[[], None]], device: str, second
             reached = batch / _round(run, seconds)
         except torch.OutOfMemoryError:
             break
-        if reached < WORTHWHILE * throughput:
+        if reached < MIN_GAIN * throughput:
             break
         best, throughput, batch = batch, reached, 2 * batch
     return best
 
 
 def _round(run: Callable[[], None], seconds: float) -> float:
-    """The median duration of a call, in seconds, of calls that take at least `seconds` together."""
+    """Return the median duration in seconds of calls that take at least `seconds` together."""
     times: list[float] = []
     while sum(times) < seconds:
         start = time.perf_counter()
@@ -127,7 +127,7 @@ def _round(run: Callable[[], None], seconds: float) -> float:
 
 
 def _reset_peak(device: str) -> bool:
-    """Forget the highest use of memory so far; False where the system cannot."""
+    """Reset the peak of memory use; False if the system cannot."""
     if torch.device(device).type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
@@ -146,18 +146,18 @@ def _peak(device: str) -> int:
 
 
 def _clocks(device: str) -> dict[str, float]:
-    """Present clock rates in MHz, as far as the system tells them."""
+    """Return current clock rates in MHz, as far as the system reports them."""
     clocks = {}
     if clock := _cpuinfo("cpu MHz"):
         clocks["cpu"] = float(clock)
     if torch.device(device).type == "cuda":
-        with suppress(ImportError, RuntimeError):  # told by nvidia-ml-py, an extra
+        with suppress(ImportError, RuntimeError):  # needs nvidia-ml-py, an extra
             clocks["gpu"] = float(torch.cuda.clock_rate(device))
     return clocks
 
 
 def _cpuinfo(key: str) -> str:
-    """The first entry of that name in Linux's description of the processor, or nothing."""
+    """Return the first entry of that name in /proc/cpuinfo, or ""."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(key):

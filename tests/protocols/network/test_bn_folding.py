@@ -6,7 +6,7 @@ from torch import nn
 
 import architectures
 from bench.steps.predict import TOLERANCE, faster
-from protocols.network.bn_folding import folded
+from protocols.network.bn_folding import fold_batch_norm
 
 
 def worn(network: nn.Module) -> nn.Module:
@@ -40,7 +40,7 @@ def test_closed_form():
     network = worn(nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1)))
     convolution, norm = network
     gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-    found = folded(network)
+    found = fold_batch_norm(network)
     assert torch.allclose(found.get_submodule("0").weight, convolution.weight * gain)
     assert torch.allclose(found.get_submodule("0").bias, (convolution.bias - norm.running_mean) * gain + norm.bias)
     assert norms(found) == 0 and norms(network) == 1
@@ -49,7 +49,7 @@ def test_closed_form():
 def test_a_network_in_training_stays_as_it_is_and_its_copy_evaluates():
     network = worn(nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)))).train()
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    found, images = folded(network), torch.randn(2, 3, 8, 8)
+    found, images = fold_batch_norm(network), torch.randn(2, 3, 8, 8)
     assert network.training and not found.training
     assert before.keys() == network.state_dict().keys()
     assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
@@ -77,7 +77,7 @@ def test_heatmaps_stay_within_the_tolerance(name, options, left):
     expected, found = network(images)[-1], faster(network, "cpu")(images)[-1]
     assert (found - expected).abs().max() <= TOLERANCE["cpu"] * expected.abs().max()
     assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
-    assert norms(folded(network)) == (norms(network) if left is None else left)
+    assert norms(fold_batch_norm(network)) == (norms(network) if left is None else left)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -12,8 +12,15 @@ from torch.nn import functional
 from architectures import create
 from architectures.inception import InceptionOfInception, InceptionResidual, Residual, make_gate
 from protocols.errors import DataError
-from protocols.network.effective_field import CroppedPeople, crops, field_values, gradient_maps, occlusion_maps, sizes
-from protocols.network.path_distribution import pathways, traced
+from protocols.network.effective_field import (
+    CroppedPeople,
+    crop_people,
+    field_sizes,
+    field_values,
+    gradient_maps,
+    occlusion_maps,
+)
+from protocols.network.path_distribution import pathways, trace_steps
 from protocols.network.receptive_field import gradient_support, measure
 
 CHANNELS = 4
@@ -107,7 +114,7 @@ def test_gates_are_no_pathways(gate):
 
 
 def test_brute_force_enumeration_agrees():
-    graph = traced(ioi(), (CHANNELS, 16, 16))
+    graph = trace_steps(ioi(), (CHANNELS, 16, 16))
 
     def fields(index):  # every way from the input to an operation, one by one
         if index == 0:
@@ -215,7 +222,7 @@ def test_support_leaves_the_network_alone():
 
 
 def test_support_is_none_where_the_grid_is_too_small():
-    assert gradient_support(nn.Conv2d(1, 1, (1, 201), padding=(0, 100)), 1, widest=192) is None
+    assert gradient_support(nn.Conv2d(1, 1, (1, 201), padding=(0, 100)), 1, max_columns=192) is None
     assert gradient_support(nn.Conv2d(1, 1, (1, 201), padding=(0, 100)), 1) == 201
 
 
@@ -285,12 +292,12 @@ def test_occlusion_map_lies_in_the_field_widened_by_the_patch():
 def test_sizes_of_a_disc_and_of_a_ring():
     y, x = np.indices((201, 201))
     distance = np.hypot(x - 100, y - 100)
-    disc = sizes((distance <= 50).astype(float), np.array([100.0, 100.0]), head_size=10, body_area=50 * 50)
+    disc = field_sizes((distance <= 50).astype(float), np.array([100.0, 100.0]), head_size=10, body_area=50 * 50)
     assert disc["r50"] == pytest.approx(5 * math.sqrt(0.5), abs=0.05)
     assert disc["r90"] == pytest.approx(5 * math.sqrt(0.9), abs=0.05)
     assert disc["spread"] == pytest.approx(5 * math.sqrt(0.5), abs=0.05)  # E[r^2] = R^2 / 2
     assert disc["area50"] == pytest.approx(math.pi / 2, abs=0.02)
-    point = sizes((distance == 0).astype(float), np.array([70.0, 60.0]), head_size=10, body_area=100)
+    point = field_sizes((distance == 0).astype(float), np.array([70.0, 60.0]), head_size=10, body_area=100)
     assert point == pytest.approx({"r50": 5, "r90": 5, "spread": 5, "area50": 0.01})  # 3-4-5
 
 
@@ -316,7 +323,7 @@ def test_values_by_part_and_by_visibility():
 def test_crops_of_mannequins_feed_measure():
     mannequin = pytest.importorskip("protocols.datasets.mannequin.people")
     people = mannequin.people("val", skeleton="lsp", count=3)
-    taken = crops(people, range(3), (64, 64))
+    taken = crop_people(people, range(3), (64, 64))
     assert taken.images.shape == (3, 3, 64, 64)
     assert 0 <= taken.images.min() <= taken.images.max() <= 1
     network = create("liu-res", width=0.0625)

@@ -16,7 +16,7 @@ from bench.errors import Problem
 from bench.store.digests import content_key
 from bench.store.store import CELLS, WEIGHTS, Store
 from protocols.datasets import open_people
-from protocols.network.effective_field import crops, field_values, occlusion_maps, sizes
+from protocols.network.effective_field import crop_people, field_sizes, field_values, occlusion_maps
 
 TINY = {"input": 64, "width": 0.0625}
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
@@ -80,7 +80,7 @@ def test_from_training_to_the_field(tmp_path, recipe):
     network = architectures.create(architectures.describe("hourglass-1", **TINY))
     weight_files.load(network, store.folder(WEIGHTS, weights) / "weights.safetensors")
     people = open_people("mannequin", "val", Path("nowhere"), "mpii", 2)
-    taken = crops(people, range(2), (64, 64))
+    taken = crop_people(people, range(2), (64, 64))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     taken = replace(taken, images=(taken.images - mean) / std)
     expected = {(value.metric, value.part): value for value in field_values(network, taken, people.skeleton.joints)}
@@ -98,7 +98,7 @@ def test_from_training_to_the_field(tmp_path, recipe):
     assert more["r50 occlusion", "ankle"]["n"] == sum(people.skeleton.joints[j].endswith("ankle") for j in visible)
     for metric in ("r50", "r90", "spread", "area50"):
         ankles = [
-            sizes(patched[j], taken.keypoints[0, j], taken.head_size[0], taken.body_area[0])[metric]
+            field_sizes(patched[j], taken.keypoints[0, j], taken.head_size[0], taken.body_area[0])[metric]
             for j in visible
             if people.skeleton.joints[j].endswith("ankle")
         ]

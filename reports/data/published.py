@@ -19,6 +19,11 @@ A table whose entries in one row are different networks names them in `architect
 
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
 `says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
+
+`[[figures]]` are drawn again from our measurements of `networks`: `draw` names the kind of drawing, or `picture` the
+picture of people that cells keep (reports/data/cell_files.py). The networks are compared in `metric` and `parts` of
+`protocol` on `dataset` and `split`; a figure of something else says in `needs` what has to be measured. `blocks`
+names the kind of block of each network where their receptive fields are drawn.
 """
 
 import math
@@ -87,6 +92,23 @@ class Statement(_Data):
     number: float = math.nan
 
 
+class FigureSpec(_Data):
+    """A figure of a paper, drawn again from our measurements."""
+
+    place: str
+    title: str
+    networks: tuple[str, ...]
+    draw: str = ""
+    picture: str = ""
+    needs: str = ""
+    protocol: str = ""
+    dataset: str = ""
+    split: str = ""
+    metric: str = ""
+    parts: tuple[str, ...] = ()
+    blocks: dict[str, str] = {}
+
+
 class Paper(_Data):
     key: str
     title: str
@@ -96,6 +118,7 @@ class Paper(_Data):
     tables: tuple[Table, ...]
     summary: str = ""
     statements: tuple[Statement, ...] = ()
+    figures: tuple[FigureSpec, ...] = ()
 
     def value(self, table: str, row: str, column: str) -> float:
         """The printed number at (table, row, column), in the printed unit; KeyError if there is none."""
@@ -197,6 +220,13 @@ def _check(file: str, paper: Paper) -> None:
                 raise ValueError(f"{where}: {row.name} has {len(row.values)} values for {len(table.columns)} columns")
             if len(row.labels) != len(table.labels) or len(row.architectures) not in (0, len(table.columns)):
                 raise ValueError(f"{where}: {row.name} needs {len(table.labels)} labels, and a network for each column")
+    for figure in paper.figures:
+        compared = (figure.protocol, figure.dataset, figure.split, figure.metric, figure.parts)
+        if bool(figure.draw) == bool(figure.picture) or not (figure.needs or all(compared)):
+            raise ValueError(
+                f"{file}: {figure.place}: give one of `draw` and `picture`; and protocol, dataset, split, metric and "
+                "parts in which networks are compared, or `needs`"
+            )
 
 
 def _unique(where: str, what: str, names: list[str]) -> None:

@@ -4,7 +4,6 @@ Nothing is drawn that was not measured, and only networks that were tested alike
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,42 +13,28 @@ from bench.cells.conditions import FROM_THE_ROW, difference
 from bench.results.rows import Measurement
 from reports import formats
 from reports.data.cell_files import kept
+from reports.data.published import FigureSpec
 from reports.figures import line_plots as sketch
 from reports.figures import svg as figures
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
-from reports.ledger.measured_checks import MPII, Setting
 
 Cell = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A figure of a paper: what is drawn of which networks."""
-
-    place: str
-    title: str
-    draw: Callable[[Evidence, "Plan"], list[Figure]] | None  # None: pictures of cells are shown
-    networks: tuple[str, ...]
-    setting: Setting = MPII
-    parts: tuple[str, ...] = ("mean",)
-    needs: str = ""  # what has to be measured, where `setting` does not say it
-    picture: str = ""  # which of the cells' pictures is shown
-
-
-def rows(evidence: Evidence, plan: Plan, name: str) -> list[Measurement]:
+def rows(evidence: Evidence, spec: FigureSpec, name: str) -> list[Measurement]:
     """What was measured of a network in the setting of a figure."""
-    return evidence.rows(name, plan.setting.protocol, plan.setting.metric, plan.parts[0])
+    return evidence.rows(name, spec.protocol, spec.metric, spec.parts[0])
 
 
-def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str, Measurement]]]:
+def tested_alike(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str, dict[str, Measurement]]]:
     """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested.
 
     Each network may have the recipe and the input of its own paper, as in the figures of the papers.
     """
     found: list[tuple[str, Cell, dict[str, Measurement]]] = []
-    for name in plan.networks:
-        for row in rows(evidence, plan, name):
+    for name in spec.networks:
+        for row in rows(evidence, spec, name):
             cell = evidence.cell(row)
             overrides = row.architecture.partition("@")[2]
             words = ", ".join(
@@ -66,29 +51,29 @@ def tested_alike(evidence: Evidence, plan: Plan) -> Iterator[tuple[str, dict[str
             yield where, group
 
 
-def ladder(evidence: Evidence, plan: Plan) -> list[Figure]:
+def ladder(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score, parameters and operations of networks that differ in one part each, side by side."""
-    costs = [panel for panel in (_parameters(evidence, plan), _operations(evidence, plan)) if panel]
+    costs = [panel for panel in (_parameters(evidence, spec), _operations(evidence, spec)) if panel]
     drawn = []
-    for where, rows in tested_alike(evidence, plan):
-        score = (f"{plan.setting.metric}, {plan.parts[0]} ({next(iter(rows.values())).unit})", rows)
-        drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), [score, *costs]))
+    for where, rows in tested_alike(evidence, spec):
+        score = (f"{spec.metric}, {spec.parts[0]} ({next(iter(rows.values())).unit})", rows)
+        drawn.append(figures.bars(f"{spec.title}, {where}", list(spec.networks), [score, *costs]))
     if not drawn and costs:
-        drawn.append(figures.bars(f"{plan.title}: size and operations", list(plan.networks), costs))
+        drawn.append(figures.bars(f"{spec.title}: size and operations", list(spec.networks), costs))
     return drawn
 
 
-def _parameters(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Measurement]] | None:
-    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "parameters"))}
+def _parameters(evidence: Evidence, spec: FigureSpec) -> tuple[str, dict[str, Measurement]] | None:
+    rows = {name: row for name in spec.networks if (row := evidence.row(name, "complexity", "parameters"))}
     return ("parameters (M)", {name: _scaled(row, 1e6) for name, row in rows.items()}) if rows else None
 
 
-def _operations(evidence: Evidence, plan: Plan) -> tuple[str, dict[str, Measurement]] | None:
+def _operations(evidence: Evidence, spec: FigureSpec) -> tuple[str, dict[str, Measurement]] | None:
     """By the paper's own rule where it is known, else GMACs."""
-    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "giga_published"))}
+    rows = {name: row for name in spec.networks if (row := evidence.row(name, "complexity", "giga_published"))}
     if len(units := {row.unit for row in rows.values()}) == 1:
         return f"operations, {units.pop()}", rows
-    rows = {name: row for name in plan.networks if (row := evidence.row(name, "complexity", "macs"))}
+    rows = {name: row for name in spec.networks if (row := evidence.row(name, "complexity", "macs"))}
     return ("operations (GMACs)", {name: _scaled(row, 1e9) for name, row in rows.items()}) if rows else None
 
 
@@ -96,50 +81,50 @@ def _scaled(row: Measurement, size: float) -> Measurement:
     return structs.replace(row, value=row.number / size, low=None, high=None)
 
 
-def cost(evidence: Evidence, plan: Plan) -> list[Figure]:
+def cost(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score against operations."""
     drawn = []
-    for where, rows in tested_alike(evidence, plan):
+    for where, rows in tested_alike(evidence, spec):
         points = [
             figures.Point(name, counted.number / 1e9, row)
             for name, row in rows.items()
             if (counted := evidence.row(name, "complexity", "macs")) and "@" not in row.architecture
         ]
         if len(points) > 1:
-            drawn.append(figures.cost(f"{plan.title}, {where}", points, f"{plan.setting.metric} ({plan.parts[0]})"))
+            drawn.append(figures.cost(f"{spec.title}, {where}", points, f"{spec.metric} ({spec.parts[0]})"))
     return drawn
 
 
-def curves(evidence: Evidence, plan: Plan) -> list[Figure]:
+def curves(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
-    unit = figures.THRESHOLDS.get(plan.setting.protocol, "")
+    unit = figures.THRESHOLDS.get(spec.protocol, "")
     return [
-        figures.curves(f"{plan.title}, {where}", unit, frames, plan.parts)
-        for where, frames in _kept(evidence, plan, "curve.csv")
+        figures.curves(f"{spec.title}, {where}", unit, frames, spec.parts)
+        for where, frames in _kept(evidence, spec, "curve.csv")
     ]
 
 
-def trainings(evidence: Evidence, plan: Plan) -> list[Figure]:
+def trainings(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Loss and held-out score while training."""
     found = ((where, {name: frame for name, frame in frames.items() if len(frame)})
-             for where, frames in _kept(evidence, plan, "history.csv"))  # fmt: skip
-    return [figures.training(f"{plan.title}, {where}", frames) for where, frames in found if len(frames) > 1]
+             for where, frames in _kept(evidence, spec, "history.csv"))  # fmt: skip
+    return [figures.training(f"{spec.title}, {where}", frames) for where, frames in found if len(frames) > 1]
 
 
-def _kept(evidence: Evidence, plan: Plan, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
-    for where, rows in tested_alike(evidence, plan):
+def _kept(evidence: Evidence, spec: FigureSpec, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
+    for where, rows in tested_alike(evidence, spec):
         paths = {name: path for name, row in rows.items() if (path := kept(evidence.cell(row), file))}
         if len(paths) > 1:
             yield where, {name: pd.read_csv(path) for name, path in paths.items()}
 
 
-def variances(evidence: Evidence, plan: Plan) -> list[Figure]:
+def variances(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Response variance at every addition, a figure an initialization, a line a network."""
     drawn = []
     for initialization in ("msr", "branch-aware"):
         metric = f"variance {initialization}"
         found = {}
-        for name in plan.networks:
+        for name in spec.networks:
             cell = next((row.cell for row in evidence.rows(name, "init-variance", metric, "max")
                          if row.architecture == name), None)  # fmt: skip
             rows = evidence.snapshot.in_order.get(cell, ())
@@ -147,7 +132,7 @@ def variances(evidence: Evidence, plan: Plan) -> list[Figure]:
                 found[name] = list(enumerate(values, start=1))
         if found:
             table = [(name, at, f"{value:.4g}") for name, points in found.items() for at, value in points]
-            title = f"{plan.title}, {initialization} initialization"
+            title = f"{spec.title}, {initialization} initialization"
             words = f"{title}: variance of the sum at every addition, in the order of execution; a line a network."
             axes = ("addition, in the order of execution", "variance")
             drawn.append(
@@ -156,35 +141,38 @@ def variances(evidence: Evidence, plan: Plan) -> list[Figure]:
     return drawn
 
 
-BLOCKS = {"liu-res": "Residual", "liu-incep-res": "InceptionResidual", "liu-ioi": "InceptionOfInception"}
-
-
-def scales(evidence: Evidence, plan: Plan) -> list[Figure]:
+def scales(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Share of a block's pathways that have each field: differences of the distribution function."""
     found = {}
-    for name in plan.networks:
+    for name in spec.networks:
         shares, before = {}, 0.0
         for at in range(1, 14, 2):
-            row = evidence.row(name, "receptive-field", f"P(r<={at})", BLOCKS[name])
+            row = evidence.row(name, "receptive-field", f"P(r<={at})", spec.blocks[name])
             if row:
                 shares[at], before = row.number - before, row.number
         if shares:
-            found[f"{BLOCKS[name]} ({name})"] = shares
-    return [figures.shares(plan.title, found)] if found else []
+            found[f"{spec.blocks[name]} ({name})"] = shares
+    return [figures.shares(spec.title, found)] if found else []
 
 
-def empirical(evidence: Evidence, plan: Plan) -> list[Figure]:
+def empirical(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """The radius around a joint that holds half of the gradient, a panel a joint."""
     drawn = []
-    for where, rows_alike in tested_alike(evidence, plan):
+    for where, rows_alike in tested_alike(evidence, spec):
         panels = []
-        for joint in plan.parts:
+        for joint in spec.parts:
             found = {
                 name: other
                 for name, row in rows_alike.items()
                 for other in evidence.snapshot.rows[row.cell]
-                if (other.metric, other.part) == (plan.setting.metric, joint)
+                if (other.metric, other.part) == (spec.metric, joint)
             }
-            panels.append((f"{plan.setting.metric}, {joint} (head sizes)", found))
-        drawn.append(figures.bars(f"{plan.title}, {where}", list(plan.networks), panels))
+            panels.append((f"{spec.metric}, {joint} (head sizes)", found))
+        drawn.append(figures.bars(f"{spec.title}, {where}", list(spec.networks), panels))
     return drawn
+
+
+DRAWINGS: dict[str, Callable[[Evidence, FigureSpec], list[Figure]]] = {
+    "bars": ladder, "cost": cost, "curves": curves, "empirical fields": empirical, "shares of fields": scales,
+    "trainings": trainings, "variances": variances,
+}  # fmt: skip

@@ -1,6 +1,6 @@
 """A setting that somebody adds to a cell counts for everyone who compares two measurements."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 from planted import pair, scored
@@ -14,7 +14,7 @@ from bench.errors import Problem
 from bench.gate.baseline import cell_key
 from bench.results.paired import check_comparable
 from bench.results.snapshot import Snapshot
-from reports.data.published import Value, papers
+from reports.data.published import FigureSpec, Value, papers
 from reports.figures import paper_plots
 from reports.ledger.evidence import Evidence
 from reports.ledger.measured_checks import MPII, differences
@@ -84,9 +84,9 @@ def test_claims_of_the_papers_own_conditions():
 
 
 def test_figures_of_papers():
-    plan = paper_plots.Plan("Figure 1", "Two", None, ("liu-ioi", "liu-res"), MPII)
-    assert len(list(paper_plots.tested_alike(evidence({}), plan))) == 1
-    assert not list(paper_plots.tested_alike(evidence(ADDED), plan))
+    spec = FigureSpec("Figure 1", "Two", ("liu-ioi", "liu-res"), **asdict(MPII), parts=("mean",))
+    assert len(list(paper_plots.tested_alike(evidence({}), spec))) == 1
+    assert not list(paper_plots.tested_alike(evidence(ADDED), spec))
 
 
 def test_tables_of_papers():

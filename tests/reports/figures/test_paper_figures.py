@@ -1,11 +1,12 @@
 """The papers' figures from our rows: what is drawn of what, and what is said where nothing was measured."""
 
+import msgspec
 import pytest
 from snapshots import COMPLEXITY, PCKH, cell, network_alone, pckh, rich, row
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import papers
-from reports.figures.paper_figures import PLANS, redrawn
+from reports.figures.paper_figures import redrawn
 from reports.ledger.evidence import Evidence
 
 
@@ -13,11 +14,18 @@ def drawn(snapshot, paper):
     return {item.place: item for item in redrawn(Evidence(papers(), snapshot), paper)}
 
 
-@pytest.mark.parametrize("paper", PLANS)
+@pytest.mark.parametrize("paper", papers())
 def test_nothing_measured_is_a_sentence_and_no_plot(paper):
     for item in drawn(Snapshot([], [], [], []), paper).values():
         assert item.figures == {} and item.cells == []
         assert item.missing.startswith("Not measured yet: ") and item.missing.endswith(".")
+
+
+def test_a_kind_of_drawing_that_does_not_exist_is_refused():
+    paper = papers()["li2019"]
+    wrong = msgspec.structs.replace(paper, figures=(msgspec.structs.replace(paper.figures[0], draw="pie"),))
+    with pytest.raises(ValueError, match=r"li2019.toml: Figure 1: nothing draws 'pie'; `draw` is one of bars, cost"):
+        list(redrawn(Evidence({"li2019": wrong}, Snapshot([], [], [], [])), "li2019"))
 
 
 def test_what_is_there_is_drawn(tmp_path):

@@ -11,7 +11,7 @@ from reports import formats
 from reports.data.ablations import FLOOR, Ablation, Collection, Comparison, Row, ablations, network, trial_name, values
 from reports.pages.page import Page
 from reports.tables import leaderboards as tables
-from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing, number
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing
 
 # protocol, metric, part, words over the column
 COLUMNS = (
@@ -197,7 +197,10 @@ def _scored(trial: Trial, name: str) -> tuple:
     best, worst = trial.ranks.get(name, (None, None))
     rank = Entry(best, page=(Piece(formats.span(best, worst)),)) if best else None
     way = [Piece(trial.ways[name], "small")] if name in trial.ways else []
-    sizes = [number(trial.size(name, metric)) or UNMEASURED for metric in SIZES]
+    sizes = [
+        Entry(row["value"], formats.number(row["value"], row["unit"])) if row else UNMEASURED
+        for row in (trial.size(name, metric) for metric in SIZES)
+    ]
     values = [entry for column in trial.columns for entry in _value(trial, name, column)]
     recipe = trial.collection.ways.get((name, trial.dataset))
     network = Entry(name, page=(Piece(formats.breakable(name)), *way))

@@ -105,14 +105,15 @@ def table_key(network: str, seed: int | None, conditions: Conditions) -> tuple:
 
 
 def difference(ours: Conditions, theirs: Conditions, besides: Iterable[str] = ()) -> tuple[str, ...]:
-    """In what two measurements differ, a clause a field: "fast no / yes"; empty where they can be compared.
+    """Differences of two measurements in words, a clause a field: "fast no / yes"; empty if they can be compared.
 
-    What is not known of one of them differs in nothing. `besides`: fields that may differ.
+    A field that is not known of one of them is no difference, and resampling moves intervals alone. besides: more
+    fields that may differ.
     """
     found = []
     for field in ours.__struct_fields__:
         one, two = getattr(ours, field), getattr(theirs, field)
-        if field not in besides and one != two and None not in (one, two):
+        if field not in ("resampling", *besides) and one != two and None not in (one, two):
             found += _mapping(one, two) if isinstance(one, dict) else [f"{_words(field)} {_say(one)} / {_say(two)}"]
     return tuple(found)
 

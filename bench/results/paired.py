@@ -87,7 +87,7 @@ def finished(
 
 def check_comparable(names: tuple[str, str], ours: Conditions, theirs: Conditions) -> None:
     """Raise Problem for two measurements that were not made under the same conditions, with what is unlike."""
-    if unlike := conditions.difference(ours, theirs, ("resampling",)):
+    if unlike := conditions.difference(ours, theirs):
         raise Problem(
             f"{names[0]} and {names[1]} were not measured under the same conditions: {'; '.join(unlike)}.",
             expected="cells that differ in their network alone",

@@ -14,7 +14,7 @@ from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
 
 Cell = dict[str, Any]
-_SCORING = ("protocol", "version", "options", "resampling")  # in which a second score may differ
+_SCORING = ("protocol", "version", "options")  # in which a second score may differ
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def _leaving(operator: str, arriving: list[_Flow], step: _Step) -> _Flow:
         what=f"The pathways through the operator {operator} with {len(arriving)} input(s) are not defined.",
         expected="convolutions, pools, resizing, sums, concatenations, gates and functions of one tensor",
         cause="attention between positions, or an operator that no network of the catalogue uses",
-        next_step="measure the empirical receptive field, or add the operator to protocols/network/path_distribution.py",
+        next_step="measure the empirical receptive field, or add it to protocols/network/path_distribution.py",
     )
 
 

@@ -1,11 +1,11 @@
-"""Named arrays out of h5, mat, npz, npy and json files: sizes are checked before anything is loaded, no pickles."""
+"""Reader of named arrays from h5, mat, npz, npy and json files; sizes are checked before loading, pickles refused."""
 
 import json
 import math
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -15,26 +15,25 @@ from protocols.errors import DataError
 from protocols.readers import mat_structure
 
 LIMIT = 512 * 2**20  # bytes of all arrays of a file together; a million people with 16 joints take 256 MiB
-# In the cells and structures of a mat file; the MPII release has millions, predictions thousands.
-MOST_MATRICES = 100_000
-LONGEST = 1024  # characters of a name
+MAX_MATRICES = 100_000  # in cells and structures of a mat file; predictions have thousands, the MPII release millions
+MAX_CHARACTERS = 1024  # of a name
 SUFFIXES = (".h5", ".hdf5", ".mat", ".npz", ".npy", ".json")
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
-    """Name -> array, numbers or text; an array without a name (npy, a json list) is called "".
+    """Read a file as name -> array of numbers or text; an array without a name (npy, a json list) is called "".
 
-    A mat file's variables keep their axes, version 7.3 included, and integer-valued doubles stay doubles
-    (mat_dtype). Equal cells of a cell array, or equal fields of a structure array, become one array with the cells
-    as its first axis, a field as "variable.field"; so do the entries of a json list of objects. Whatever else is no
-    array of numbers or text is left out. Raises DataError for a file that is absent, damaged, too large, or of
-    another kind.
+    Variables of a mat file keep their axes, also in version 7.3, and integer-valued doubles stay doubles
+    (mat_dtype). A cell array of arrays of one shape becomes one array with the cells as its first axis; so does a
+    field of a structure array, as "variable.field", and a key of a json list of objects. Everything else that is not
+    an array of numbers or text is left out. Raises DataError for a file that is absent, damaged, too large, or of
+    another format.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.", next_step="check the path")
     if path.suffix not in SUFFIXES:
         raise DataError(
-            what=f"{path.name}: files ending in {path.suffix or 'nothing'} are not read.",
+            what=f"{path.name}: files ending in {path.suffix or 'nothing'} are not supported.",
             expected=_FORMATS,
             next_step="write the coordinates with numpy.savez(path, keypoints=array), people x joints x 2",
         )
@@ -44,11 +43,11 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return readers.get(path.suffix, _h5)(path)
     except DataError:
         raise
-    except Exception as error:  # the readers below raise some ten kinds of their own on damaged input
+    except Exception as error:  # the libraries below raise some ten types of errors on damaged input
         raise DataError(
             what=f"{path.name} cannot be read as {path.suffix.removeprefix('.')}: {str(error)[:200]}",
             expected=_FORMATS,
-            cause="a damaged or truncated file, or one whose ending does not tell its format",
+            cause="a damaged or truncated file, or one whose ending does not match its format",
             next_step="write it again, for instance with numpy.savez(path, keypoints=array)",
         ) from error
 
@@ -62,34 +61,34 @@ def _limit(path: Path, sizes: Iterable[int]) -> None:
         raise DataError(
             what=f"{path.name} holds {total / 2**20:,.0f} MiB.",
             expected=f"at most {LIMIT // 2**20} MiB",
-            cause="heatmaps instead of coordinates, or a file made to fill the memory",
+            cause="heatmaps instead of coordinates, or a malicious file",
             next_step="store the coordinates only: people x joints x 2",
         )
 
 
 def _h5(path: Path, reverse: bool = False) -> dict[str, np.ndarray]:
-    found: dict[str, h5py.Dataset] = {}
+    datasets: dict[str, h5py.Dataset] = {}
 
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:  # of hard links only: others can point elsewhere
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:  # hard links only: others can leave the file
         if isinstance(item, h5py.Dataset) and not item.is_virtual and not item.external and name[0] != "#":
-            found[name] = item
+            datasets[name] = item
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
-        plain = {name: data for name, data in found.items() if data.dtype.kind in "fiuS"}
+        plain = {name: data for name, data in datasets.items() if data.dtype.kind in "fiuS"}
         _limit(path, (data.size * data.dtype.itemsize for data in plain.values()))
         arrays = {name: data[()] for name, data in plain.items()}
-        strings = {name: data for name, data in found.items() if data.dtype.kind == "O"}
+        strings = {name: data for name, data in datasets.items() if data.dtype.kind == "O"}
         texts = {name: _words(data) for name, data in strings.items() if h5py.check_string_dtype(data.dtype)}
     return {name: array.T if reverse else array for name, array in arrays.items()} | texts
 
 
 def _words(data: h5py.Dataset) -> np.ndarray:
-    """Strings of any length, one by one, because a few bytes of a file can promise many long ones; none if too long."""
+    """Read strings one by one, since a small file can claim many long ones; none if they are too many or too long."""
     words = []
-    for place in np.ndindex(data.shape if data.size <= MOST_MATRICES else (0,)):
-        word = data[place]
-        if len(word) > LONGEST:
+    for index in np.ndindex(data.shape if data.size is not None and data.size <= MAX_MATRICES else (0,)):
+        word = data[index]
+        if len(word) > MAX_CHARACTERS:
             return np.array([], str)
         words.append(word.decode(errors="replace"))
     return np.array(words, str)
@@ -97,19 +96,19 @@ def _words(data: h5py.Dataset) -> np.ndarray:
 
 def _mat(path: Path) -> dict[str, np.ndarray]:
     if h5py.is_hdf5(path):  # MATLAB 7.3
-        return _h5(path, reverse=True)  # h5 lists the axes of MATLAB's column-major arrays backwards
+        return _h5(path, reverse=True)  # MATLAB is column-major: h5 lists the axes in reverse
     matrices = mat_structure.check(path, LIMIT)
-    kinds = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
-    left_out = ("object", "function", "opaque", "sparse") + (("struct", "cell") if matrices > MOST_MATRICES else ())
-    wanted = [name for name, (_, kind) in kinds.items() if kind not in left_out]
-    _limit(path, (8 * math.prod(kinds[name][0]) for name in wanted))
+    variables = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
+    left_out = ("object", "function", "opaque", "sparse") + (("struct", "cell") if matrices > MAX_MATRICES else ())
+    wanted = [name for name, (_, kind) in variables.items() if kind not in left_out]
+    _limit(path, (8 * math.prod(variables[name][0]) for name in wanted))
     loaded = scipy.io.loadmat(path, mat_dtype=True, variable_names=wanted)
     members = (member for name in wanted if name in loaded for member in _members(name, loaded[name]))
     return {name: array for name, array in members if array.dtype.kind in "fiubU"}
 
 
 def _members(name: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The plain arrays in a variable: itself, its equal cells as one, or the fields of a structure likewise."""
+    """Yield the plain arrays in a variable: itself, its cells joined into one, or the fields of a structure."""
     if array.dtype.names:
         for field in array.dtype.names:
             yield from _members(f"{name}.{field}", array[field])
@@ -144,8 +143,8 @@ def _npy(path: Path) -> dict[str, np.ndarray]:
     return {"": np.load(path, allow_pickle=False)}
 
 
-def _declared(stream) -> int:
-    """Bytes that the header of an npy stream asks for, whatever follows it."""
+def _declared(stream: IO[bytes]) -> int:
+    """Return the number of bytes that the header of an npy stream declares."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
@@ -155,22 +154,22 @@ def _declared(stream) -> int:
 def _json(path: Path) -> dict[str, np.ndarray]:
     _limit(path, [16 * path.stat().st_size])  # a number of four characters takes some 64 bytes once parsed
     named = _named(path, json.loads(path.read_text(encoding="utf-8")))
-    known = {name: value for name, value in named.items() if isinstance(value, list | int | float | str)}
-    for value in known.values():  # in an array, every text takes as much memory as the longest
-        cells = _boxed(value)
-        _limit(path, [4 * cells.size * max((len(cell) for cell in cells.flat if isinstance(cell, str)), default=0)])
-    arrays = {name: np.array(value) for name, value in known.items() if _boxed(value).size}
+    values = {name: value for name, value in named.items() if isinstance(value, list | int | float | str)}
+    for value in values.values():  # in an array, every text takes as much memory as the longest
+        items = _as_objects(value)
+        _limit(path, [4 * items.size * max((len(item) for item in items.flat if isinstance(item, str)), default=0)])
+    arrays = {name: np.array(value) for name, value in values.items() if _as_objects(value).size}
     return {name: array for name, array in arrays.items() if array.dtype.kind != "O"}
 
 
-def _named(path: Path, document: Any) -> dict[str, Any]:
-    """Columns by name: of an object its members, of a list of objects, or an object of people, one row each."""
+def _named(path: Path, document: Any) -> dict[str, Any]:  # of JSON, which may hold anything
+    """Return columns by name: the members of an object, or the keys of a list of objects or an object of people."""
     if isinstance(document, list) and document and isinstance(document[0], dict):
         if not all(isinstance(entry, dict) for entry in document):
             raise DataError(
-                what=f"{path.name} is a list of objects and of other things.",
+                what=f"{path.name} is a list of objects mixed with other values.",
                 expected='[{"image": name, "keypoints": [...]}, ...], one object a person',
-                cause="lists of several kinds joined",
+                cause="several lists joined",
                 next_step="store the coordinates as nested lists, people x joints x 2",
             )
         shared = [key for key in document[0] if all(key in entry for entry in document)]
@@ -178,22 +177,22 @@ def _named(path: Path, document: Any) -> dict[str, Any]:
         return {key: _triplets(column) if key == "keypoints" else column for key, column in columns.items()}
     if not isinstance(document, dict):
         return {"": document}
-    shapes = {_boxed(value).shape for value in document.values()} if len(document) > 1 else set()
+    shapes = {_as_objects(value).shape for value in document.values()} if len(document) > 1 else set()
     if len(shapes) == 1 and len(shape := shapes.pop()) == 2 and shape[1] in (2, 3):
         return {"keypoints": list(document.values()), "ids": list(document)}
     return document
 
 
-def _triplets(column: list) -> list:
-    """Keypoints in a row, as COCO has them: x, y, score of each joint."""
-    flat = _boxed(column)
+def _triplets(column: list[Any]) -> list[Any]:
+    """Split flat keypoints as COCO has them into x, y, score of each joint."""
+    flat = _as_objects(column)
     return flat.reshape(len(flat), -1, 3).tolist() if flat.ndim == 2 and flat.shape[1] % 3 == 0 else column
 
 
-def _boxed(value: Any) -> np.ndarray:
-    """An array of Python's objects, which takes no more memory; without any where rows differ in length."""
+def _as_objects(value: Any) -> np.ndarray:
+    """Return nested lists as an array of objects, which takes little memory; empty if rows differ in length."""
     try:
-        cells = np.array(value, dtype=object)
+        items = np.array(value, dtype=object)
     except ValueError:
         return np.array([], dtype=object)
-    return cells if not any(isinstance(cell, list) for cell in cells.flat) else np.array([], dtype=object)
+    return items if not any(isinstance(item, list) for item in items.flat) else np.array([], dtype=object)

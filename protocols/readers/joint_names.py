@@ -1,4 +1,4 @@
-"""Names of joints as files spell them, in the words of our skeletons: rank, R_Ankle, "Right ankle", rightAnkle."""
+"""Translation of joint names in files into those of our skeletons: rank, R_Ankle, "Right ankle", rightAnkle."""
 
 import re
 
@@ -13,7 +13,7 @@ _TRUNK = {
 _SPELLED = {side + joint: f"{_SIDES[side]}_{joint}" for side in _SIDES for joint in _PAIRED} | _TRUNK
 
 
-def joint(text: str) -> str:
-    """Our word for a joint; the text itself where it names none that we know."""
+def translate(text: str) -> str:
+    """Return our name of a joint, or the text itself if it is none that we know."""
     text = text.strip()
     return SHORT_NAMES.get(text.lower()) or _SPELLED.get(re.sub(r"[^a-z]", "", text.lower()), text)

@@ -1,7 +1,7 @@
-"""Prediction files: h5, mat, npz, npy and json, turned into the people's order, joints and frame.
+"""Reader of prediction files: h5, mat, npz, npy and json, with rows, joints and pixels as in the annotation.
 
 Nothing is guessed: a file whose axes, joints or rows can be read in two ways is refused.
-COCO keypoint results are read by coco_results.
+COCO keypoint results are read by coco.results.
 """
 
 import math
@@ -16,14 +16,14 @@ from protocols.pose.people import People, Predictions
 from protocols.readers import joint_names
 from protocols.readers.arrays import load
 
-# Names under which coordinates are stored, in files of: this suite; hourglass, HRNet and MSPN; CPM; Tompson et al.
+# Names of the coordinates in files of this suite; of hourglass, HRNet and MSPN; of CPM; of Tompson et al.
 NAMES = ("keypoints", "preds", "prediction_all", "pos_pred_src", "predictions", "pred", "")
 JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints", "keypoint_names")
-# What names the rows; `ids` may also hold numbers from 0. The others are HRNet's, Newell's and other lists of images.
+# Names of the rows; `ids` may also hold numbers from 0. The others are lists of images of HRNet, Newell et al. ...
 ROW_NAMES = ("ids", "image", "images", "imgname", "image_name", "file_name", "filename", "img_paths")
-WIDTHS = (2, 3)  # x and y, and perhaps a score
-TRAINING_CODE = 5  # Newell's training code: x and y in the image, x and y in the heatmap, score
-# Row counts that say which people a file is about.
+WIDTHS = (2, 3)  # x and y, with or without a score
+NEWELL_WIDTH = 5  # Newell's training code: x and y in the image, x and y in the heatmap, score
+# Row counts by which the people of a file are recognized.
 COUNTS = {
     2958: "it has as many rows as MPII has validation people",
     11731: "it has as many rows as MPII has test people, whose annotation is withheld",
@@ -34,13 +34,13 @@ COUNTS = {
 
 
 def read(path: Path, people: People) -> Predictions:
-    """Predicted keypoints for these people, N x J x 2 float64 in their frame.
+    """Read predicted keypoints of these people, N x J x 2 float64, counted from their origin.
 
-    An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. Any other name may have any order of axes
-    that fits in one way only. A file may name its joints (`dataset_joints`, `joints`), its rows (`ids`: numbers from
-    0, or image names where these are unique; `image` and the like: names) and its frame (`origin`: 0 or 1); otherwise
-    rows and joints are the people's, and so is the frame. Rows of images that the people are not on are left out.
-    Raises DataError, naming file and place, for whatever cannot be read in exactly one way.
+    An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. An array of any other name may have any
+    order of axes that fits in one way only. A file may name its joints (`dataset_joints`, `joints`), its rows (`ids`:
+    numbers from 0, or image names if these are unique; `image` and the like: names) and the origin of its pixels
+    (`origin`: 0 or 1); by default all three are those of the annotation. Rows of other images are left out.
+    Raises DataError, with file and array, for everything that cannot be read in exactly one way.
     """
     arrays = {name: _without_ones(array) for name, array in load(path).items()}
     key, ids = _row_names(arrays, len(people))
@@ -59,12 +59,12 @@ def read(path: Path, people: People) -> Predictions:
 
 
 def _without_ones(array: np.ndarray) -> np.ndarray:
-    """Four axes of which one is of length 1 are three."""
+    """Remove an axis of length 1 from an array of four axes."""
     return array.squeeze(array.shape.index(1)) if array.ndim == 4 and 1 in array.shape else array
 
 
 def _coordinates(path: Path, arrays: dict[str, np.ndarray], rows: int, people: People) -> tuple[str, np.ndarray]:
-    """The one array that holds the coordinates: of those that fit the one with a known name, or the only one."""
+    """Find the array of coordinates: of those that fit, the one with a known name, or the only one."""
     numeric = {name: array for name, array in arrays.items() if array.ndim == 3 and array.dtype.kind in "fiu"}
     joints = {name: len(_joint_names(arrays, array) or people.skeleton.joints) for name, array in numeric.items()}
     fitting = [name for name, array in numeric.items() if _orders(name, array.shape, rows, joints[name])]
@@ -74,24 +74,24 @@ def _coordinates(path: Path, arrays: dict[str, np.ndarray], rows: int, people: P
         raise DataError(
             what=f"{path.name}: {'no array' if not candidates else 'more than one array'} could be the predictions.",
             expected=f"one array called {', '.join(filter(None, NAMES))}; found {', '.join(arrays) or 'none'}",
-            cause="an annotation file, several sets of predictions in one file, people whose numbers of joints differ, "
-            "or cells and structures of MATLAB 7.3, which are not read",
-            next_step="store them alone: numpy.savez(path, keypoints=array), people x joints x 2",
+            cause="an annotation file, several sets of predictions in one file, people with different joints, "
+            "or cells and structures of MATLAB 7.3, which are not supported",
+            next_step="store nothing else: numpy.savez(path, keypoints=array), people x joints x 2",
         )
     return candidates[0], arrays[candidates[0]]
 
 
 def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] | None:
-    """The file's own names of its columns, in our words; None if it has none that fit an axis."""
+    """Return the file's joint names, translated into ours; None if it has none that fit an axis."""
     for key in JOINT_NAMES:
         names = arrays.get(key)
         if names is not None and names.dtype.kind in "US" and names.size in array.shape:
-            return [joint_names.joint(text) for text in _texts(names)]
+            return [joint_names.translate(text) for text in _texts(names)]
     return None
 
 
 def _row_names(arrays: dict[str, np.ndarray], people: int) -> tuple[str, np.ndarray | None]:
-    """The array that names the rows, and its key; but for `ids` it must hold texts, as many as an axis has rows."""
+    """Return the key and the array that name the rows; except for `ids`, one text for each row of an axis."""
     sides = {side for array in arrays.values() if array.ndim == 3 for side in array.shape if side >= people}
     for key in ROW_NAMES:
         names = arrays.get(key)
@@ -101,33 +101,33 @@ def _row_names(arrays: dict[str, np.ndarray], people: int) -> tuple[str, np.ndar
 
 
 def _texts(names: np.ndarray) -> list[str]:
-    """Names of kind U or S; bytes that are no UTF-8 stay recognisable as no name that we know."""
+    """Return names of dtype U or S as strings; bytes that are not UTF-8 become a name that matches nothing."""
     return [n.decode(errors="replace") if isinstance(n, bytes) else n for n in names.ravel().tolist()]
 
 
 def _orders(name: str, shape: tuple[int, ...], rows: int, joints: int) -> set[tuple[int, ...]]:
-    """The orders in which three axes are people, joints and coordinates."""
-    widths = (*WIDTHS, TRAINING_CODE) if name == "preds" else WIDTHS
-    wanted = {(rows, joints, width) for width in widths}
+    """Return the orders in which three axes are people, joints and coordinates."""
+    widths = (*WIDTHS, NEWELL_WIDTH) if name == "preds" else WIDTHS
+    expected = {(rows, joints, width) for width in widths}
     orders = permutations(range(3)) if len(shape) == 3 else ()  # twelve axes have half a billion orders
-    return {order for order in orders if tuple(shape[i] for i in order) in wanted}
+    return {order for order in orders if tuple(shape[i] for i in order) in expected}
 
 
 def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool) -> np.ndarray:
-    """People x joints x 2 or 3, if the axes fit in exactly one way."""
+    """Transpose to people x joints x 2 or 3, if the axes fit in exactly one way."""
     fits = _orders(name, array.shape, rows, joints)
     if fixed:
         fits &= {tuple(range(array.ndim))}
     if len(fits) == 1:
         array = array.transpose(fits.pop())
-        return array[..., [0, 1, 4]] if array.shape[2] == TRAINING_CODE else array
+        return array[..., [0, 1, 4]] if array.shape[2] == NEWELL_WIDTH else array
     shape = "x".join(map(str, array.shape)) or "of a single number"
     if fits:
         raise DataError(
             what=f"{path.name}: {name or 'the array'} has the shape {shape}, which fits in {len(fits)} ways.",
-            expected=f"axes that only fit {rows} people x {joints} joints x 2 in one order",
+            expected=f"axes that fit {rows} people x {joints} joints x 2 in one order only",
             cause="as many people as joints or coordinates",
-            next_step="store it as numpy.savez(path, keypoints=array): there the order is people, joints, x and y",
+            next_step="store it by numpy.savez(path, keypoints=array), in the order people, joints, x and y",
         )
     raise DataError(
         what=f"{path.name}: {name or 'the array'} has the shape {shape}.",
@@ -147,20 +147,20 @@ def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> s
     if 17 in shape and joints != 17:
         return "COCO's 17 joints; its keypoint results are scored with --protocol coco-ap"
     if rows in shape:
-        return f"another set of joints: the people have {joints}; joints that the file names are found by name"
-    told = next((f"; {COUNTS[side]}" for side in shape if side in COUNTS), "")
-    return f"predictions for another split, or a part of it: there are {rows} people{told}"
+        return f"another set of joints: the people have {joints}; joints are found by name if the file names them"
+    recognized = next((f"; {COUNTS[side]}" for side in shape if side in COUNTS), "")
+    return f"predictions for another split, or a part of it: there are {rows} people{recognized}"
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.ndarray:
-    """Finite float64; integers too short for the images' coordinates are refused, they have wrapped or clipped."""
+    """Convert to finite float64; refuse integers too short for the coordinates, which are wrapped or clipped."""
     if array.dtype.kind not in "fiu":
         raise DataError(f"{path.name}: {name or 'the array'} holds {array.dtype}.", expected="real numbers")
     far = people.keypoints[people.annotated].max(initial=0)
     if array.dtype.kind in "iu" and np.iinfo(array.dtype).max < far:
         raise DataError(
             what=f"{path.name}: {name} is stored as {array.dtype}, which ends at {np.iinfo(array.dtype).max}.",
-            expected=f"numbers up to {far:.0f}, where the truth lies",
+            expected=f"numbers up to {far:.0f}, as in the annotation",
             cause="coordinates that were clipped or wrapped around when they were saved",
             next_step="save them as float32 or float64",
         )
@@ -178,7 +178,7 @@ def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.nda
 
 
 def _columns(path: Path, array: np.ndarray, joints: list[str] | None, people: People) -> np.ndarray:
-    """Columns in the skeleton's order. Only pelvis and thorax, which no protocol counts, may be absent: NaN."""
+    """Order columns as the skeleton. Only pelvis and thorax, which no protocol counts, may be absent: NaN."""
     if joints is None or joints == list(people.skeleton.joints):
         return array
     doubled = {joint for joint in joints if joints.count(joint) > 1}
@@ -199,10 +199,10 @@ def _columns(path: Path, array: np.ndarray, joints: list[str] | None, people: Pe
 
 
 def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People, named: bool) -> np.ndarray:
-    """Rows in the people's order, by number or by image name; rows of other images are left out.
+    """Order rows as the people, by number or by image name; rows of other images are left out.
 
-    `named`: the file calls them ids. Names that are only there beside the predictions are not looked at where the
-    people have none, and where an image has several people they must be in the people's order.
+    `named`: the array is called ids. Other lists of image names are ignored if the people have no image names, and
+    must be in the order of the people if an image has several.
     """
     if ids is None:
         return array
@@ -225,16 +225,16 @@ def _order(path: Path, array: np.ndarray, ids: np.ndarray | None, people: People
 
 
 def _found_once(names: list[str], texts: list[str]) -> list[int] | None:
-    """For each name its place among the texts; None unless every name is there once, and every person has another."""
-    often = Counter(texts)
-    if len(set(names)) < len(names) or any(often[name] != 1 for name in names):
+    """Return the index of each name among the texts; None unless names are unique and each occurs there once."""
+    occurrences = Counter(texts)
+    if len(set(names)) < len(names) or any(occurrences[name] != 1 for name in names):
         return None
-    places = {text: place for place, text in enumerate(texts)}
-    return [places[name] for name in names]
+    indices = {text: index for index, text in enumerate(texts)}
+    return [indices[name] for name in names]
 
 
 def _numbered(ids: np.ndarray, people: int) -> np.ndarray | None:
-    """For each person the place of its number; None unless the numbers are 0, 1, 2, ... in any order."""
+    """Return the row of each person; None unless the numbers are 0, 1, 2, ... in any order."""
     if ids.size != people or ids.dtype.kind not in "fiu":
         return None
     numbers = [int(i) if math.isfinite(i) and i == int(i) else -1 for i in ids.ravel().tolist()]
@@ -244,9 +244,9 @@ def _numbered(ids: np.ndarray, people: int) -> np.ndarray | None:
 def _frame(
     path: Path, keypoints: np.ndarray, origin: np.ndarray | None, people: People
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """Coordinates counted from the people's origin; the file's own is taken at its word."""
+    """Return coordinates counted from the people's origin, and a note; the origin in the file is trusted."""
     if origin is None:
-        return keypoints, {"frame": f"not stated, taken as counted from {people.origin} like the annotation"}
+        return keypoints, {"frame": f"not stated, assumed to be counted from {people.origin} like the annotation"}
     if np.size(origin) != 1 or np.ravel(origin)[0] not in (0, 1):
         raise DataError(f"{path.name}: origin is {origin}.", expected="0 or 1: the centre of the first pixel")
     given = int(np.ravel(origin)[0])

@@ -95,7 +95,9 @@ def test_mirrored_images(published, swap):
     assert rise == pytest.approx(cost, abs=1)
 
 
-@pytest.mark.parametrize(("side", "words"), [(1, "fractions of the crop"), (64, "cells of 64"), (256, "cells of 256")])
+@pytest.mark.parametrize(
+    ("side", "words"), [(1, "fractions of the crop"), (64, "heatmap of 64"), (256, "heatmap of 256")]
+)
 def test_crop_coordinates(newell, side, words):
     """Of crops as HRNet and Newell cut them on MPII: 250 scale high, centred 15 scale below objpos."""
     truth, sound, _ = newell

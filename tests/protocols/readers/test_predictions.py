@@ -273,4 +273,4 @@ def test_absent_and_unknown_files(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "a.npz", TRUTH)
     (tmp_path / "a.pkl").write_bytes(b"x")
-    refused(tmp_path / "a.pkl", "files ending in .pkl are not read")
+    refused(tmp_path / "a.pkl", "files ending in .pkl are not supported")

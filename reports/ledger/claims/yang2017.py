@@ -51,8 +51,8 @@ ankle_on_lsp = claim(
 @question
 def _increase(evidence: Evidence, column: str, metric: str, stated: float) -> Findings:
     """The printed increase over the hourglass, and that of our two networks."""
-    rows = ("Ours", "Eight-stack hourglass")
-    yield printed.ratio(evidence, *(evidence.printed(COST, row, column) for row in rows), 1 + stated / 100, 3)
+    one, two = (evidence.printed(COST, row, column) for row in ("Ours", "Eight-stack hourglass"))
+    yield printed.ratio(evidence, one, two, 1 + stated / 100, 3)
     ours, theirs = (evidence.row(name, "complexity", metric) for name in ("pyranet-bstar-8", "prm-baseline-8"))
     if ours and theirs:
         more = 100 * (ours.number / theirs.number - 1)
@@ -205,7 +205,7 @@ def branches_multiply_the_variance(evidence: Evidence) -> Findings:
         x = random.standard_normal((width, width))
         for _ in range(layers):
             weights = random.standard_normal((branches, width, width)) * np.sqrt(gain / width)
-            x = sum(weight @ activation(x) for weight in weights)
+            x = np.sum([weight @ activation(x) for weight in weights], axis=0)
         times = x.var()
         words = f"{name}: {layers} layers of {branches} branches multiply the variance by {times:.0f}"
         within = abs(times / branches**layers - 1) < 0.2

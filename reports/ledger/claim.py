@@ -24,7 +24,7 @@ KINDS = {  # kind -> what a claim of that kind says
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a claim says, held against what is known.
+    """One thing a claim says, held against the evidence.
 
     holds: "yes", "no"; "undecided": measured, but within the uncertainty; "limited": yes, but under other conditions
     than the paper's; "open": measured under conditions that decide nothing; "missing": not measured, the words say
@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim, in a sentence made from the data, and the sources it rests on."""
+    """The outcome of a claim, in a sentence made from the data, and the sources it rests on."""
 
     verdict: Literal["supported", "contradicted", "partly", "not tested"]
     sentence: str
@@ -113,7 +113,7 @@ def conclude(findings: Iterable[Finding]) -> Verdict:
 
 
 def _joined(sentences: Iterable[str]) -> list[str]:
-    """Measurements of one place behind each other become one sentence, which names the place once."""
+    """Join measurements of one place that follow each other into one sentence, which names the place once."""
     found: list[str] = []
     for sentence in sentences:
         place, _, rest = sentence.partition(": ")
@@ -136,5 +136,5 @@ def _answers(findings: Findings, evidence: Evidence) -> Iterator[Finding]:
 
 
 def finding(holds: bool, words: str, *sources: Source) -> Finding:
-    """A finding that was decided."""
+    """A finding that holds or does not."""
     return Finding("yes" if holds else "no", words, sources)

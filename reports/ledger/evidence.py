@@ -14,7 +14,7 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """Something a verdict rests on: a printed table, a quoted place of a paper, a cell or an ablation of ours."""
+    """A printed table, a quoted place of a paper, a cell or an ablation of ours, which a verdict rests on."""
 
     kind: Literal["table", "text", "cell", "ablation"]
     target: str  # key of the paper or of the cell, name of the trial
@@ -61,7 +61,7 @@ class Evidence:
         return f"{table.label} of {self.papers[table.target].short}"
 
     def statements(self, claim: str) -> list[tuple[str, Statement]]:
-        """(paper, quotation) of everything that was kept for a claim about texts."""
+        """(paper, quotation) of everything that is quoted for a claim."""
         return [(key, item) for key, paper in self.papers.items() for item in paper.statements if item.claim == claim]
 
     @cached_property
@@ -90,8 +90,8 @@ class Evidence:
         """The cell of a measurement."""
         return self.snapshot.cell[row.cell]
 
-    def why_not(self, network: str, protocol: str, dataset: str) -> str:
-        """What the matrix says of a cell that is not there: "" if it was not asked for."""
+    def why_missing(self, network: str, protocol: str, dataset: str) -> str:
+        """State and cause of a cell of the matrix that is not fresh; "" if it was not asked for."""
         for cell in self.snapshot.sorted_cells:
             place = (cell["architecture"], cell["protocol"], cell["dataset"])
             if place == (network, protocol, dataset) and cell["state"] != "fresh":

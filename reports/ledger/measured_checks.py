@@ -143,7 +143,7 @@ def missing(evidence: Evidence, networks: Iterable[str], setting: Setting) -> Fi
     """A finding that names what would have to be measured, and what the matrix says of it."""
     wanted = []
     for name in networks:
-        why = evidence.why_not(name, setting.protocol, setting.dataset)
+        why = evidence.why_missing(name, setting.protocol, setting.dataset)
         wanted.append(f"{name} ({why})" if why else name)
     place = f" on {setting.dataset}/{setting.split}, tested alike" if setting.dataset else ""
     return Finding("missing", f"{setting.protocol} of {' and '.join(wanted)}{place}")

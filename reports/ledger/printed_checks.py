@@ -32,7 +32,7 @@ def say(value: Value) -> str:
 
 
 def half_unit(decimals: int) -> float:
-    """How far a number may be from what was rounded to it."""
+    """Largest rounding error of a number with so many decimals."""
     return 0.5 * 10**-decimals
 
 
@@ -114,24 +114,20 @@ def largest(
     evidence: Evidence, where: Source, ours: str, theirs: str, columns: Iterable[str], elsewhere: Source | None = None
 ) -> list[Finding]:
     """Ours minus theirs is largest in the named columns: each gains more than every joint that is not named."""
-    shown = [name for name in evidence.columns(where) if name not in ("Mean", "AUC")]
     other = elsewhere or where
-    value = {
-        name: evidence.printed(where, ours, name).value - evidence.printed(other, theirs, name).value for name in shown
+    gained = {
+        name: evidence.printed(where, ours, name).value - evidence.printed(other, theirs, name).value
+        for name in evidence.columns(where)
+        if name not in ("Mean", "AUC")
     }
     columns = list(columns)
-    rest = {name: number for name, number in value.items() if name not in columns}
-    rival = max(rest, key=rest.__getitem__)
-    told = f"of the other joints {rival} gains most, {signed(rest[rival], 1)}"
-    return [
-        finding(
-            value[name] > rest[rival] + 1e-9,
-            f"{ours} − {theirs}, {name}: {signed(value[name], 1)}; {told}.",
-            where,
-            other,
-        )
-        for name in columns
-    ]
+    rival = max((name for name in gained if name not in columns), key=gained.__getitem__)
+    found = []
+    for name in columns:
+        words = f"{ours} − {theirs}, {name}: {signed(gained[name], 1)}; "
+        words += f"of the other joints {rival} gains most, {signed(gained[rival], 1)}."
+        found.append(finding(gained[name] > gained[rival] + 1e-9, words, where, other))
+    return found
 
 
 @question
@@ -190,7 +186,7 @@ def same(evidence: Evidence, one: Number, two: Number) -> Finding:
 
 @question
 def means(evidence: Evidence, paper: str, kind: str = "") -> list[Finding]:
-    """The printed means of a paper follow from their columns, table by table: (largest error, rows)."""
+    """The printed means of a paper follow from their columns: a finding a table (with the rule `kind`, if given)."""
     found = []
     for item in evidence.papers[paper].tables:
         if not item.mean or (kind and item.mean != kind) or not item.rows:
@@ -210,7 +206,7 @@ def means(evidence: Evidence, paper: str, kind: str = "") -> list[Finding]:
 
 @question
 def agree(evidence: Evidence, claim: str) -> Finding:
-    """The places of a text that say something about the same thing say the same."""
+    """All places that are quoted for a claim say the same."""
     said: dict[str, list[str]] = {}
     for _, item in evidence.statements(claim):
         said.setdefault(item.says, []).append(item.place)
@@ -220,7 +216,7 @@ def agree(evidence: Evidence, claim: str) -> Finding:
 
 @question
 def differ(evidence: Evidence, claim: str) -> Finding:
-    """The places of a text that should say different things do not say the same."""
+    """The places that are quoted for a claim do not all say the same."""
     item = agree(claim)(evidence)
     return finding(item.holds == "no", item.words, *item.sources)
 
@@ -246,6 +242,6 @@ def ratio(evidence: Evidence, one: Value, two: Value, stated: float, decimals: i
 
 
 def _place(evidence: Evidence, one: Value, two: Value) -> str:
-    """Where two printed values stand."""
+    """The table or tables of two printed values, with their papers if these differ."""
     places = list(dict.fromkeys(map(source, (one, two))))
     return " and ".join(map(evidence.cite, places) if one.paper != two.paper else (place.label for place in places))

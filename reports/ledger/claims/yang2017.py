@@ -125,9 +125,9 @@ def _heavier(evidence: Evidence, metric: str, larger: tuple[str, ...], smaller: 
     row = dict(zip(designs, rows, strict=True))
     groups = [", ".join(f"{name} {number(row[name].value, row[name].unit)}" for name in group)
               for group in (larger, smaller)]  # fmt: skip
-    apart = min(row[name].number for name in larger) > max(row[name].number for name in smaller)
+    separate = min(row[name].number for name in larger) > max(row[name].number for name in smaller)
     words = f"{measured.label(metric)} of two stacks: {groups[0]}, against {groups[1]}."
-    return finding(apart, words, *map(measured.cell, rows))
+    return finding(separate, words, *map(measured.cell, rows))
 
 
 @claim("P13", "PRM-A and C have more parameters than B, B* and D; A, C and D more operations than B and B*.",

@@ -1,6 +1,6 @@
 """How the papers' figures are drawn from our measurements, a function a kind of figure.
 
-Nothing is drawn that was not measured, and only networks that were tested alike share a figure.
+Nothing is drawn that was not measured, and only networks that are comparable share a figure.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def rows(evidence: Evidence, spec: FigureSpec, name: str) -> list[Measurement]:
     return evidence.rows(name, spec.protocol, spec.metric, spec.parts[0])
 
 
-def tested_alike(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str, dict[str, Measurement]]]:
+def comparable_rows(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str, dict[str, Measurement]]]:
     """(conditions in words, network -> row) for all conditions under which two or more of the networks were tested.
 
     Each network may have the recipe and the input of its own paper, as in the figures of the papers.
@@ -55,7 +55,7 @@ def ladder(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score, parameters and operations of networks that differ in one part each, side by side."""
     costs = [panel for panel in (_parameters(evidence, spec), _operations(evidence, spec)) if panel]
     drawn = []
-    for where, rows in tested_alike(evidence, spec):
+    for where, rows in comparable_rows(evidence, spec):
         score = (f"{spec.metric}, {spec.parts[0]} ({next(iter(rows.values())).unit})", rows)
         drawn.append(figures.bars(f"{spec.title}, {where}", list(spec.networks), [score, *costs]))
     if not drawn and costs:
@@ -84,7 +84,7 @@ def _scaled(row: Measurement, size: float) -> Measurement:
 def cost(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score against operations."""
     drawn = []
-    for where, rows in tested_alike(evidence, spec):
+    for where, rows in comparable_rows(evidence, spec):
         points = [
             figures.Point(name, counted.number / 1e9, row)
             for name, row in rows.items()
@@ -112,7 +112,7 @@ def trainings(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
 
 
 def _kept(evidence: Evidence, spec: FigureSpec, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
-    for where, rows in tested_alike(evidence, spec):
+    for where, rows in comparable_rows(evidence, spec):
         paths = {name: path for name, row in rows.items() if (path := kept(evidence.cell(row), file))}
         if len(paths) > 1:
             yield where, {name: pd.read_csv(path) for name, path in paths.items()}
@@ -158,12 +158,12 @@ def scales(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
 def empirical(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """The radius around a joint that holds half of the gradient, a panel a joint."""
     drawn = []
-    for where, rows_alike in tested_alike(evidence, spec):
+    for where, rows in comparable_rows(evidence, spec):
         panels = []
         for joint in spec.parts:
             found = {
                 name: other
-                for name, row in rows_alike.items()
+                for name, row in rows.items()
                 for other in evidence.snapshot.rows[row.cell]
                 if (other.metric, other.part) == (spec.metric, joint)
             }

@@ -145,7 +145,7 @@ def missing(evidence: Evidence, networks: Iterable[str], setting: Setting) -> Fi
     for name in networks:
         why = evidence.why_missing(name, setting.protocol, setting.dataset)
         wanted.append(f"{name} ({why})" if why else name)
-    place = f" on {setting.dataset}/{setting.split}, tested alike" if setting.dataset else ""
+    place = f" on {setting.dataset}/{setting.split}, under the same conditions" if setting.dataset else ""
     return Finding("missing", f"{setting.protocol} of {' and '.join(wanted)}{place}")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 
 import pytest
-from planted import pair, scored
+from ledger_fixtures import pair, scored
 from snapshots import COMPLEXITY, PCKH, cell, row
 
 from bench.cells.cell import Cell
@@ -36,8 +36,8 @@ ADDED = {"others": {"dummy": 3}}  # as conditions(OTHER) has it
 
 def evidence(theirs: dict) -> Evidence:
     """liu-ioi as usual, and liu-res with the conditions of `theirs`."""
-    planted = pair(scored("liu-ioi", 88.0), scored("liu-res", 80.0, **theirs))
-    return Evidence(papers(), Snapshot(list(planted["rows"]), list(planted["cells"]), [], []))
+    made = pair(scored("liu-ioi", 88.0), scored("liu-res", 80.0, **theirs))
+    return Evidence(papers(), Snapshot(list(made["rows"]), list(made["cells"]), [], []))
 
 
 def test_the_conditions_have_it():

@@ -39,7 +39,7 @@ def test_what_is_there_is_drawn(tmp_path):
     assert yang["Figure 5"].figures["figure-5-1"].rows[-1] == ("prm-baseline-2", 3, "90")
 
 
-def test_designs_are_compared_only_where_they_were_tested_alike():
+def test_designs_share_a_figure_only_where_they_are_comparable():
     cells, rows = [], []
     for name, place, mean in (
         ("pyranet-a-2", ("mpii", "val"), 88.0), ("pyranet-b-2", ("mpii", "val"), 88.5),

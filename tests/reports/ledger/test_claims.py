@@ -1,4 +1,4 @@
-"""The ledger: complete, computed, and turned over by rows that are planted here. No planted number was measured."""
+"""The ledger: complete, computed, and changed by rows that are made up here. None of them was measured."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from itertools import groupby
 from types import ModuleType
 
 import pytest
-from planted import CLAIM, PAPERS, check, counted, plant, scored
+from ledger_fixtures import CLAIM, PAPERS, check, counted, rows_of, scored
 from snapshots import COMPLEXITY, PCKH
 
 from bench.results.snapshot import Snapshot
@@ -41,7 +41,7 @@ def test_no_claim_of_a_paper_is_lost():
         assert found == [f"{letter}{number:02}" for number in range(1, len(found) + 1)]
 
 
-def made(*claims: Claim) -> ModuleType:
+def module_of(*claims: Claim) -> ModuleType:
     """A module of claims."""
     module = ModuleType("made2000")
     vars(module).update({f"claim_{at}": claim for at, claim in enumerate(claims)})
@@ -51,20 +51,20 @@ def made(*claims: Claim) -> ModuleType:
 def test_claims_of_modules_come_in_the_order_of_ids():
     claim = claims_of("made2000")
     one, two = (claim(key, "A is better.", "Table 1", "ranking")() for key in ("Z01", "Z02"))
-    assert collect([made(two), made(one)]) == (one, two)
+    assert collect([module_of(two), module_of(one)]) == (one, two)
 
 
 def test_an_id_that_occurs_twice_is_refused_with_both_statements():
     claim = claims_of("made2000")
     one, two = (claim("Z01", words, "Table 1", "ranking")() for words in ("A is better.", "B is better."))
     with pytest.raises(ValueError, match=r"made2000: claim Z01 \('B is better.'\) has the id of 'A is better.'"):
-        collect([made(one), made(two)])
+        collect([module_of(one), module_of(two)])
 
 
 def test_an_unknown_kind_is_refused_with_the_kinds_there_are():
     odd = claims_of("made2000")("Z01", "A is better.", "Table 1", "guess")()
     with pytest.raises(ValueError, match="unknown kind 'guess'; the kinds are difference, ranking"):
-        collect([made(odd)])
+        collect([module_of(odd)])
 
 
 def test_a_claim_can_be_checked_again():
@@ -210,30 +210,30 @@ def test_equal_fields_are_not_equal_sizes():
     sizes = {"liu-res": (4_364_032, 11.606e9), "liu-incep-res": (5_312_000, 12.576e9), "liu-ioi": (8_441_600, 15.758e9)}
     rows = [counted(name, "parameters", size) for name, (size, _) in sizes.items()]
     rows += [counted(name, "macs", macs, unit="MACs") for name, (_, macs) in sizes.items()]
-    found = check("A06", **plant(*rows))
+    found = check("A06", **rows_of(*rows))
     assert found.verdict == "partly" and f"{8_441_600 / 4_364_032:.2f}" in found.sentence
-    alike = [counted(name, metric, 5e6) for name in sizes for metric in ("parameters", "macs")]
-    assert check("A06", **plant(*alike)).verdict == "supported"
+    equal = [counted(name, metric, 5e6) for name in sizes for metric in ("parameters", "macs")]
+    assert check("A06", **rows_of(*equal)).verdict == "supported"
 
 
 def test_printed_costs_are_counted_again():
     assert check("M27").verdict == "not tested"
     giga = {1: 3.938, 2: 6.164, 4: 10.615, 8: 19.518}  # the spec sheet's counts
     rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G") for n, value in giga.items()]
-    assert check("M27", **plant(*rows)).verdict == "supported"
+    assert check("M27", **rows_of(*rows)).verdict == "supported"
     rows = [counted(f"mspn-hourglass-{n}", "giga_published", value, unit="G (opc)") for n, value in giga.items()]
-    told = check("M27", **plant(*rows), protocols=[{"name": "complexity", "variants": {"opc": "ops of a counter"}}])
+    told = check("M27", **rows_of(*rows), protocols=[{"name": "complexity", "variants": {"opc": "ops of a counter"}}])
     assert told.verdict == "supported" and told.sentence.count("opc: ops of a counter.") == 1
     rows[0] = counted("mspn-hourglass-1", "giga_published", 4.35, unit="G")
-    assert check("M27", **plant(*rows)).verdict == "partly"
+    assert check("M27", **rows_of(*rows)).verdict == "partly"
 
 
 def test_a_reconstruction_made_to_be_small_proves_little():
     rows = [counted("nie-4", metric, 1e7) for metric in ("parameters", "macs")]
     rows += [counted("cpm-6", metric, 3e7) for metric in ("parameters", "macs")]
     known = {"name": "nie-4", "kind": "reconstruction", "summary": "widths are chosen"}
-    assert check("T08", **plant(*rows), architectures=[known]).verdict == "partly"
-    assert check("T08", **plant(*rows)).verdict == "supported"
+    assert check("T08", **rows_of(*rows), architectures=[known]).verdict == "partly"
+    assert check("T08", **rows_of(*rows)).verdict == "supported"
 
 
 def test_receptive_fields_are_read_from_the_graph():
@@ -243,9 +243,9 @@ def test_receptive_fields_are_read_from_the_graph():
         for part in ("AttentionStack", "network")
     ]
     assert check("C18").verdict == "not tested"
-    assert check("C18", **plant(*wider)).verdict == "supported"
+    assert check("C18", **rows_of(*wider)).verdict == "supported"
     one = counted("attention-8-hru", "rf_max", 9.0, "HourglassResidual", "cells", "receptive-field")
-    assert check("C11", **plant(one)).verdict == "partly"
+    assert check("C11", **rows_of(one)).verdict == "partly"
 
 
 @pytest.mark.parametrize(("total", "verdict"), [(4.1, "supported"), (6.0, "partly"), (2.1, "contradicted")])
@@ -257,13 +257,13 @@ def test_variances_of_sums(total, verdict):
         counted("prm-baseline-2", "addend_variance msr", 2.0, f"{part} / {n}", "1", "init-variance") for n in (1, 2)
     ]
     assert check("P17").verdict == "not tested"
-    assert check("P17", **plant(*rows)).verdict == verdict
+    assert check("P17", **rows_of(*rows)).verdict == verdict
 
 
 def test_conventions_of_operations_are_compared():
     rows = [counted("mspn-2", "giga_published", 9.6, unit="G (gibi-macs-inference)"),
             counted("prm-baseline-8", "giga_published", 41.1, unit="G (opc)")]  # fmt: skip
-    assert check("X06", **plant(*rows)).verdict == "contradicted"
+    assert check("X06", **rows_of(*rows)).verdict == "contradicted"
 
 
 def test_all_claims_survive_rows_of_everything():
@@ -272,12 +272,12 @@ def test_all_claims_survive_rows_of_everything():
     networks = sorted(set(re.findall(r"[a-z]+\d?-[a-z0-9-]+", " ".join(item.sentence for item in names.values()))))
     items = [scored(name, 50 + i % 7) for i, name in enumerate(networks)]
     items += [counted(name, metric, 1e6 + i) for i, name in enumerate(networks) for metric in ("parameters", "macs")]
-    evidence = Evidence(PAPERS, Snapshot(**_fields(plant(*items))))
+    evidence = Evidence(PAPERS, Snapshot(**_fields(rows_of(*items))))
     assert {claim.verdict(evidence).verdict for claim in CLAIMS} >= {"supported", "partly", "contradicted"}
 
 
-def _fields(planted):
+def _fields(made):
     return {
-        "measurements": planted["rows"], "cells": planted["cells"], "architectures": [],
+        "measurements": made["rows"], "cells": made["cells"], "architectures": [],
         "protocols": [PCKH, COMPLEXITY],
     }  # fmt: skip

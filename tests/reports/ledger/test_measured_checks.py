@@ -1,10 +1,10 @@
-"""What was measured again beside what was printed: planted rows turn the claims over. None of them was measured."""
+"""Questions asked of measurements: made-up rows change the verdicts of claims. None of them was measured."""
 
 import math
 
 import pytest
+from ledger_fixtures import check, pair, scored
 from msgspec.structs import replace
-from planted import check, pair, scored
 from snapshots import cell
 
 from protocols import Value
@@ -108,7 +108,7 @@ def test_narrow_networks_are_compared_with_narrow_ones_and_restrict():
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"settings": {"flip": "no"}}, {"budget": "quick"}, {"state": "stale"}])
-def test_only_cells_tested_alike_are_compared(change):
+def test_only_comparable_cells_are_compared(change):
     found = check("C06", **pair(scored("attention-8-ms", 88), scored("attention-8-bl", 80, **change)))
     assert found.verdict == "not tested"
 

@@ -1,4 +1,4 @@
-"""Rows that are planted in a snapshot to turn the claims of the ledger over. No planted number was measured."""
+"""Made-up rows of a snapshot that change the verdicts of the ledger. None of them was measured."""
 
 from snapshots import cell, row
 
@@ -37,6 +37,6 @@ def counted(name, metric, value, part="all", unit="parameters", protocol="comple
     return made, row(made, metric, part, value, unit=unit, n=1)
 
 
-def plant(*items):
+def rows_of(*items):
     cells = {made["cell"]: made for made, _ in items}
     return {"rows": [found for _, found in items], "cells": list(cells.values())}

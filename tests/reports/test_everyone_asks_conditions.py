@@ -85,8 +85,8 @@ def test_claims_of_the_papers_own_conditions():
 
 def test_figures_of_papers():
     spec = FigureSpec("Figure 1", "Two", ("liu-ioi", "liu-res"), **asdict(MPII), parts=("mean",))
-    assert len(list(paper_plots.tested_alike(evidence({}), spec))) == 1
-    assert not list(paper_plots.tested_alike(evidence(ADDED), spec))
+    assert len(list(paper_plots.comparable_rows(evidence({}), spec))) == 1
+    assert not list(paper_plots.comparable_rows(evidence(ADDED), spec))
 
 
 def test_tables_of_papers():

@@ -41,7 +41,7 @@ FOLDERS = {
     ),
     "reports": Folder(
         "from measurements and published values to pages",
-        ("bench/results", "bench/cells"),
+        ("bench/results", "bench/cells", "protocols"),
         (("site",), ("pages",), ("figures",), ("tables", "ledger"), ("data",), ("formats",)),
         ("#efe6f8", "#2f2440"),
         (604, 64, 372, 88),
@@ -55,10 +55,11 @@ FOLDERS = {
             ("datasets",),
             ("readers", "coco", "joints", "network"),
             ("pose", "statistics"),
-            ("origins", "errors", "__init__"),
+            ("__init__",),
+            ("errors",),
         ),
         ("#e2f3e8", "#1a3325"),
-        (300, 660, 676, 80),
+        (300, 660, 676, 66),
     ),
 }
 ALSO = {"bench/cli": ("reports",)}  # what one part may import from beyond the list of its folder

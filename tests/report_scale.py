@@ -10,12 +10,9 @@ from pathlib import Path
 from snapshots import COMPLEXITY, PCKH, cell, keep, pckh, row
 
 from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS
 from reports import site
 
-VARIANCE = {
-    "name": "init-variance", "version": 1, "module": "", "needs": "network", "datasets": (),
-    "headline": ("variance msr", "max"), "higher_is_better": False, "summary": "variances", "conventions": {},
-}  # fmt: skip
 SIZES = (500, 1000, 2000)  # cells, 50 rows each
 
 
@@ -41,7 +38,7 @@ def many(number: int, kept: str = "") -> Snapshot:
             rows += [row(made, f"variance {name}", part, 1.0 + index, unit="1", n=5)
                      for name in ("msr", "branch-aware") for part in parts]  # fmt: skip
         cells.append(made)
-    return Snapshot(rows, cells, [], [PCKH, COMPLEXITY, VARIANCE])
+    return Snapshot(rows, cells, [], [PCKH, COMPLEXITY, PROTOCOLS["init-variance"]])
 
 
 def measure(number: int) -> str:

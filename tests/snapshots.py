@@ -1,28 +1,22 @@
 """Made-up rows for the tests of the site. No number here was ever measured."""
 
+import dataclasses
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from bench.cells.conditions import Conditions
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS
 from reports.data.ablations import collections
 
-PCKH = {
-    "name": "mpii-pckh", "version": 1, "module": "", "needs": "predictions", "datasets": ("mannequin", "mpii"),
-    "headline": ("PCKh@0.5", "mean"), "higher_is_better": True, "summary": "share of joints near the truth",
-    "conventions": {"distance": "<= threshold x head size", "mean": "pooled over joints"},
-}  # fmt: skip
-COMPLEXITY = {
-    "name": "complexity", "version": 1, "module": "", "needs": "network", "datasets": (),
-    "headline": ("parameters", "all"), "higher_is_better": False, "summary": "size and operations",
-    "conventions": {"macs": "convolutions and linear layers"},
-}  # fmt: skip
+PCKH = replace(PROTOCOLS["mpii-pckh"], variants={}, constants={}, skeletons=())
+COMPLEXITY = replace(PROTOCOLS["complexity"], headline=("parameters", "all"), variants={}, constants={})
 HOSTILE = "<script>alert('a network')</script>"
 NAMES = {
     "markup": "<script>alert('a network')</script>",
@@ -175,7 +169,7 @@ def with_own_pages(base: Snapshot) -> Snapshot:
         made | {"what": "bench list", "against": "", "ours": 0.15, "peer": None, "ratio": None, "reach": 0.25,
                 "reached": True},
     )  # fmt: skip
-    return replace(base, kept=collections(), benchmarks=lines)
+    return dataclasses.replace(base, kept=collections(), benchmarks=lines)
 
 
 def strangers() -> Snapshot:
@@ -231,14 +225,10 @@ def rich(folder: Path) -> Snapshot:
     covered = cell("hourglass-1@input=64,width=0.25", "occluded-limb", "mannequin", "val",
                    folder=str(keep(folder / "covered", 30)))  # fmt: skip
     found.append((covered, [row(covered, "PCKh@0.5", "ankle covered", 20.0, 18.0, 22.0)]))
-    heads = {"init-variance": ("variance msr", "max"), "speed": ("latency", "float32 eager"),
-             "receptive-field": ("rf_mean", "network")}  # fmt: skip
-    said = {"formula": "PCKh = 100 · near / all", "skeletons": ("toy",), "variants": {"AUC": "area below the curve"}}
     protocols = [
-        {**PCKH, **said},
-        {**COMPLEXITY, "variants": {"opc": "torch-opCounter", "macs": "MACs"}},
-        *({**COMPLEXITY, "name": name, "headline": headline} for name, headline in heads.items()),
-        {**PCKH, "name": "occluded-limb", "headline": ("PCKh@0.5", "ankle covered")},
+        replace(PCKH, skeletons=("toy",), variants={"AUC": "area below the curve"}),
+        replace(COMPLEXITY, variants={"opc": "torch-opCounter", "macs": "MACs"}),
+        *(PROTOCOLS[name] for name in ("init-variance", "speed", "receptive-field", "occluded-limb")),
     ]
     toy = {"name": "toy", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
            "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip

@@ -15,6 +15,7 @@ from bench.cells.settings import key_values
 from bench.errors import Problem
 from bench.store.digests import file_digest, unusual
 from bench.store.provenance import device_name
+from protocols.datasets import datasets_of
 
 # Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
 # default that changes, of a builder or of a recipe: keys leave out what is at its default.
@@ -82,7 +83,7 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
     if trained := sorted({"people", "occlusion"} & set(given)):
         raise Problem(
             f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
-            expected=f"--dataset {' or '.join(cell.rules.datasets)}: people with head sizes",
+            expected=f"--dataset {' or '.join(datasets_of(cell.rules))}: people with head sizes",
         )
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
         inputs["machine"] = device_name(cell.options.get("device", "cpu"))

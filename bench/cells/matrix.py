@@ -16,7 +16,7 @@ from bench.cells.recipe import Count
 from bench.cells.settings import default, settings
 from bench.errors import NOTHING, Problem
 from protocols import PROTOCOLS
-from protocols.datasets import DATASETS
+from protocols.datasets import DATASETS, datasets_of
 
 
 class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,10 +115,11 @@ def can_be_fast(protocol: str) -> bool:
 def places(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
     """The (dataset, split) pairs on which a protocol runs; one empty pair for a network that is looked at alone."""
     rules = PROTOCOLS[protocol]
-    chosen = [pair for pair in map(place, datasets or ("mannequin",)) if pair[0] in rules.datasets]
+    usable = datasets_of(rules)
+    chosen = [pair for pair in map(place, datasets or ("mannequin",)) if pair[0] in usable]
     if rules.needs == "network":
         return chosen if datasets and chosen else [("", "")]
-    return chosen or ([place(rules.datasets[0])] if len(rules.datasets) == 1 else [])  # one: nothing to choose
+    return chosen or ([place(usable[0])] if len(usable) == 1 else [])  # one: nothing to choose
 
 
 def nothing(block: Block) -> Problem:
@@ -126,7 +127,7 @@ def nothing(block: Block) -> Problem:
     protocols = [name for pattern in block.protocols for name in match(pattern, PROTOCOLS, "protocol")]
     asked, known = (
         " and ".join(block.protocols),
-        {name for protocol in protocols for name in PROTOCOLS[protocol].datasets},
+        {name for protocol in protocols for name in datasets_of(PROTOCOLS[protocol])},
     )
     names = [
         name for pattern in block.architectures for name in match(pattern, architectures.catalogue(), "architecture")

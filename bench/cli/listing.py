@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from architectures import catalogue
 from bench.cells.places import place
 from protocols import PROTOCOLS
-from protocols.datasets import DATASETS, missing, open_people
+from protocols.datasets import DATASETS, datasets_of, missing, open_people
 
 if TYPE_CHECKING:
     from bench.cells.plan import Task
@@ -35,13 +35,13 @@ def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
 
 def _protocol(name: str, data: Path) -> dict[str, Any]:
     rules = PROTOCOLS[name]
-    lacking = {dataset: lack for dataset in rules.datasets if dataset in DATASETS and (lack := missing(dataset, data))}
+    lacking = {dataset: lack for dataset in datasets_of(rules) if (lack := missing(dataset, data))}
     return {
         "name": name,
         "version": rules.version,
         "needs": rules.needs,
         "summary": rules.summary,
-        "datasets": list(rules.datasets),
+        "datasets": list(datasets_of(rules)),
         "missing": lacking,
     }
 

@@ -5,7 +5,8 @@ keeps the per-person samples that paired differences need; without it only inter
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -17,11 +18,12 @@ from msgspec.structs import replace
 from bench.cells.cell import Cell
 from bench.cells.conditions import difference, of_file, without_recipe
 from bench.errors import NOTHING, Problem
-from bench.gate.compare import STATISTICAL, rule_of
+from bench.gate.compare import metric_of
 from bench.gate.rows import BaselineRow, Key, Measured
 from bench.results.rows import Measurement
 from bench.store.digests import content_key
 from bench.store.store import write_whole
+from protocols import PROTOCOLS
 
 IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
 
@@ -45,13 +47,11 @@ def _setting(cell: Cell, source: str) -> str:
     return ", ".join(words + [clause.partition(" / ")[0] for clause in other])
 
 
-def measured(key: Key, measurements: Sequence[Measurement], samples: dict[str, np.ndarray]) -> Measured:
+def measured(key: Key, measurements: Iterable[Measurement], samples: dict[str, np.ndarray]) -> Measured:
     """The measurements of a cell as rows of a baseline: those parts that it keeps."""
-    if not measurements:
-        return Measured(key, [])
-    rule = rule_of(measurements[0].source, measurements[0].protocol)
-    rows = [_row(key, row) for row in measurements if not rule.parts or row.part in rule.parts]
-    return Measured(key, rows, samples if rows and rule.kind == STATISTICAL else {})
+    rows = [_row(key, row) for row in measurements if any(fnmatchcase(row.part, part) for part in metric_of(row).kept)]
+    paired = any(metric_of(row).gate == "statistical" for row in rows)
+    return Measured(key, rows, samples if paired else {})
 
 
 def _row(key: Key, row: Measurement) -> BaselineRow:
@@ -88,7 +88,7 @@ def read(path: Path) -> dict[Key, Measured]:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = msgspec.json.decode(line, type=BaselineRow)
-            rule_of(row.source, row.protocol)  # KeyError without one
+            PROTOCOLS[row.protocol]  # KeyError without one
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
             raise Problem(
                 f"{path}:{number}: this line is no row of a baseline: {error}.",

@@ -3,44 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from bench.gate.rows import BaselineRow, Measured
 from bench.results.paired import difference
-from bench.results.rows import Source
-from protocols import PROTOCOLS, Value
+from bench.results.rows import Measurement
+from protocols import PROTOCOLS, Metric, Value
 from protocols.errors import DataError
 from protocols.statistics.scores import Scores
 
-EXACT, STATISTICAL, NOISY = "exact", "statistical", "noisy"
 SAME, MOVED, REGRESSED, MISSING, NEW = "same", "moved", "regressed", "missing", "new"
-COUNTS_MISSES = "confusion of errors"  # the one metric whose n depends on the network
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How far the numbers of a protocol may move, and which of them a baseline keeps."""
-
-    kind: str
-    tolerance: float = 0.0  # exact: relative, for rounding; statistical: in the unit of the metric, see `_allowed`
-    parts: tuple[str, ...] = ()  # those a baseline keeps; () for all
-
-
-# Tolerances of float32 arithmetic allow for another order of additions, as other processors and thread counts have it.
-# Those of trained networks are beyond what such rounding makes of a training of seconds: 0.4 points were seen.
-RULES = {
-    "complexity": Rule(EXACT, parts=("all",)),
-    "receptive-field": Rule(EXACT, 1e-3),
-    "init-variance": Rule(EXACT, 1e-3, parts=("max", "mean")),
-    "mpii-pckh": Rule(STATISTICAL, 2.0),
-    "lsp-pck": Rule(STATISTICAL, 2.0),
-    "lsp-pckh": Rule(STATISTICAL, 2.0),
-    "lsp-pcp": Rule(STATISTICAL, 2.0),
-    "occluded-limb": Rule(STATISTICAL, 2.0),
-    "cifar10-error": Rule(STATISTICAL, 0.5),
-    "coco-ap": Rule(STATISTICAL, 0.02),
-    "speed": Rule(NOISY),
-}
-FIXED = Rule(EXACT)  # the score of a prediction file, whatever the protocol
-LOWER_IS_BETTER = ("drop", "left-right confusion", "confusion of errors")  # beside protocols that say so themselves
 
 
 @dataclass(frozen=True)
@@ -81,9 +53,10 @@ def number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:,.10g}"
 
 
-def rule_of(source: Source, protocol: str) -> Rule:
-    """How far the numbers of a protocol may move."""
-    return FIXED if source == "predictions" else RULES[protocol]
+def metric_of(row: BaselineRow | Measurement) -> Metric:
+    """The record of a row's metric. The score of a prediction file must repeat exactly, whatever the metric."""
+    metric = PROTOCOLS[row.protocol].metric(row.metric)
+    return replace(metric, gate="exact", tolerance=0.0, kept=("*",)) if row.source == "predictions" else metric
 
 
 def compare(then: Measured, now: Measured | None) -> list[Comparison]:
@@ -106,49 +79,44 @@ def compare(then: Measured, now: Measured | None) -> list[Comparison]:
 def _compare_rows(
     old: BaselineRow, new: BaselineRow, changes: dict[tuple[str, str], Value], why: str, largest: int
 ) -> Comparison:
-    rule, before, after = rule_of(old.source, old.protocol), old.value, new.value
+    metric, before, after = metric_of(old), old.value, new.value
     if (before, old.n, old.unit) == (after, new.n, new.unit):
         return Comparison(old, SAME, before, after)
-    if rule.kind == NOISY:
+    if metric.gate == "noisy":
         return Comparison(old, MOVED, before, after)
-    if rule.kind == EXACT:
-        close = before is not None and after is not None and abs(after - before) <= rule.tolerance * abs(before)
+    if metric.gate == "exact":
+        close = before is not None and after is not None and abs(after - before) <= metric.tolerance * abs(before)
         if close and (old.n, old.unit) == (new.n, new.unit):
             return Comparison(old, MOVED, before, after)
-        return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, rule))
+        return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, metric))
     if before is None or after is None or old.unit != new.unit:
         return Comparison(old, REGRESSED, before, after, why="a number then or now, not both")
-    if old.n != new.n and not old.metric.startswith(COUNTS_MISSES):
-        return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, rule))
+    if old.n != new.n and not metric.n_varies:
+        return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, metric))
     if paired := changes.get(old.name):
         low, high, words = paired.low, paired.high, ""
     else:
         low, high, words = _unpaired(old, new, why)
-    worse = _sign(old) * (after - before) < -_allowed(rule, old, largest)
-    certain = low is not None and high is not None and (high < 0 if _sign(old) > 0 else low > 0)
+    sign = 1 if metric.direction == "higher" else -1
+    worse = sign * (after - before) < -_allowed(metric, old, largest)
+    certain = low is not None and high is not None and (high < 0 if sign > 0 else low > 0)
     return Comparison(old, REGRESSED if worse and certain else MOVED, before, after, low, high, words)
 
 
-def _allowed(rule: Rule, row: BaselineRow, largest: int) -> float:
+def _allowed(metric: Metric, row: BaselineRow, largest: int) -> float:
     """The drop that a row may have: the tolerance where it counts as much as any, more where it counts less.
 
     What training and rounding do to a row shrinks with the root of what it counts, as its interval does.
     """
-    return rule.tolerance * (largest / max(row.n, 1)) ** 0.5
+    return metric.tolerance * (largest / max(row.n, 1)) ** 0.5
 
 
-def _must_be(old: BaselineRow, new: BaselineRow, rule: Rule) -> str:
+def _must_be(old: BaselineRow, new: BaselineRow, metric: Metric) -> str:
     if old.n != new.n:
         return f"n was {old.n:,}, is {new.n:,}"
     if old.version != new.version:
         return f"protocol version {old.version} → {new.version}"
-    return f"must agree to {rule.tolerance:g}" if rule.tolerance else "must be identical"
-
-
-def _sign(row: BaselineRow) -> int:
-    """+1 where more is better, -1 where less is."""
-    better = PROTOCOLS[row.protocol].higher_is_better and not row.metric.startswith(LOWER_IS_BETTER)
-    return 1 if better else -1
+    return f"must agree to {metric.tolerance:g}" if metric.tolerance else "must be identical"
 
 
 def _changes(then: Measured, now: Measured) -> tuple[dict[tuple[str, str], Value], str]:

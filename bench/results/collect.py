@@ -16,7 +16,6 @@ from bench.results.rows import measurements
 from bench.results.snapshot import Snapshot
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
-from protocols.origins import CHANGES, CONSTANTS
 from protocols.pose.skeletons import SKELETONS
 
 
@@ -37,7 +36,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
         cells=cells,
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
-        protocols=[_protocol(name) for name in PROTOCOLS],
+        protocols=list(PROTOCOLS.values()),
         paired=paired(store),
         skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
         benchmarks=_benchmarks(store),
@@ -66,12 +65,6 @@ def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:
     ordered = sorted(records.values(), key=lambda record: record.provenance["date"])
     last = {record.table_key: record for record in ordered}
     return sorted(last.values(), key=lambda record: record.cell)
-
-
-def _protocol(name: str) -> dict[str, Any]:
-    """The fields of a protocol, the sources of its constants and its history, as far as they are written down."""
-    known = {"constants": CONSTANTS.get(name, {}), "changes": CHANGES.get(name, {})}
-    return dataclasses.asdict(PROTOCOLS[name]) | known
 
 
 def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:

@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from bench.cells.cell import Cell
+from bench.errors import Problem
 from bench.store.store import CELLS, Store
-from protocols import Value
+from protocols import CATALOGUE, Value
 
 FILE = "measurements.jsonl"  # of a finished cell, a row a line
 Source: TypeAlias = Literal["measured", "predictions"]  # a network that was run, or a prediction file
@@ -45,7 +46,10 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: Source) -> list[Measurement]:
-    """The values that a protocol found of a cell as rows; `name`: of the network or file that was scored."""
+    """The values that a protocol found of a cell as rows; `name`: of the network or file that was scored.
+
+    Raises Problem for a value whose metric has no record, or another unit than its record says.
+    """
     return [
         Measurement(
             architecture=name,
@@ -56,7 +60,7 @@ def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: So
             metric=value.metric,
             part=value.part,
             value=None if math.isnan(value.value) else float(value.value),
-            unit=value.unit,
+            unit=_unit(value, cell),
             low=_float(value.low),
             high=_float(value.high),
             n=int(value.n),
@@ -66,6 +70,21 @@ def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: So
         )
         for value in values
     ]
+
+
+def _unit(value: Value, cell: Cell) -> str:
+    """The unit of a value, if the site and the gate can know what it is."""
+    try:
+        metric = cell.rules.metric(value.metric)
+    except ValueError as error:
+        raise Problem(f"{error}.", next_step=f"add a line to [{cell.protocol}.metrics] in {CATALOGUE}") from error
+    if not metric.has_unit(value.unit):
+        raise Problem(
+            f"{cell.protocol}: a value of {value.metric} has the unit {value.unit!r}.",
+            expected=f"{metric.unit!r}, as its record says",
+            next_step=f"correct the unit in {cell.rules.module} or in {CATALOGUE}",
+        )
+    return value.unit
 
 
 def measurements(store: Store, key: str) -> list[Measurement]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.results.rows import Measurement
-from protocols import Value
+from protocols import Protocol, Value
 
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _PLACE = {part: index for index, part in enumerate(PARTS)}
@@ -26,7 +26,8 @@ class Snapshot:
     cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
         budget, apart, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
         `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
-    architectures, protocols: the fields of the catalogue's rows and of the protocols.
+    architectures: the fields of the catalogue's rows.
+    protocols: their records.
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
     paired: (key of a cell, key of another) -> differences, the first minus the second on the same people; none where
         the cells keep no samples or were not scored on the same people.
@@ -38,7 +39,7 @@ class Snapshot:
     measurements: list[Measurement]
     cells: list[dict[str, Any]]
     architectures: list[dict[str, Any]]
-    protocols: list[dict[str, Any]]
+    protocols: list[Protocol]
     paired: Callable[[str, str], Iterable[Value]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
@@ -48,7 +49,7 @@ class Snapshot:
     def sorted_cells(self) -> list[dict[str, Any]]:
         """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
         known = [row["name"] for row in self.architectures]
-        protocols = [row["name"] for row in self.protocols]
+        protocols = [protocol.name for protocol in self.protocols]
         place = {name: index for index, name in enumerate(known)}
         turn = {name: index for index, name in enumerate(protocols)}
 
@@ -93,13 +94,13 @@ class Snapshot:
         return {row["name"]: row for row in self.architectures}
 
     @cached_property
-    def protocol(self) -> dict[str, dict[str, Any]]:
+    def protocol(self) -> dict[str, Protocol]:
         """name -> protocol."""
-        return {row["name"]: row for row in self.protocols}
+        return {protocol.name: protocol for protocol in self.protocols}
 
     def headline(self, cell: dict[str, Any]) -> Measurement | None:
         """The measurement that ranks a cell, None if it has none."""
-        wanted = tuple(self.protocol[cell["protocol"]]["headline"]) if cell["protocol"] in self.protocol else None
+        wanted = self.protocol[cell["protocol"]].headline if cell["protocol"] in self.protocol else None
         for row in self.rows.get(cell["cell"], ()):
             if (row.metric, row.part) == wanted:
                 return row

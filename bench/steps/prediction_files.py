@@ -13,7 +13,7 @@ from bench.errors import DATA, Problem
 from bench.results.gallery import pictures
 from bench.steps.score import score_predictions
 from protocols import PROTOCOLS, Protocol
-from protocols.datasets import open_people
+from protocols.datasets import datasets_of, open_people
 from protocols.errors import DataError
 from protocols.statistics.scores import Scores
 
@@ -52,7 +52,7 @@ def terms(protocol: str, dataset: str, options: dict[str, Any], data: Path, limi
     if rules is None or rules.needs != "predictions":
         known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
         raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
-    return Terms(rules, *place(dataset or HOME.get(rules.name, rules.datasets[0])), options, data, limit)
+    return Terms(rules, *place(dataset or rules.default_dataset or datasets_of(rules)[0]), options, data, limit)
 
 
 @dataclass(frozen=True)

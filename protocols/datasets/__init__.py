@@ -1,94 +1,69 @@
-"""Datasets: one reader a file, all behind `open_people`. Importing this imports no reader."""
+"""Datasets: one reader a file, all behind `open_people` and `open_pictures`. Importing this imports no reader.
+
+Every fact about a dataset stands in catalogue.toml.
+"""
 
 import importlib
 import math
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from protocols import GroundTruth, Protocol, record, tables
 from protocols.errors import DataError
+from protocols.pose.skeletons import SKELETONS
 
 if TYPE_CHECKING:
+    from protocols.datasets.cifar10 import Pictures
     from protocols.pose.people import People
 
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
-@dataclass(frozen=True)
-class Dataset:
-    """What a dataset is called, which splits it has, and which joints are annotated."""
+
+class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a dataset is called, which splits it has, and what is annotated. All but the last two must be given."""
 
     name: str
-    splits: tuple[str, ...]
+    summary: str
+    module: str  # its `people` (or `load`, of pictures with classes) reads a split
+    synthetic: bool  # drawn: pages say so wherever it is named
+    has: tuple[GroundTruth, ...]
+    skeletons: tuple[str, ...]  # whose joints are annotated; the first is the usual one
+    splits: dict[str, int]  # name -> number of people, or of pictures
     train: str  # the split that networks train on
     test: str  # the split that protocols use unless told otherwise
-    skeletons: tuple[str, ...]  # the first is the usual one
-    summary: str
-    needs: tuple[str, ...] = ()  # paths below the data folder, any one of which is enough to score
+    needs: tuple[str, ...] = ()  # paths below the data folder, any one of which is enough to score; none: it is drawn
+    row_counts: dict[int, str] = {}  # of prediction files: rows -> people or images that there are so many of
+
+    def __post_init__(self) -> None:
+        if absent := {self.train, self.test} - set(self.splits):
+            raise ValueError(f"there is no split {', '.join(sorted(absent))}")
 
 
 DATASETS = {
-    dataset.name: dataset
-    for dataset in (
-        Dataset(
-            name="mannequin",
-            splits=("train", "val", "test"),
-            train="train",
-            test="val",
-            skeletons=("mpii", "lsp", "coco"),
-            summary="synthetic people, drawn on demand; needs no file",
-        ),
-        Dataset(
-            name="mpii",
-            splits=("train", "val"),
-            train="train",
-            test="val",
-            skeletons=("mpii",),
-            summary="MPII Human Pose; val is the 2,958 people of Tompson et al.",
-            needs=(
-                "mpii/gt_valid.mat",
-                "mpii/valid.h5",
-                "mpii/annot/valid.json",
-                "mpii/annot/mpii_human_pose_v1_u12_1.mat",
-            ),
-        ),
-        Dataset(
-            name="lsp",
-            splits=("train", "test", "test-observer-centric"),
-            train="train",
-            test="test",
-            skeletons=("lsp",),
-            summary="Leeds Sports Pose, 1,000 training and 1,000 test images",
-            needs=("lsp/joints.mat", "lsp/joints_pc_oc.mat"),
-        ),
-        Dataset(
-            name="lspet",
-            splits=("train", "holdout"),
-            train="train",
-            test="holdout",
-            skeletons=("lsp",),
-            summary="Leeds Sports Pose Extended; images 9001 to 10000 held out",
-            needs=("lspet/joints.mat",),
-        ),
-        Dataset(
-            name="coco",
-            splits=("train2017", "val2017"),
-            train="train2017",
-            test="val2017",
-            skeletons=("coco",),
-            summary="COCO person keypoints, with ground-truth or detected boxes",
-            needs=("coco/annotations/person_keypoints_val2017.json",),
-        ),
-        Dataset(
-            name="cifar10",
-            splits=("train", "test"),
-            train="train",
-            test="test",
-            skeletons=("cifar10",),
-            summary="CIFAR-10: 50,000 and 10,000 labelled pictures of 32 x 32 pixels, no people",
-            needs=("cifar10/test_batch", "cifar10/cifar-10-batches-py/test_batch"),
-        ),
-    )
+    name: record(f"{CATALOGUE.parent.name}/{CATALOGUE.name}: {name}", {**facts, "name": name}, Dataset)
+    for name, facts in tables(CATALOGUE).items()
 }
+
+
+def datasets_of(protocol: Protocol) -> tuple[str, ...]:
+    """The datasets with the ground truth and the joints that a protocol needs; none if it needs no ground truth."""
+    return tuple(name for name in DATASETS if protocol.ground_truth and skeleton_of(protocol, name))
+
+
+def skeleton_of(protocol: Protocol, dataset: str) -> str:
+    """The first skeleton of a dataset that holds the joints of a protocol; "" where the dataset cannot be used."""
+    known = DATASETS[dataset]
+    usable = known.skeletons if set(protocol.ground_truth) <= set(known.has) else ()
+    return next((name for name in usable if holds_joints(name, protocol)), "")
+
+
+def holds_joints(skeleton: str, protocol: Protocol) -> bool:
+    """Whether a skeleton has all joints of one of those that a protocol looks at."""
+    wanted = [set(SKELETONS[name].joints) for name in protocol.skeletons]
+    return not wanted or any(joints <= set(SKELETONS[skeleton].joints) for joints in wanted)
 
 
 def missing(name: str, data: Path) -> str:
@@ -110,10 +85,11 @@ def fingerprint(name: str, split: str, data: Path, skeleton: str, **boxes: Any) 
 @cache
 def remembered(_working_directory: Path, name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
     """The fingerprint that was found in a working directory."""
-    if name == "mannequin":  # known without drawing or annotating anyone
-        return importlib.import_module("protocols.datasets.mannequin.people").fingerprint(split, skeleton)
-    if name == "cifar10":
-        return importlib.import_module("protocols.datasets.cifar10").load(split, data).fingerprint
+    dataset = DATASETS[name]
+    if not dataset.needs:  # known without drawing or annotating anyone
+        return importlib.import_module(dataset.module).fingerprint(split, skeleton)
+    if "classes" in dataset.has:
+        return open_pictures(name, split, data).fingerprint
     return open_people(name, split, data, skeleton, **boxes).fingerprint
 
 
@@ -125,12 +101,12 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
     dataset = DATASETS[name]
     if split not in dataset.splits:
         raise DataError(f"{name} has no split {split!r}.", expected=f"one of {', '.join(dataset.splits)}")
-    if name == "cifar10":
-        raise DataError("cifar10 has pictures with classes, no people.", expected="a dataset of people")
-    if name == "mannequin":
-        drawn = importlib.import_module("protocols.datasets.mannequin.people")
-        count = min(limit or math.inf, drawn.SPLITS[split][1])  # others need not even be annotated
-        return drawn.people(split, skeleton=skeleton or dataset.skeletons[0], count=count)
+    if "joints" not in dataset.has:
+        raise DataError(f"{name} has pictures with classes, no people.", expected="a dataset of people")
+    reader = importlib.import_module(dataset.module)
+    if not dataset.needs:
+        count = min(limit or math.inf, dataset.splits[split])  # others need not even be annotated
+        return reader.people(split, skeleton=skeleton or dataset.skeletons[0], count=count)
     if lacking := missing(name, data):
         raise DataError(
             f"{name}: the annotation was not found.",
@@ -138,5 +114,10 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )
-    people = importlib.import_module(f"protocols.datasets.{name}").people(split, data, **boxes)
+    people = reader.people(split, data, **boxes)
     return people.first(limit) if limit else people
+
+
+def open_pictures(name: str, split: str, data: Path, limit: int = 0) -> "Pictures":
+    """The labelled pictures of a split, or its first `limit`. Raises DataError when they cannot be read."""
+    return importlib.import_module(DATASETS[name].module).load(split, data).first(limit)

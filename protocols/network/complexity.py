@@ -59,7 +59,7 @@ def _torch_op_counter(graph: Graph) -> int:
     )
 
 
-CONVENTIONS: dict[str, Callable[[Graph], float]] = {  # what each counts: protocols.COUNTING_RULES
+CONVENTIONS: dict[str, Callable[[Graph], float]] = {  # what each counts: variants in protocols/catalogue.toml
     "macs": lambda graph: _macs(graph) / 1e9,
     "macs-inference": lambda graph: _needed_macs(graph) / 1e9,
     "flops": lambda graph: 2 * _macs(graph) / 1e9,

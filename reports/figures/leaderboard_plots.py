@@ -17,7 +17,7 @@ _PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 def cost(board: Leaderboard) -> figures.Figure | None:
     """Accuracy against operations, where at least two networks of a leaderboard have both."""
-    if board.protocol["needs"] != "predictions" or not board.protocol["higher_is_better"]:
+    if board.protocol.needs != "predictions" or not board.protocol.higher_is_better:
         return None
     counted = [entry for entry in board.entries if "MACs" in entry.beside]
     points = [
@@ -36,7 +36,7 @@ def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
     for board in boards:
         lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
         if lines:
-            unit = figures.THRESHOLDS.get(board.protocol["name"], "")
+            unit = board.protocol.threshold_unit
             drawn.append(figures.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
     return drawn
 
@@ -67,7 +67,7 @@ def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
 def title(board: Leaderboard) -> str:
     """Protocol and place."""
     place = formats.place(board.dataset, board.split)
-    return f"{board.protocol['name']} on {place}" if place else board.protocol["name"]
+    return f"{board.protocol.name} on {place}" if place else board.protocol.name
 
 
 def labels(cells: list[dict[str, Any]]) -> list[str]:

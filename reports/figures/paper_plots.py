@@ -11,6 +11,7 @@ from msgspec import structs
 
 from bench.cells.conditions import FROM_THE_ROW, difference
 from bench.results.rows import Measurement
+from protocols import PROTOCOLS
 from reports import formats
 from reports.data.cell_files import kept
 from reports.data.published import FigureSpec
@@ -97,7 +98,7 @@ def cost(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
 
 def curves(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
-    unit = figures.THRESHOLDS.get(spec.protocol, "")
+    unit = PROTOCOLS[spec.protocol].threshold_unit
     return [
         figures.curves(f"{spec.title}, {where}", unit, frames, spec.parts)
         for where, frames in _kept(evidence, spec, "curve.csv")

@@ -49,9 +49,6 @@ class Figure:
     rows: list[tuple]
 
 
-THRESHOLDS = {"mpii-pckh": "head sizes", "lsp-pck": "torso lengths", "lsp-pckh": "head lengths"}  # protocol -> unit
-
-
 def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequence[str]) -> Figure:
     """Score against threshold, a panel a part, a line a network.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bench.cells.conditions import against, difference
 from bench.results.rows import Measurement
+from protocols import PROTOCOLS
 from reports import formats
 from reports.data.ablations import ablations, trial_name
 from reports.ledger.claim import Finding, Question, finding, question
@@ -250,7 +251,7 @@ def reproduces(evidence: Evidence, where: Source, row: str, column: str) -> list
 def rule(evidence: Evidence, unit: str) -> str:
     """Meaning of the counting rule in a unit: "G (flops)" becomes "flops: 2 x MACs"; the unit if it is not known."""
     name = unit.rstrip(")").partition(" (")[2]
-    meaning = evidence.snapshot.protocol.get("complexity", {}).get("variants", {}).get(name)
+    meaning = PROTOCOLS["complexity"].variants.get(name)
     return f"{name}: {meaning}" if meaning else unit
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS
 from reports import formats
 from reports.data.cell_files import PICTURES, picture
 from reports.data.published import Paper
@@ -137,7 +138,7 @@ def _rules(
 ) -> Sheet:
     """Every counting rule: what it counts, what it gives, and the printed numbers that it meets."""
     candidates = [item for item in printed if item.published.metric == "giga_published"]
-    meanings = snapshot.protocol.get("complexity", {}).get("variants", {})
+    meanings = PROTOCOLS["complexity"].variants
     lines = []
     for row in (row for row in rows if row.metric == "giga"):
         met = [item for item in candidates if _meets(row.number / item.published.scale, item)]

@@ -34,7 +34,7 @@ def index_page(
         "papers": papers,
         "claims": Counter(verdict.verdict for _, verdict in ledger),
         "headlines": {
-            row["name"]: " ".join(part for part in row["headline"] if part != "all") for row in snapshot.protocols
+            rules.name: " ".join(part for part in rules.headline if part != "all") for rules in snapshot.protocols
         },
         "summaries": {row["name"]: row["summary"] for row in snapshot.architectures},
     }

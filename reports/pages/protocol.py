@@ -3,6 +3,8 @@
 from typing import Any
 
 from bench.results.snapshot import Snapshot
+from protocols import Protocol
+from protocols.datasets import datasets_of
 from reports import formats
 from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
@@ -16,10 +18,11 @@ UNMEASURED = Entry(None, page=(nothing("not measured"),))
 def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
     """What a protocol measures and how, and what it found."""
     rules = snapshot.protocol[name]
-    skeletons = [row for row in snapshot.skeletons if row["name"] in rules.get("skeletons", ())]
+    skeletons = [row for row in snapshot.skeletons if row["name"] in rules.skeletons]
     others = variants(snapshot, rules)
     drawings = [(row, skeleton.drawing(row)) for row in skeletons]
-    context = {"rules": rules, "boards": boards, "skeletons": drawings, "variants": others}
+    context = {"rules": rules, "datasets": datasets_of(rules), "boards": boards, "skeletons": drawings}
+    context["variants"] = others
     sheets = [leaderboard(board) for board in boards if board.entries]
     sheets += [_constants(rules), *map(_joints, skeletons), _variants(rules, others)]
     return Page(f"protocols/{formats.slug(name)}.html", "protocol.html", context, tuple(s for s in sheets if s.rows))
@@ -35,7 +38,7 @@ def leaderboard(board: Leaderboard) -> Sheet:
     columns = ("rank", "worst rank", "network", *scores, "low", "high", *others,
                "n", "seed", "budget", "tags", "source", "state")  # fmt: skip
     where = formats.place(board.dataset, board.split)
-    caption = f"{board.protocol['name']}{f' on {where}' if where else ''}, ranked by {first}"
+    caption = f"{board.protocol.name}{f' on {where}' if where else ''}, ranked by {first}"
     rows = [_line(board, line) for line in board.entries]
     return Sheet(board.name, caption, columns, rows, _headings(board, scores, others))
 
@@ -121,13 +124,13 @@ def _joints(skeleton: dict[str, Any]) -> Sheet:
     return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows, page)
 
 
-def _constants(rules: dict[str, Any]) -> Sheet:
+def _constants(rules: Protocol) -> Sheet:
     """The constants of a protocol and where they come from."""
-    rows = [(name, *known) for name, known in rules.get("constants", {}).items()]
-    return Sheet("constants", f"Constants of {rules['name']}", ("constant", "value", "source"), rows)
+    rows = [(name, *known) for name, known in rules.constants.items()]
+    return Sheet("constants", f"Constants of {rules.name}", ("constant", "value", "source"), rows)
 
 
-def _variants(rules: dict[str, Any], found: list[tuple[str, str, int]]) -> Sheet:
+def _variants(rules: Protocol, found: list[tuple[str, str, int]]) -> Sheet:
     """Other rules for the same thing."""
     rows = [(name, words, count(number)) for name, words, number in found]
-    return Sheet("variants", f"Variants of {rules['name']}", ("variant", "what it counts", "measurements"), rows)
+    return Sheet("variants", f"Variants of {rules.name}", ("variant", "what it counts", "measurements"), rows)

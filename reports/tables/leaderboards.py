@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import PARTS, Snapshot
+from protocols import Protocol
 from reports import formats
 from reports.tables import side_columns as beside
 from reports.tables.side_columns import Column
@@ -16,7 +17,6 @@ from reports.tables.side_columns import Column
 Cell = dict[str, Any]
 LONGEST = 1000  # entries of one leaderboard; the CSV has all
 LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
-WORSE = ("drop", "confusion", "error")  # of metrics beside a headline: higher is worse
 NUMBERS = 14  # columns of numbers that a laptop shows side by side
 
 
@@ -78,7 +78,7 @@ class Entry:
 class Leaderboard:
     """What one protocol found on one split of one dataset. Datasets never mix in a ranking."""
 
-    protocol: dict[str, Any]
+    protocol: Protocol
     dataset: str
     split: str
     columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
@@ -91,7 +91,7 @@ class Leaderboard:
     @property
     def name(self) -> str:
         """Identifies the table on its page."""
-        return formats.slug("-".join(part for part in (self.protocol["name"], self.dataset, self.split) if part))
+        return formats.slug("-".join(part for part in (self.protocol.name, self.dataset, self.split) if part))
 
     @cached_property
     def common(self) -> dict[str, str]:
@@ -107,24 +107,23 @@ class Leaderboard:
         return metric if part == headline[1] else f"{metric}, {part}"
 
 
-def leaderboards(snapshot: Snapshot, protocol: dict[str, Any]) -> list[Leaderboard]:
+def leaderboards(snapshot: Snapshot, protocol: Protocol) -> list[Leaderboard]:
     """The leaderboards of a protocol, one a dataset and split."""
     places = defaultdict(list)
     for cell in snapshot.sorted_cells:
-        if cell["protocol"] == protocol["name"]:
+        if cell["protocol"] == protocol.name:
             places[cell["dataset"], cell["split"]].append(cell)
     others = beside.finder(snapshot)
     return [_leaderboard(snapshot, protocol, key, cells, others) for key, cells in sorted(places.items())]
 
 
-def variants(snapshot: Snapshot, rules: dict[str, Any]) -> list[tuple[str, str, int]]:
+def variants(snapshot: Snapshot, rules: Protocol) -> list[tuple[str, str, int]]:
     """(name, what it counts, number of measurements) of the other rules of a protocol that were measured."""
-    meanings = rules.get("variants", {})
     found = Counter()
-    for row in snapshot.measurements if meanings else ():
-        if row.protocol == rules["name"]:
-            found[row.metric if row.metric in meanings else row.part] += 1
-    return [(name, text, found[name]) for name, text in meanings.items() if found[name]]
+    for row in snapshot.measurements if rules.variants else ():
+        if row.protocol == rules.name:
+            found[row.metric if row.metric in rules.variants else row.part] += 1
+    return [(name, text, found[name]) for name, text in rules.variants.items() if found[name]]
 
 
 def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tuple[int, int]]:
@@ -137,18 +136,18 @@ def ranks(bounds: list[tuple[float, float]], higher_is_better: bool) -> list[tup
 
 def _leaderboard(
     snapshot: Snapshot,
-    protocol: dict[str, Any],
+    protocol: Protocol,
     place: tuple[str, str],
     cells: list[Cell],
     others: Callable[[Cell], dict],
 ) -> Leaderboard:
-    headline = tuple(protocol["headline"])
+    headline = protocol.headline
     scored = {}
     for cell in cells:
         values = {(row.metric, row.part): row for row in snapshot.rows.get(cell["cell"], ())}
         if headline in values and values[headline].value is not None:
             scored[cell["cell"]] = values
-    up = protocol["higher_is_better"]
+    up = protocol.higher_is_better
     order = sorted(scored, key=lambda key: scored[key][headline].number, reverse=up)
     shown = beside.columns(snapshot, protocol, place[0])
     columns, main = _columns(protocol, scored.values())
@@ -171,41 +170,43 @@ def _leaderboard(
     return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 
 
-def _columns(protocol: dict[str, Any], tables: Iterable[dict]) -> tuple[list[tuple[str, str, str]], int]:
+def _columns(protocol: Protocol, tables: Iterable[dict]) -> tuple[list[tuple[str, str, str]], int]:
     """Metric, part and unit ("" where it varies) of the columns, the headline first; how many of them matter most.
 
     These are the ones that the protocol names, else the parts of the papers' tables and the other metrics at the
     headline's part. Behind them come the other parts and the variants. The parts of a protocol that looks at networks
     are their layers, which differ: they are on the cells' pages.
     """
-    headline = tuple(protocol["headline"])
+    headline = protocol.headline
     found = {}
     for values in tables:
         for key, row in values.items():
             found[key] = row.unit if found.get(key, row.unit) == row.unit else ""
-    poses = protocol["needs"] == "predictions"
+    poses = protocol.needs == "predictions"
     parts = [key for key in found if key[0] == headline[0] and key != headline] if poses else []
     others = [key for key in found if key[0] != headline[0] and key[1] == headline[1]]
-    first = protocol.get("columns") or [
+    first = protocol.columns or [
         *(key for key in parts if key[1] in PARTS),
-        *(key for key in others if key[0] not in protocol.get("variants", {})),
+        *(key for key in others if key[0] not in protocol.variants),
     ]
-    first = [key for key in dict.fromkeys((headline, *map(tuple, first))) if key in found]
+    first = [key for key in dict.fromkeys((headline, *first)) if key in found]
     rest = [key for key in (*parts, *others) if key not in first]
     return [(*key, found[key]) for key in (*first, *rest)], len(first)
 
 
-def _best(column: list[Measurement | None], protocol: dict[str, Any]) -> int | None:
+def _best(column: list[Measurement | None], protocol: Protocol) -> int | None:
     """The place in a column of the value that beats all others beyond the interval; None if none does.
 
     A score without interval proves nothing, and no size or cost of a network is the best one.
     """
     rows = {i: row for i, row in enumerate(column) if row and row.value is not None}
-    if protocol["needs"] != "predictions" or len(rows) < 2:
+    if protocol.needs != "predictions" or len(rows) < 2:
         return None
     (metric,) = {row.metric for row in rows.values()}
-    worse = any(word in metric for word in WORSE) and metric != protocol["headline"][0]
-    sign = 1 if protocol["higher_is_better"] and not worse else -1
+    direction = protocol.metric(metric).direction
+    if direction == "neither":
+        return None
+    sign = 1 if direction == "higher" else -1
     winner = max(rows, key=lambda i: sign * rows[i].number)
     bounds = {i: sorted(sign * end for end in row.interval) for i, row in rows.items() if row.interval}
     if len(bounds) < len(rows):

@@ -12,6 +12,8 @@ from typing import Any
 from bench.cells.conditions import difference
 from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
+from protocols import Protocol
+from protocols.datasets import datasets_of
 
 Cell = dict[str, Any]
 _SCORING = ("protocol", "version", "options")  # in which a second score may differ
@@ -38,12 +40,12 @@ COSTS = (
 )
 
 
-def columns(snapshot: Snapshot, protocol: dict[str, Any], dataset: str) -> tuple[Column, ...]:
+def columns(snapshot: Snapshot, protocol: Protocol, dataset: str) -> tuple[Column, ...]:
     """What the leaderboard of a protocol on a dataset shows beside its scores."""
-    if protocol["needs"] != "predictions":
+    if protocol.needs != "predictions":
         return ()
     covering = snapshot.protocol.get(COVERED.protocol)
-    covers = covering and covering is not protocol and dataset in covering["datasets"]
+    covers = covering and covering is not protocol and dataset in datasets_of(covering)
     return (COVERED, *COSTS) if covers else COSTS
 
 

@@ -12,22 +12,18 @@ from protocols.coco import official as coco_official
 from protocols.coco.top_down import HRNET
 from protocols.joints import lsp_pck
 from protocols.network import effective_field
-from protocols.origins import CHANGES, CONSTANTS
 from protocols.pose.skeletons import SKELETONS
 
-OWN = {"predictions", "people", "network", "input_size"}  # what bench passes itself, not an option
-READ = {"detections", "people"}  # options that decide which people are read, and no rule of a protocol
-FROM_BENCH = {"convention", "initialize", "device", "images", "joints", "labels"}
 
-
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "occluded-limb"])
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_options_are_those_of_the_module_with_its_defaults(name):
     rules = PROTOCOLS[name]
     module = importlib.import_module(rules.module)
-    function = module.measure if rules.needs == "network" else getattr(module, "score_people", module.score)
-    parameters = inspect.signature(function).parameters
-    offered = {key: parameter.default for key, parameter in parameters.items() if key not in OWN | FROM_BENCH}
-    assert set(offered) == set(rules.options) - READ
+    parameters = inspect.signature(getattr(module, rules.function)).parameters
+    passed = {"images", "joints", *rules.takes}  # by bench
+    keywords = {key: parameter for key, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    offered = {key: parameter.default for key, parameter in keywords.items() if key not in passed}
+    assert set(offered) == set(rules.options) - set(rules.reading_options)
     for key, parameter in offered.items():
         actual = getattr(parameter, "name", parameter)  # a preset goes by its name
         assert (list(actual) if isinstance(actual, tuple) else actual) == rules.options[key]
@@ -35,18 +31,21 @@ def test_options_are_those_of_the_module_with_its_defaults(name):
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_version_says_what_it_changed(name):
-    assert list(CHANGES[name]) == list(range(1, PROTOCOLS[name].version + 1))
-    assert all(text.endswith(".") for text in CHANGES[name].values())
-    assert all(len(known) == 2 and all(known) for known in CONSTANTS[name].values())
+    rules = PROTOCOLS[name]
+    assert rules.version == len(rules.changes) >= 1
+    assert all(text.endswith(".") for text in rules.changes)
+    assert rules.constants and all(map(all, rules.constants.values()))
 
 
 def test_constants_that_the_code_holds_are_those_of_the_page():
     sigmas = SKELETONS["coco"].sigmas
-    assert CONSTANTS["coco-ap"]["sigma of a joint"][0] == f"{min(sigmas):.3f} to {max(sigmas):.3f}"
-    assert CONSTANTS["coco-ap"]["OKS-NMS"][0] == f"{HRNET.nms_threshold}"
-    assert CONSTANTS["coco-ap"]["rescoring"][0].endswith(f"{HRNET.keypoint_threshold}")
-    assert CONSTANTS["receptive-field"]["blur"][0] == f"sigma {effective_field.BLUR:.0f} pixels"
-    assert CONSTANTS["init-variance"]["seeds"][0] == str(len(PROTOCOLS["init-variance"].options["seeds"]))
+    assert PROTOCOLS["coco-ap"].constants["sigma of a joint"][0] == f"{min(sigmas):.3f} to {max(sigmas):.3f}"
+    assert PROTOCOLS["coco-ap"].constants["OKS-NMS"][0] == f"{HRNET.nms_threshold}"
+    assert PROTOCOLS["coco-ap"].constants["rescoring"][0].endswith(f"{HRNET.keypoint_threshold}")
+    assert PROTOCOLS["receptive-field"].constants["blur"][0] == f"sigma {effective_field.BLUR:.0f} pixels"
+    variance = PROTOCOLS["init-variance"]
+    assert variance.constants["seeds"][0] == str(len(variance.options["seeds"]))
+    assert variance.constants["side of an image"][0] == f"at most {variance.largest_input} pixels"
 
 
 def test_option_that_no_protocol_has_is_refused_with_those_there_are():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers, with_own_pages
 
 from bench.results.snapshot import Snapshot
@@ -273,7 +274,7 @@ def default_matrix() -> Snapshot:
     cells[1] |= {"state": "stale"}
     counted = [cell(name, "complexity") for name in ("hourglass-8-pytorch-pose", "mean-pose@input=64,width=0.25")]
     rows += [line for made in counted for line in counts(made, 25e6, 28.09e9)]
-    return Snapshot(rows, cells + counted, [], [*({**PCKH, "name": name} for name in scored), COMPLEXITY])
+    return Snapshot(rows, cells + counted, [], [*(replace(PCKH, name=name) for name in scored), COMPLEXITY])
 
 
 @pytest.mark.parametrize("width", [1024, 1300])

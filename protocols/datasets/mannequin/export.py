@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from protocols.datasets.mannequin.people import SPLITS, Mannequin, annotate, render
+from protocols.datasets.mannequin.people import SEEDS, Mannequin, annotate, render
 from protocols.datasets.mannequin.scene import FRAME, silhouette
 from protocols.errors import DataError
 from protocols.pose.crops import CENTRE_DOWN
@@ -35,7 +35,7 @@ def export(out: Path, count: int, split: str = "val") -> tuple[Path, ...]:
             what=f"mannequin cannot write {count} people of the split '{split}'.",
             expected=f"a count of 1 or more of one of {', '.join(FILE_NAMES)}",
         )
-    people = [annotate(SPLITS[split][0], index) for index in range(count)]
+    people = [annotate(SEEDS[split], index) for index in range(count)]
     for number, person in enumerate(people, start=1):
         picture = _jpeg(render(person))
         for name in _image_paths(split, number):
@@ -55,7 +55,7 @@ def _image_paths(split: str, number: int) -> tuple[str, str, str]:
 
 
 def _mpii_image(split: str, number: int) -> str:
-    return f"{SPLITS[split][0]}{number:08d}.jpg"  # 13 characters, as the h5 field has them
+    return f"{SEEDS[split]}{number:08d}.jpg"  # 13 characters, as the h5 field has them
 
 
 def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:

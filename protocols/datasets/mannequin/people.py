@@ -9,16 +9,17 @@ import json
 
 import numpy as np
 
+from protocols.datasets import DATASETS
 from protocols.datasets.mannequin.drawing import contact_sheet, render
 from protocols.datasets.mannequin.scene import Mannequin, annotate
 from protocols.errors import DataError
 from protocols.pose.people import OCCLUDED, People
 from protocols.pose.skeletons import SKELETONS
 
-__all__ = ["SPLITS", "VERSION", "Mannequin", "annotate", "contact_sheet", "people", "render"]
+__all__ = ["SEEDS", "VERSION", "Mannequin", "annotate", "contact_sheet", "people", "render"]
 
 VERSION = 1  # raise it whenever a scene may look or be annotated otherwise
-SPLITS = {"train": (1, 4096), "val": (2, 1024), "test": (3, 1024)}  # name -> seed, default count
+SEEDS = {"train": 1, "val": 2, "test": 3}  # split -> seed
 
 
 def people(split: str, skeleton: str = "mpii", count: int | None = None) -> People:
@@ -27,9 +28,8 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
     Raises DataError for an unknown split or skeleton, or a count below 1.
     """
     _check(split, skeleton, count)
-    seed, default = SPLITS[split]
-    count = count or default
-    mannequins = [annotate(seed, index) for index in range(count)]
+    count = count or DATASETS["mannequin"].splits[split]
+    mannequins = [annotate(SEEDS[split], index) for index in range(count)]
     keypoints, visibility = (
         np.stack(arrays) for arrays in zip(*(m.skeleton(skeleton) for m in mannequins), strict=True)
     )
@@ -60,12 +60,12 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
 
 def fingerprint(split: str, skeleton: str = "mpii", count: int | None = None) -> str:
     """What changes when, and only when, the annotation of these people changes."""
-    decided_by = ["mannequin", VERSION, split, count or SPLITS[split][1], skeleton]
+    decided_by = ["mannequin", VERSION, split, count or DATASETS["mannequin"].splits[split], skeleton]
     return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()[:16]
 
 
 def _check(split: str, skeleton: str, count: int | None) -> None:
-    for word, given, known in (("split", split, SPLITS), ("skeleton", skeleton, SKELETONS)):
+    for word, given, known in (("split", split, SEEDS), ("skeleton", skeleton, SKELETONS)):
         if given not in known:
             raise DataError(f"mannequin has no {word} '{given}'.", expected=f"one of {', '.join(known)}")
     if count is not None and count < 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import small_bench
+from msgspec import structs
 
 from bench.cells import matrix
 from bench.cells.cell import Cell
@@ -41,7 +42,8 @@ def finish(task: Task, store: Store, date: str = "2026-01-01T00:00:00Z") -> None
 
 def newer(name: str, monkeypatch) -> None:
     """Raise the version of a protocol."""
-    monkeypatch.setitem(PROTOCOLS, name, replace(PROTOCOLS[name], version=PROTOCOLS[name].version + 1))
+    changes = (*PROTOCOLS[name].changes, "Something.")
+    monkeypatch.setitem(PROTOCOLS, name, structs.replace(PROTOCOLS[name], changes=changes))
 
 
 def test_missing_until_finished(store):
@@ -94,9 +96,9 @@ def test_a_changed_training_is_stale_and_needs_all_steps(store, tmp_path):
 def test_stale_compares_with_the_newest(store, monkeypatch):
     rules = PROTOCOLS["mpii-pckh"]
     for version, date in ((3, "2026-03-01"), (2, "2026-02-01")):
-        monkeypatch.setitem(PROTOCOLS, "mpii-pckh", replace(rules, version=version))
+        monkeypatch.setitem(PROTOCOLS, "mpii-pckh", structs.replace(rules, changes=("Something.",) * version))
         finish(located(CELL, store), store, f"{date}T00:00:00Z")
-    monkeypatch.setitem(PROTOCOLS, "mpii-pckh", replace(rules, version=4))
+    monkeypatch.setitem(PROTOCOLS, "mpii-pckh", structs.replace(rules, changes=("Something.",) * 4))
     assert located(CELL, store).why == "version 3 -> 4"
 
 

@@ -312,7 +312,7 @@ def test_damaged_samples_of_a_baseline_are_told_with_their_file(place, content):
 
 def counted(value: float) -> Measured:
     """A cell with one row of complexity."""
-    found = rows_of([Value("x", "all", value, "", 5)], Cell("net", "complexity"), "net", "0" * 20, "measured")
+    found = rows_of([Value("macs", "all", value, "MACs", 5)], Cell("net", "complexity"), "net", "0" * 20, "measured")
     return baseline.measured(("complexity", "net", "", "", "", 0), found, {})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocols.datasets.mannequin.body import LIMITS, PART, PARTS, POINTS, sample_pose, skeleton
-from protocols.datasets.mannequin.people import SPLITS, annotate, contact_sheet, fingerprint, people, render
+from protocols.datasets.mannequin.people import SEEDS, annotate, contact_sheet, fingerprint, people, render
 from protocols.errors import DataError
 from protocols.pose.people import ABSENT, OCCLUDED, VISIBLE
 from protocols.pose.skeletons import COCO, LSP, MPII
@@ -171,7 +171,7 @@ def test_people_of_each_skeleton():
         for joint in set(MPII.joints) & set(skeleton_of.joints):
             same = mpii.keypoints[:, MPII.index(joint)]
             assert np.array_equal(of.keypoints[:, skeleton_of.index(joint)], same)
-    assert np.array_equal(mpii.read_image(7), render(annotate(SPLITS["val"][0], 7)))
+    assert np.array_equal(mpii.read_image(7), render(annotate(SEEDS["val"], 7)))
     assert mpii.notes["joints"] == int(mpii.annotated.sum())
     assert mpii.head_size.min() > 0 and mpii.origin == 0
 

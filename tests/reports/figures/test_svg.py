@@ -84,7 +84,7 @@ def test_curve_table_holds_the_values_at_every_threshold():
 @pytest.mark.parametrize("protocol", ["mpii-pckh", "lsp-pck", "lsp-pckh"])
 def test_a_threshold_has_the_unit_of_its_protocol(protocol):
     """As the formulas of the protocols have it: t times a head size, or times a torso length."""
-    unit = figures.THRESHOLDS[protocol]
+    unit = PROTOCOLS[protocol].threshold_unit
     assert f"≤ t · {unit.removesuffix('s')}" in PROTOCOLS[protocol].formula
     assert f"threshold ({unit})" in figures.curves("Curves", unit, {"a": curve(100)}, PARTS).svg
 

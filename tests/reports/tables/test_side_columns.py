@@ -5,12 +5,12 @@ from msgspec.structs import replace
 from snapshots import COMPLEXITY, PCKH, cell, counts, key, network_alone, pckh, row
 
 from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS
 from reports import site
 from reports.pages.protocol import leaderboard
 from reports.tables import leaderboards as tables
 
-OCCLUDED = {**PCKH, "name": "occluded-limb", "headline": ("PCKh@0.5", "ankle covered")}
-SPEED = {**COMPLEXITY, "name": "speed", "headline": ("latency", "float32 eager")}
+OCCLUDED, SPEED = PROTOCOLS["occluded-limb"], PROTOCOLS["speed"]
 NARROW = "hourglass-1@input=64,width=0.25"
 
 
@@ -90,12 +90,12 @@ def test_a_file_named_like_a_network_is_not_that_network():
 def test_columns_where_they_mean_something():
     found = snapshot(clean(), covered(), counted(NARROW))
     names = {
-        rules["name"]: [column.name for board in tables.leaderboards(found, rules) for column in board.beside]
+        rules.name: [column.name for board in tables.leaderboards(found, rules) for column in board.beside]
         for rules in (PCKH, OCCLUDED, COMPLEXITY)
     }
     costs = ["parameters", "MACs", "latency"]
     assert names == {"mpii-pckh": ["occluded limb", *costs], "occluded-limb": costs, "complexity": []}
-    elsewhere = Snapshot(found.measurements, found.cells, [], [PCKH, {**OCCLUDED, "datasets": ("mpii",)}])
+    elsewhere = Snapshot(found.measurements, found.cells, [], [PCKH, replace(OCCLUDED, ground_truth=("image ids",))])
     [board] = tables.leaderboards(elsewhere, PCKH)
     assert [column.name for column in board.beside] == costs, "no limb can be covered on this dataset"
 

@@ -11,7 +11,7 @@ from bench.gate import baseline
 from bench.gate.compare import MISSING, MOVED, REGRESSED, Comparison, compare, worst_first
 from bench.gate.rows import Measured
 from bench.results.rows import rows_of
-from protocols import Value
+from protocols import PROTOCOLS, Value
 
 KEY = ("mpii-pckh", "net", "mannequin", "val", "", 0)
 
@@ -93,26 +93,26 @@ def test_samples_survive_the_file(distance, tmp_path):
     assert first == (path.read_bytes(), path.with_suffix(".npz").read_bytes())  # nothing changed, so does no byte
 
 
-def one_row(protocol: str, value: float, metric: str = "x", part: str = "max", **more: Any) -> Measured:
-    found = rows_of([Value(metric, part, value, "", 5)], Cell("net", protocol), "net", "0" * 20, "measured")
+def one_row(protocol: str, value: float, metric: str, part: str, **more: Any) -> Measured:
+    unit = PROTOCOLS[protocol].metric(metric).unit.partition(" or ")[0]
+    found = rows_of([Value(metric, part, value, unit, 5)], Cell("net", protocol), "net", "0" * 20, "measured")
     return baseline.measured((protocol, "net", "", "", "", 0), [replace(row, **more) for row in found], {})
 
 
 @pytest.mark.parametrize(
-    ("protocol", "factor", "state"),
+    ("protocol", "metric", "part", "factor", "state"),
     [
-        ("speed", 10.0, MOVED),
-        ("init-variance", 1.0005, MOVED),
-        ("init-variance", 1.002, REGRESSED),
-        ("init-variance", 0.998, REGRESSED),
-        ("receptive-field", 1.0005, MOVED),
-        ("receptive-field", 1.002, REGRESSED),
-        ("complexity", 1 + 1e-9, REGRESSED),
+        ("speed", "latency", "float32 eager", 10.0, MOVED),
+        ("init-variance", "variance msr", "max", 1.0005, MOVED),
+        ("init-variance", "variance msr", "max", 1.002, REGRESSED),
+        ("init-variance", "variance msr", "max", 0.998, REGRESSED),
+        ("receptive-field", "rf_max", "network", 1.0005, MOVED),
+        ("receptive-field", "rf_max", "network", 1.002, REGRESSED),
+        ("complexity", "macs", "all", 1 + 1e-9, REGRESSED),
     ],
 )
-def test_kinds(protocol, factor, state):
-    part = "all" if protocol == "complexity" else "max"
-    (found,) = compare(one_row(protocol, 3.0, part=part), one_row(protocol, 3.0 * factor, part=part))
+def test_kinds(protocol, metric, part, factor, state):
+    (found,) = compare(one_row(protocol, 3.0, metric, part), one_row(protocol, 3.0 * factor, metric, part))
     assert found.state == state
 
 
@@ -148,11 +148,11 @@ def test_a_row_that_counts_a_quarter_may_lose_twice_as_much():
 def test_worst_first_is_by_the_relative_change():
     """10 of 100 lost, 2 of 10 lost, 5 of 100 won: all of them must be identical; a missing row leads."""
     numbers = {"a": (100.0, 90.0), "b": (10.0, 8.0), "c": (100.0, 105.0), "d": (1.0, None)}
-    then, now = ([one_row("complexity", pair[i], part, "all").rows[0] for part, pair in numbers.items()
+    then, now = ([one_row("receptive-field", pair[i], "paths", part).rows[0] for part, pair in numbers.items()
                   if pair[i] is not None] for i in (0, 1))  # fmt: skip
     found = compare(Measured(KEY, then), Measured(KEY, now))
-    assert [entry.row.metric for entry in worst_first(found)] == ["d", "b", "a", "c"]
-    assert [entry.row.metric for entry in worst_first(found, allow_missing=True)] == ["b", "a", "c"]
+    assert [entry.row.part for entry in worst_first(found)] == ["d", "b", "a", "c"]
+    assert [entry.row.part for entry in worst_first(found, allow_missing=True)] == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize(("now", "state"), [(9.0, REGRESSED), (1.0, MOVED)])

@@ -38,7 +38,7 @@ from bench.training.pictures import classify
 from bench.training.train import history_csv
 from protocols.classes import cifar10_error
 from protocols.datasets import DATASETS, cifar10, open_people
-from protocols.datasets.cifar10 import Pictures
+from protocols.datasets.cifar10 import LabelledImages
 from protocols.joints import occluded_limb
 from protocols.joints.occlusion import occlude
 from protocols.network import effective_field, receptive_field
@@ -178,7 +178,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunConte
 
 
 def _predictions(
-    cell: Cell, inputs: dict[str, Any], people: People | Pictures, ctx: RunContext, seconds: dict[str, float]
+    cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> Predictions:
     """Predictions from the store, or made now."""
     key = content_key(inputs)
@@ -191,13 +191,13 @@ def _predictions(
 
 
 def _predict(
-    cell: Cell, inputs: dict[str, Any], people: People | Pictures, ctx: RunContext, seconds: dict[str, float]
+    cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> None:
     """Predict and publish."""
     store, key, recipe = ctx.store, content_key(inputs), recipes.load(cell.recipe_name)
     network = _network(cell, inputs["weights"], ctx, seconds)
     with timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
-        if isinstance(people, Pictures):
+        if isinstance(people, LabelledImages):
             predictions, seen = classify(network, people, recipe, ctx.device), b""
         else:
             work = store.work(PREDICTIONS, key)

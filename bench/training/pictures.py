@@ -10,14 +10,14 @@ from bench.errors import CELL_FAILED, Problem
 from bench.training.batches import normalised
 from bench.training.examples import Examples, Training
 from bench.training.losses import class_loss
-from protocols.datasets.cifar10 import Pictures
+from protocols.datasets.cifar10 import LabelledImages
 from protocols.pose.people import Predictions
 
 BATCH = 250
 
 
-def of_pictures(pictures: Pictures, held_out: Pictures, training: Training) -> Examples:
-    """Pictures for a classifier; they are shifted with a reflected border, and mirrored."""
+def of_pictures(pictures: LabelledImages, held_out: LabelledImages, training: Training) -> Examples:
+    """Return training data of a classifier: images are shifted with a reflected border, and flipped."""
     rules = training.recipe.augmentation
     labels = torch.from_numpy(pictures.labels)
 
@@ -46,7 +46,7 @@ def shifted(images: torch.Tensor, shift: torch.Tensor, largest: int) -> torch.Te
     return padded[each, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-def classify(network: nn.Module, pictures: Pictures, recipe: Recipe, device: str) -> Predictions:
+def classify(network: nn.Module, pictures: LabelledImages, recipe: Recipe, device: str) -> Predictions:
     """Class scores of all pictures (`scores`, N x 10; there are no keypoints), with the mirror image if so wanted."""
     network.to(device, memory_format=torch.channels_last).eval()
     parts = [pictures.images[start : start + BATCH] for start in range(0, len(pictures), BATCH)]

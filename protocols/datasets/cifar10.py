@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009) from the batches of the official python version: 60,000 images of 32 x 32 pixels."""
+"""Reader of CIFAR-10 (Krizhevsky 2009), python version: 60,000 images of 32 x 32 pixels in ten classes."""
 
 import hashlib
 import pickle
@@ -17,27 +17,27 @@ LIMIT = 64 * 2**20  # bytes of a file; an official batch has 30 MiB
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The labelled images of one split, in the order of the files."""
+class LabelledImages:
+    """Images and labels of one split, in the order of the files."""
 
     split: str
     images: np.ndarray  # N x 32 x 32 x 3 uint8, RGB
-    labels: np.ndarray  # N int64, places in CLASSES
+    labels: np.ndarray  # N int64, indices in CLASSES
     fingerprint: str  # changes when, and only when, images or labels change
     notes: dict[str, int | str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def first(self, count: int) -> "Pictures":
-        """The first `count` pictures; all of them for 0."""
+    def first(self, count: int) -> "LabelledImages":
+        """Return the first `count` images; all of them for 0."""
         return replace(self, images=self.images[: count or None], labels=self.labels[: count or None])
 
 
-def load(split: str, data: Path) -> Pictures:
-    """Read "train" or "test" below data/cifar10, with or without the archive's own folder.
+def load(split: str, data: Path) -> LabelledImages:
+    """Read "train" or "test" from data/cifar10 or from the archive's folder in it.
 
-    Raises DataError for an absent file, one that is not a batch, and pickles that ask for more than arrays.
+    Raises DataError for an absent file, one that is not a batch, and pickles of other objects than arrays.
     """
     if split not in SPLITS:
         raise DataError(f"cifar10 has no split {split!r}.", expected=f"one of {', '.join(SPLITS)}")
@@ -47,8 +47,11 @@ def load(split: str, data: Path) -> Pictures:
     labels = np.concatenate([labels for _, labels in batches])
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     counts = np.bincount(labels, minlength=len(CLASSES))
-    notes = {"images": len(labels), **{name: int(count) for name, count in zip(CLASSES, counts, strict=True)}}
-    return Pictures(split, images, labels, digest[:16], notes)
+    notes: dict[str, int | str] = {
+        "images": len(labels),
+        **{name: int(count) for name, count in zip(CLASSES, counts, strict=True)},
+    }
+    return LabelledImages(split, images, labels, digest[:16], notes)
 
 
 def _folder(data: Path, first: str) -> Path:
@@ -59,14 +62,14 @@ def _folder(data: Path, first: str) -> Path:
         f"cifar10: {first} was not found.",
         f"the files of the python version, {first} among them, in {data / FOLDERS[1]}",
         "the archive was not unpacked there, or it is the binary or MATLAB version",
-        "fetch cifar-10-python.tar.gz from the page of its authors, unpack it in that place, or give --data DIR",
+        "download cifar-10-python.tar.gz from the page of its authors, unpack it there, or give --data DIR",
     )
 
 
 def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N x 32 x 32 x 3 uint8) and labels (N int64) of one file."""
+    """Read images (N x 32 x 32 x 3 uint8) and labels (N int64) of one file."""
     if not path.is_file():
-        raise DataError(f"cifar10: {path.name} was not found.", f"it in {path.parent}", "an unfinished download")
+        raise DataError(f"cifar10: {path.name} was not found.", f"the file in {path.parent}", "an incomplete download")
     if path.stat().st_size > LIMIT:
         raise _refusal(path, f"it holds {path.stat().st_size / 2**20:.0f} MiB")
     try:
@@ -76,7 +79,7 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:  # a damaged pickle may raise anything
         raise _refusal(path, str(error)[:200] or type(error).__name__) from error
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):
-        raise _refusal(path, "its data are no array of N x 3072 bytes")
+        raise _refusal(path, "its data are not an array of N x 3072 bytes")
     if not isinstance(labels, list) or len(labels) != len(pixels):
         raise _refusal(path, f"it has no list of {len(pixels)} labels")
     if not all(type(label) is int and 0 <= label < len(CLASSES) for label in labels):
@@ -87,14 +90,14 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _refusal(path: Path, reason: str) -> DataError:
     return DataError(
         f"{path.name} is not a CIFAR-10 batch: {reason}.",
-        "a dictionary with data (N x 3072 bytes) and labels (N numbers 0 to 9), as the python version has it",
-        "a damaged download, CIFAR-100, or a file from elsewhere",
+        "a dictionary with data (N x 3072 bytes) and labels (N numbers 0 to 9), as in the python version",
+        "a damaged download, CIFAR-100, or a file of another origin",
         "unpack cifar-10-python.tar.gz again",
     )
 
 
 _ALLOWED: dict[str, Any] = {
-    "numpy.core.multiarray._reconstruct": lambda *_: np.ndarray((0,), np.uint8),  # its state fills it
+    "numpy.core.multiarray._reconstruct": lambda *_: np.ndarray((0,), np.uint8),  # filled by its state
     "numpy._core.multiarray._reconstruct": lambda *_: np.ndarray((0,), np.uint8),
     "numpy.ndarray": None,  # an argument of _reconstruct; not to be called
     "numpy.dtype": np.dtype,
@@ -103,9 +106,10 @@ _ALLOWED: dict[str, Any] = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds dictionaries, lists, bytes, numbers and arrays; a pickle that names anything else is refused."""
+    """Unpickler of dictionaries, lists, bytes, numbers and arrays; everything else is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed function; raise UnpicklingError for others."""
         if f"{module}.{name}" not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs")
+            raise pickle.UnpicklingError(f"it contains {module}.{name}, which no array needs")
         return _ALLOWED[f"{module}.{name}"]

@@ -1,6 +1,6 @@
-"""COCO person keypoints: one row a ground-truth box or a detected one.
+"""Reader of COCO person keypoints: one row for each ground-truth box, or for each detected box.
 
-The layout below the data folder is COCO's own: coco/annotations/person_keypoints_SPLIT.json, coco/SPLIT/*.jpg.
+The layout of the data folder is COCO's: coco/annotations/person_keypoints_SPLIT.json, coco/SPLIT/*.jpg.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from protocols.pose.crops import WINDOW
 from protocols.pose.people import GroundTruth, People
 from protocols.pose.skeletons import COCO
 
-# Where HRNet's and SimpleBaseline's instructions put the detector's file (56.4 AP on people).
+# Path of the detections (56.4 AP on people) in the instructions of HRNet and SimpleBaseline.
 DETECTIONS = "person_detection_results/COCO_{split}_detections_AP_H_56_person.json"
 
 
@@ -28,13 +28,13 @@ def people(
     detections: Path | None = None,
     preset: TopDown = HRNET,
 ) -> People:
-    """The people of a split, to be cropped at their ground-truth boxes or at detected ones.
+    """Read the people of a split, with crops at their ground-truth boxes or at detected ones.
 
     `boxes` is "ground-truth" (clipped to the image; area > 0, keypoints not all 0, no crowds) or "detections"
-    (as detected; those on images that the split does not have are left out), read from `detections` or from
-    HRNet's usual place. `preset` turns a box into a window of 3:4; `scale` is the height of that window / 250,
+    (as detected; those on images of other splits are left out), read from `detections` or from
+    the path that HRNet uses. `preset` turns a box into a window of 3:4; `scale` is the height of that window / 250,
     so that a crop covers 250 * scale pixels of the image in height, as for the other datasets.
-    Rows of detected boxes have no joints of their own. The fingerprint covers boxes and preset. Raises DataError.
+    Rows of detected boxes have no joints. The fingerprint covers boxes and preset. Raises DataError.
     """
     folder = data / "coco"
     truth = ground_truth(split, data)
@@ -42,9 +42,9 @@ def people(
         rows, frame = _annotated_boxes(truth)
         image, fields = truth.image[rows], _annotated(truth, rows)
     elif boxes == "detections":
-        found = read_detections(detections or folder / DETECTIONS.format(split=split))
-        rows, image = _known(found, truth)
-        frame, fields = found.boxes[rows], _unannotated(found.scores[rows])
+        detected = read_detections(detections or folder / DETECTIONS.format(split=split))
+        rows, image = _on_images(detected, truth)
+        frame, fields = detected.boxes[rows], _unannotated(detected.scores[rows])
     else:
         raise DataError(f"coco: there are no boxes called {boxes!r}.", expected="ground-truth or detections")
     centre, height = box_windows(frame, preset)
@@ -76,14 +76,14 @@ def people(
 
 
 def ground_truth(split: str, data: Path) -> GroundTruth:
-    """Every annotation of a split: what results are scored against. Raises DataError."""
+    """Read every annotation of a split, the ground truth of results. Raises DataError."""
     truth = read(data / "coco" / "annotations" / f"person_keypoints_{split}.json")
     images.check_names(truth.image_names, truth.source)
     return truth
 
 
 def _annotated_boxes(truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the annotations that HRNet tests on, image by image, and their boxes clipped to the image.
+    """Return rows of the annotations that HRNet tests on, image by image, and their boxes clipped to the image.
 
     The far corner is the last pixel inside, so that a box loses one pixel of its width and height.
     """
@@ -107,7 +107,7 @@ def _annotated(truth: GroundTruth, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _unannotated(scores: np.ndarray) -> dict[str, np.ndarray]:
-    """Fields of rows that a detector found."""
+    """Return fields of detected people."""
     return {
         "keypoints": np.zeros((len(scores), len(COCO), 2)),
         "visibility": np.zeros((len(scores), len(COCO)), dtype=np.uint8),
@@ -118,7 +118,7 @@ def _unannotated(scores: np.ndarray) -> dict[str, np.ndarray]:
 def _fingerprint(
     truth: GroundTruth, boxes: np.ndarray, image: np.ndarray, scores: np.ndarray | None, preset: TopDown
 ) -> str:
-    """What changes with the annotation, the boxes, what a detector says of them, and the windows."""
+    """Return a digest of annotation, boxes, their scores and the preset of the windows."""
     content = hashlib.sha256(truth.fingerprint.encode() + boxes.tobytes())
     if scores is not None:
         content.update(truth.image_ids[image].tobytes() + scores.tobytes())
@@ -127,19 +127,19 @@ def _fingerprint(
     return content.hexdigest()[:16]
 
 
-def _known(found: Detections, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the boxes on images of the split, and the rows of those images."""
-    rows = np.flatnonzero(np.isin(found.image_ids, truth.image_ids))
+def _on_images(detected: Detections, truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of the boxes on images of the split, and the rows of those images."""
+    rows = np.flatnonzero(np.isin(detected.image_ids, truth.image_ids))
     if not len(rows):
         raise DataError(
-            f"None of the {len(found.scores)} detected boxes is on one of the {len(truth.image_ids)} images.",
+            f"None of the {len(detected.scores)} detected boxes is on one of the {len(truth.image_ids)} images.",
             cause="detections of another split",
         )
-    return rows, np.searchsorted(truth.image_ids, found.image_ids[rows])
+    return rows, np.searchsorted(truth.image_ids, detected.image_ids[rows])
 
 
 def _read_image(folder: Path, name: str) -> np.ndarray:
-    """H x W x 3 uint8, RGB; the orientation flag is not applied, as the annotation is in stored pixels."""
+    """Read H x W x 3 uint8 RGB without applying the orientation flag: the annotation is in stored pixels."""
     image = images.decode(folder / name)
     if image is None or not (folder / name).resolve().is_relative_to(folder.resolve()):
         raise DataError(

@@ -1,4 +1,4 @@
-"""The image files of a dataset: their sizes without decoding, their pixels on demand, and a fingerprint."""
+"""Image files of a dataset: sizes from headers, pixels on demand, and the fingerprint of an annotation."""
 
 import hashlib
 import math
@@ -11,11 +11,11 @@ from PIL import Image
 
 from protocols.errors import DataError
 
-LARGEST = 100_000_000  # pixels of an image, 300 MB decoded; MPII's and COCO's have at most 2 million
+MAX_PIXELS = 100_000_000  # of an image, 300 MB decoded; MPII's and COCO's have at most 2 million
 
 
 def find(folder: Path, stems: list[str], suffixes: tuple[str, ...] = (".jpg", ".webp", ".png")) -> tuple[str, ...]:
-    """The file name of every stem; the one with the first suffix where the folder has none."""
+    """Return the file name of every stem; with the first suffix if the folder has none of them."""
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return tuple(
         next((stem + suffix for suffix in suffixes if stem + suffix in present), stem + suffixes[0]) for stem in stems
@@ -23,7 +23,7 @@ def find(folder: Path, stems: list[str], suffixes: tuple[str, ...] = (".jpg", ".
 
 
 def sizes(folder: Path, names: tuple[str, ...]) -> np.ndarray:
-    """N x 2 float64: width and height in pixels, from the headers; NaN where a file is absent or no image."""
+    """Read width and height from the headers, N x 2 float64 pixels; NaN if a file is absent or not an image."""
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return np.array([_size(folder / name) if name in present else (math.nan, math.nan) for name in names])
 
@@ -32,12 +32,12 @@ def _size(path: Path) -> tuple[float, float]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whoever reads the image is told
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # reading the image raises an error
         return math.nan, math.nan
 
 
 def check_names(names: tuple[str, ...], source: str) -> None:
-    """Raise DataError for a name of an annotation that is no file below the folder of the images."""
+    """Raise DataError for a name in an annotation that is not a path below the folder of the images."""
     for name in names:
         parts = PurePosixPath(name).parts
         if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or len(name) > 255:
@@ -45,13 +45,13 @@ def check_names(names: tuple[str, ...], source: str) -> None:
 
 
 def decode(path: Path) -> np.ndarray | None:
-    """H x W x 3 uint8 RGB as stored, None for a file that is absent, damaged, cut off or above `LARGEST` pixels."""
+    """Decode to H x W x 3 uint8 RGB as stored; None for a file that is absent, damaged, cut off or too large."""
     width, height = _size(path) if path.is_file() else (math.nan, math.nan)
-    if not width * height <= LARGEST:
+    if not width * height <= MAX_PIXELS:
         return None
     content = path.read_bytes()
     if content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[-4096:]:
-        return None  # a JPEG without its end: the decoder would fill the rest with grey
+        return None  # a JPEG without its end, which the decoder would fill with grey
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -60,9 +60,9 @@ def decode(path: Path) -> np.ndarray | None:
 
 
 def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
-    """Row -> H x W x 3 uint8 RGB, as stored (no EXIF rotation: the annotation knows none).
+    """Return a function from row to H x W x 3 uint8 RGB as stored (the annotation ignores EXIF rotation).
 
-    Raises DataError for a file that is absent, damaged, or outside the folder.
+    It raises DataError for a file that is absent, damaged, or outside the folder.
     """
 
     def read(row: int) -> np.ndarray:
@@ -73,8 +73,8 @@ def reader(folder: Path, names: tuple[str, ...]) -> Callable[[int], np.ndarray]:
         pixels = decode(path)
         if pixels is None:
             raise DataError(
-                what=f"{path}: the image is {'damaged' if path.is_file() else 'not there'}.",
-                expected=f"an image file for each of the {len(set(names))} names of the annotation",
+                what=f"{path}: the image is {'damaged' if path.is_file() else 'missing'}.",
+                expected=f"an image file for each of the {len(set(names))} names in the annotation",
                 cause="only the annotation was copied, or the download is incomplete",
                 next_step=f"put the dataset's images into {folder}",
             )

@@ -1,4 +1,4 @@
-"""Leeds Sports Pose (Johnson and Everingham, BMVC 2010): 2,000 images, 14 joints, the first 1,000 to train on."""
+"""Reader of Leeds Sports Pose (Johnson and Everingham, BMVC 2010): 2,000 images, 14 joints, half for training."""
 
 from pathlib import Path
 
@@ -11,28 +11,27 @@ from protocols.pose.skeletons import LSP
 from protocols.readers.arrays import load
 
 SPLITS = ("train", "test")
-IMAGES, TRAINING = 2000, 1000  # the first 1,000 are to train on
+IMAGES, TRAINING = 2000, 1000  # the first 1,000 images are the training split
 CONVENTIONS = {"person-centric": "joints", "observer-centric": "oc_joints"}  # -> variable of the file
 
 
 def people(split: str, data: Path, convention: str = "person-centric") -> People:
-    """The 1,000 people of a split, from data/lsp/joints_pc_oc.mat or joints.mat.
+    """Read the 1,000 people of a split from data/lsp/joints_pc_oc.mat or joints.mat.
 
-    `observer-centric` names left and right as an onlooker does; its split is called
-    "test-observer-centric", so that the two never meet in one table, and can be asked for so.
-    Centre and scale follow the suite's rule, image centre and max(height, width) / 200, and are NaN
-    where an image is absent.
-    A file of another number of images says by the variable `training` how many of them, at its start, are to
-    train on, as that of `bench data mannequin` does. Raises DataError for an unknown split or convention, an absent
-    file, or one of another layout.
+    "observer-centric" names left and right as seen by the observer; its split is called
+    "test-observer-centric", also as an argument, so that the two never share a table.
+    The centre is that of the image, the scale max(height, width) / 200; both are NaN if the image is absent.
+    A file with another number of images has a variable `training`: the number of images at its start that are the
+    training split, as in the files of `bench data mannequin`. Raises DataError for an unknown split or convention, an
+    absent file, or one of another layout.
     """
     if split.endswith("-observer-centric"):
         split, convention = split.removesuffix("-observer-centric"), "observer-centric"
-    for word, given, known in (("split", split, SPLITS), ("convention", convention, CONVENTIONS)):
-        if given not in known:
-            raise DataError(f"lsp has no {word} {given!r}.", expected=f"one of {', '.join(known)}")
+    for word, given, allowed in (("split", split, SPLITS), ("convention", convention, CONVENTIONS)):
+        if given not in allowed:
+            raise DataError(f"lsp has no {word} {given!r}.", expected=f"one of {', '.join(allowed)}")
     path = annotation_file(data / "lsp", ("joints_pc_oc.mat", "joints.mat"))
-    joints, numbers = split_of(path, CONVENTIONS[convention], SPLITS.index(split), IMAGES, TRAINING)
+    joints, numbers = read_split(path, CONVENTIONS[convention], SPLITS.index(split), IMAGES, TRAINING)
     names = images.find(data / "lsp/images", [f"im{number:04d}" for number in numbers])
     visibility = np.where(joints[..., 2] == 1, OCCLUDED, VISIBLE).astype(np.uint8)  # LSP: 1 means occluded
     named = split if convention == "person-centric" else f"{split}-{convention}"
@@ -40,48 +39,49 @@ def people(split: str, data: Path, convention: str = "person-centric") -> People
 
 
 def annotation_file(folder: Path, names: tuple[str, ...]) -> Path:
-    """The first of the files that is there."""
+    """Return the first of the files that exists."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
     raise DataError(
         what=f"{folder.name}: the annotation was not found.",
         expected=f"{' or '.join(names)} in {folder}",
-        cause="the dataset has to be fetched from its authors: the Leeds Sports Pose pages",
-        next_step="put the file there, or name the folder that holds it with --data DIR",
+        cause="the dataset has to be downloaded from its authors: the Leeds Sports Pose pages",
+        next_step="put the file there, or give the folder of the datasets by --data DIR",
     )
 
 
-def split_of(path: Path, variable: str, half: int, count: int, training: int) -> tuple[np.ndarray, range]:
-    """N x 14 x 3 float64 of the first `training` of `count` images, or (`half` 1) the others, and their numbers from 1.
+def read_split(path: Path, variable: str, half: int, count: int, training: int) -> tuple[np.ndarray, range]:
+    """Read joints of the first `training` of `count` images, or (`half` 1) of the others, and image numbers from 1.
 
-    The file may have another count of images if it says how many are to train on.
+    Joints are N x 14 x 3 float64. The file may have another count of images if its variable `training` says how many
+    are the training split.
     """
     arrays = load(path)
-    said = arrays.get("training")
+    stated = arrays.get("training")
     sides = (arrays[variable].shape if variable in arrays else ()) or (count,)
-    if said is not None and said.size == 1 and said.item() in range(sides[-1] + 1):
-        training, count = int(said.item()), sides[-1]
+    if stated is not None and stated.size == 1 and stated.item() in range(sides[-1] + 1):
+        training, count = int(stated.item()), sides[-1]
     joints = _joints(path, arrays, variable, count)
     rows = range(count)[training:] if half else range(count)[:training]
     if not rows:
         raise DataError(
-            what=f"{path.name} has nobody in this split: {training} of its {count} images are to train on.",
+            what=f"{path.name} has nobody in this split: {training} of its {count} images are for training.",
             expected="at least one image",
-            cause="a file of one split, as `bench data mannequin` writes it",
+            cause="a file of one split, such as `bench data mannequin` writes",
             next_step="choose the other split",
         )
     return joints[rows.start : rows.stop], range(rows.start + 1, rows.stop + 1)
 
 
 def _joints(path: Path, arrays: dict[str, np.ndarray], variable: str, count: int) -> np.ndarray:
-    """N x 14 x 3 float64 from 3 x 14 x N (LSP) or 14 x 3 x N (LSPET)."""
+    """Return N x 14 x 3 float64 from 3 x 14 x N (LSP) or 14 x 3 x N (LSPET)."""
     if variable not in arrays:
         raise DataError(
             what=f"{path.name} has no variable {variable}.",
             expected=f"{variable}, 3 x 14 x {count} numbers; found {', '.join(arrays) or 'none'}",
             cause="an annotation file without that convention",
-            next_step="use joints_pc_oc.mat, which holds both conventions, or score person-centric",
+            next_step="use joints_pc_oc.mat, which has both conventions, or score person-centric",
         )
     joints = arrays[variable]
     orders = {(3, 14, count): (2, 1, 0), (14, 3, count): (2, 0, 1)}
@@ -108,7 +108,7 @@ def assemble(
     visibility: np.ndarray,
     notes: dict[str, int | str],
 ) -> People:
-    """People with one person an image, placed by the image's size."""
+    """Return people, one an image, with centre and scale from the size of the image."""
     size = images.sizes(folder, names)
     absent = int(np.isnan(size[:, 0]).sum())
     keypoints = np.where(visibility[..., None] > ABSENT, keypoints, 0.0)

@@ -1,4 +1,4 @@
-"""MPII Human Pose (Andriluka et al., CVPR 2014): the training people, and the 2,958 of Tompson et al. to validate."""
+"""Reader of MPII Human Pose (Andriluka et al., CVPR 2014), with the 2,958 validation people of Tompson et al."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,8 +11,8 @@ from protocols.errors import DataError
 from protocols.pose.people import ABSENT, OCCLUDED, VISIBLE, People
 from protocols.pose.skeletons import MPII
 
-# In the order of trust: what the first file says holds, the later ones fill its gaps. gt_valid.mat
-# leads because the official numbers include its truncations (13 joints with a zeroed coordinate).
+# In order of precedence: the first file counts, the later ones fill its gaps. gt_valid.mat is
+# first because the official numbers include its truncations (13 joints with a zeroed coordinate).
 VALIDATION = (
     ("gt_valid.mat", ground_truth_mat),
     ("valid.h5", newell_h5),
@@ -25,15 +25,15 @@ TRAINING = (
     ("mpii_annotations.json", lambda path: json_records(path, validation=False)),
 )
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
-LOOK_UP = "fetch the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it"
+DOWNLOAD = "download the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it"
 
 
 def people(split: str, data: Path) -> People:
-    """The people of "train" or "val", from the files in data/mpii/ and data/mpii/annot/.
+    """Read the people of "train" or "val" from the files in data/mpii/ and data/mpii/annot/.
 
-    val: gt_valid.mat, valid.h5, annot/valid.json or mpii_annotations.json, joined where several
-    are there. train: train.h5, annot/train.json, mpii_annotations.json, or the official mat less
-    the validation people. Images lie in data/mpii/images/. What no file says is NaN (centre,
+    val: gt_valid.mat, valid.h5, annot/valid.json or mpii_annotations.json, joined if there are
+    several. train: train.h5, annot/train.json, mpii_annotations.json, or the official mat without
+    the validation people. Images are in data/mpii/images/. Fields that no file has are NaN (centre,
     scale), None (head_size) or empty (images). Raises DataError for an unknown split, absent
     files, files of another layout, or files that disagree.
     """
@@ -43,7 +43,7 @@ def people(split: str, data: Path) -> People:
     lists = VALIDATION if split == "val" else TRAINING
     present = [(path, read) for name, read in lists if (path := _find(folder, name))]
     if split == "train":
-        present = present[:1]  # the training lists differ in whom they leave out, so they are not joined
+        present = present[:1]  # the training lists leave out different people, so they are not joined
     found = [read(path) for path, read in present]
     official = _find(folder, OFFICIAL)
     if official and (not found or (split == "val" and _incomplete(found))):
@@ -53,8 +53,8 @@ def people(split: str, data: Path) -> People:
         raise DataError(
             what=f"mpii/{split}: no annotation was found.",
             expected=f"one of {', '.join(names)} in {folder} or {folder / 'annot'}",
-            cause="MPII has to be fetched by every user: its licence must be accepted",
-            next_step=LOOK_UP,
+            cause="MPII has to be downloaded by every user, who accepts its licence",
+            next_step=DOWNLOAD,
         )
     return _assemble(split, folder, _join(found), [annotation.file for annotation in found])
 
@@ -70,16 +70,16 @@ def _incomplete(found: list[Annotation]) -> bool:
 
 
 def _join(found: list[Annotation]) -> Annotation:
-    """The first annotation, its gaps filled from the others, which must be of the same people in the same order."""
+    """Fill the gaps of the first annotation from the others, which must be of the same people in the same order."""
     joined = found[0]
     for other in found[1:]:
         both = joined.annotated & other.annotated if joined.annotated.shape == other.annotated.shape else None
-        # Files truncate or round coordinates, and a few joints differ wholly: most must agree to 2 pixels.
+        # Files truncate or round coordinates, and a few joints differ by more: most must agree to 2 pixels.
         if both is None or np.mean(np.abs(joined.keypoints - other.keypoints)[both].max(axis=-1) <= 2) < 0.99:
             raise DataError(
                 what=f"{joined.file} and {other.file} are not the same people in the same order.",
                 expected="files of one split; the same joints to within 2 pixels",
-                cause="one of them is of another split, a part of it, or sorted anew",
+                cause="one of them is of another split, a part of it, or in another order",
                 next_step="remove the one that does not belong to the predictions",
             )
         names = [field.name for field in fields(Annotation)]
@@ -90,30 +90,36 @@ def _join(found: list[Annotation]) -> Annotation:
 
 
 def _of_official(release: Annotation, folder: Path, split: str, found: list[Annotation]) -> Annotation:
-    """The release's people of a split; validation people are known by image name and position."""
+    """Return the release's people of a split; validation people are identified by image name and position."""
     lists = found if split == "val" else [read(path) for name, read in VALIDATION if (path := _find(folder, name))]
-    listed = next((annotation for annotation in lists if annotation.images and annotation.centre is not None), None)
+    listed = next((annotation for annotation in lists if _identities(annotation)), None)
     if listed is None:
         raise DataError(
             what=f"{OFFICIAL} does not say which people are the validation set of Tompson et al.",
             expected="valid.h5 or annot/valid.json beside it",
-            next_step="put one of the two lists there; with it the release is split as the papers did",
+            next_step="put one of the two lists there, which give the split of the papers",
         )
-    places = {key: row for row, key in enumerate(_keys(release))}
-    rows = [places.get(key) for key in _keys(listed)]
-    if None in rows:
-        raise DataError(f"{listed.file} lists a person of {listed.images[rows.index(None)]} that {OFFICIAL} lacks.")
+    names = release.images or ()
+    release_rows = {identity: row for row, identity in enumerate(_identities(release))}
+    validation = _identities(listed)
+    if missing := [identity for identity in validation if identity not in release_rows]:
+        raise DataError(f"{listed.file} lists a person of {missing[0][0]} that {OFFICIAL} lacks.")
+    rows = [release_rows[identity] for identity in validation]
     if split == "train":
-        held_out = set(listed.images)
-        rows = [row for row, name in enumerate(release.images) if name not in held_out]
-    kept = {field.name: getattr(release, field.name)[rows] for field in fields(Annotation) if field.name not in _NAMES}
-    return Annotation(file=release.file, images=tuple(release.images[row] for row in rows), **kept)
+        held_out = {name for name, _, _ in validation}
+        rows = [row for row, name in enumerate(names) if name not in held_out]
+    arrays = {
+        field.name: getattr(release, field.name)[rows]
+        for field in fields(Annotation)
+        if field.name not in ("file", "images")
+    }
+    return Annotation(file=release.file, images=tuple(names[row] for row in rows), **arrays)
 
 
-_NAMES = ("file", "images")
-
-
-def _keys(annotation: Annotation) -> list[tuple[str, int, int]]:
+def _identities(annotation: Annotation) -> list[tuple[str, int, int]]:
+    """Return image name and rounded position of each person; empty if the file lacks one of them."""
+    if not annotation.images or annotation.centre is None:
+        return []
     centres = np.rint(annotation.centre).astype(int)
     return [(name, int(x), int(y)) for name, (x, y) in zip(annotation.images, centres, strict=True)]
 

@@ -1,40 +1,41 @@
-"""The files that hold MPII annotation, each as one `Annotation`: h5, gt_valid.mat, JSON, the official mat."""
+"""Readers of the files with MPII annotation, each as an `Annotation`: h5, gt_valid.mat, JSON, the official mat."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import scipy.io
+from numpy.typing import ArrayLike
 
 from protocols.errors import DataError
 from protocols.pose.skeletons import MPII, MPII_COLUMNS, SHORT_NAMES
 from protocols.readers import mat_structure
 from protocols.readers.arrays import LIMIT, load
 
-LARGEST = 64 * 2**20  # bytes of a JSON annotation; pytorch-pose's has 17 MiB
+MAX_JSON_BYTES = 64 * 2**20  # of an annotation; pytorch-pose's has 17 MiB
 HEAD_SCALE = 0.6  # head size = 0.6 x diagonal of the head box: Andriluka et al., CVPR 2014 toolkit
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a file says about N people; None where it says nothing. Pixels count from 1."""
+    """Annotation of N people in one file; None for fields that the file lacks. Pixels are counted from 1."""
 
     file: str
     keypoints: np.ndarray  # N x 16 x 2 float64
     annotated: np.ndarray  # N x 16 bool
     visible: np.ndarray | None = None  # N x 16 bool
     images: tuple[str, ...] | None = None
-    centre: np.ndarray | None = None  # N x 2, raw: as objpos in the release
-    scale: np.ndarray | None = None  # N, raw: person height / 200
+    centre: np.ndarray | None = None  # N x 2, objpos of the release
+    scale: np.ndarray | None = None  # N, scale of the release: person height / 200
     head_size: np.ndarray | None = None  # N, pixels
 
 
 def ground_truth_mat(path: Path) -> Annotation:
-    """gt_valid.mat of HRNet: dataset_joints, jnt_missing 16xN, pos_gt_src 16x2xN, headboxes_src 2x2xN."""
+    """Read gt_valid.mat of HRNet: dataset_joints, jnt_missing 16xN, pos_gt_src 16x2xN, headboxes_src 2x2xN."""
     arrays = _required(path, "dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
     names, missing, positions, boxes = arrays
     people = positions.shape[-1:]
@@ -51,22 +52,22 @@ def ground_truth_mat(path: Path) -> Annotation:
 
 
 def joint_columns(path: Path, names: list[str]) -> list[int]:
-    """For each MPII joint, its column in a file that names its columns; all 16 must be there once."""
-    known = [SHORT_NAMES.get(name.strip().lower(), name.strip()) for name in names]
-    if sorted(known) != sorted(MPII.joints):
+    """Return the column of each MPII joint in a file that names its columns; each of the 16 must occur once."""
+    joints = [SHORT_NAMES.get(name.strip().lower(), name.strip()) for name in names]
+    if sorted(joints) != sorted(MPII.joints):
         raise DataError(
             what=f"{path.name} names the joints {', '.join(names)}.",
             expected=f"each of {', '.join(MPII_COLUMNS)} once",
-            cause="another skeleton, or a name that is missing or doubled",
+            cause="another skeleton, or a name that is missing or occurs twice",
         )
-    return [known.index(joint) for joint in MPII.joints]
+    return [joints.index(joint) for joint in MPII.joints]
 
 
 def newell_h5(path: Path) -> Annotation:
-    """valid.h5 and train.h5 of Newell et al.: part, visible, centre, scale, normalize; names inside or beside it.
+    """Read valid.h5 or train.h5 of Newell et al.: part, visible, center, scale, normalize; names in it or beside it.
 
-    The demo's files store the centre 15 x scale lower and the scale times 1.25; the training
-    repository's are raw. Raw centres are whole pixels in y as well, which tells the two apart.
+    The files of the demo store the centre 15 x scale lower and the scale times 1.25, those of the training
+    repository as in the release. They are distinguished by y of the centres, whole pixels in the release.
     """
     part, visible, centre, scale, head_size = _required(path, "part", "visible", "center", "scale", "normalize")
     people = part.shape[:1]
@@ -93,7 +94,7 @@ def newell_h5(path: Path) -> Annotation:
 
 
 def _image_names(path: Path, people: int) -> tuple[str, ...]:
-    """`imgname` as bytes or as rows of character codes, or the text file beside it, a name a line."""
+    """Read `imgname` as bytes or rows of character codes, or the text file beside it with a name a line."""
     names = load(path).get("imgname")
     with _readable(path):
         if names is None:
@@ -109,11 +110,11 @@ def _image_names(path: Path, people: int) -> tuple[str, ...]:
 
 
 def json_records(path: Path, validation: bool) -> Annotation:
-    """HRNet's {image, center, scale, joints, joints_vis}, or pytorch-pose's {img_paths, joint_self, objpos, ...}.
+    """Read HRNet's {image, center, scale, joints, joints_vis} or pytorch-pose's {img_paths, joint_self, objpos, ...}.
 
-    `joints_vis` says annotated, not visible. pytorch-pose keeps both splits in one file.
+    `joints_vis` means annotated, not visible. pytorch-pose has both splits in one file.
     """
-    with _readable(path, LARGEST):
+    with _readable(path, MAX_JSON_BYTES):
         records = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f"{path.name} is not a list of people.", expected="HRNet's or pytorch-pose's annotation")
@@ -137,10 +138,11 @@ def json_records(path: Path, validation: bool) -> Annotation:
     )
 
 
-def _column(path: Path, records: list[dict[str, Any]], key: str, shape: tuple[int, ...]) -> np.ndarray:
+def _column(path: Path, records: list[dict[str, object]], key: str, shape: tuple[int, ...]) -> np.ndarray:
     rows = []
     for row, record in enumerate(records):
-        value = np.array(record.get(key, ()), dtype=np.float64) if _numeric(record.get(key)) else np.empty(0)
+        item = record.get(key)
+        value = np.array(item, dtype=np.float64) if _numeric(item) else np.empty(0)
         if value.shape != shape:
             raise DataError(
                 what=f"{path.name}: record {row} has no {key} of {' x '.join(map(str, shape)) or 'one'} numbers.",
@@ -151,7 +153,7 @@ def _column(path: Path, records: list[dict[str, Any]], key: str, shape: tuple[in
     return np.stack(rows) if rows else np.empty((0, *shape))
 
 
-def _numeric(value: Any) -> bool:
+def _numeric(value: object) -> TypeGuard[ArrayLike]:
     try:
         np.array(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -159,32 +161,48 @@ def _numeric(value: Any) -> bool:
     return value is not None
 
 
-def official_mat(path: Path) -> Annotation:
-    """mpii_human_pose_v1_u12_1.mat: all people of training images with joints, scale and position.
+class _Person(NamedTuple):
+    keypoints: np.ndarray
+    annotated: np.ndarray
+    visible: np.ndarray
+    centre: tuple[float, float]
+    scale: float
+    head_size: float
 
-    Points come in any order and are placed by id; `is_visible` may be a number, text or empty.
+
+def official_mat(path: Path) -> Annotation:
+    """Read mpii_human_pose_v1_u12_1.mat: all people of training images with joints, scale and position.
+
+    Points are in any order and found by id; `is_visible` may be a number, text or empty.
     """
     with _readable(path, LIMIT):
         mat_structure.check(path, LIMIT)
         release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
         rows = [
-            (str(image.image.name), *person)
+            (str(image.image.name), person)
             for image, training in zip(release.annolist, np.atleast_1d(release.img_train), strict=True)
             if training
             for person in map(_official_person, np.atleast_1d(image.annorect))
             if person is not None
         ]
-        images, keypoints, annotated, visible, centre, scale, head_size = zip(*rows, strict=True)
+        images, people = zip(*rows, strict=True)
     return Annotation(
-        path.name, *map(np.array, (keypoints, annotated, visible)), images, *map(np.array, (centre, scale, head_size))
+        file=path.name,
+        keypoints=np.array([person.keypoints for person in people]),
+        annotated=np.array([person.annotated for person in people]),
+        visible=np.array([person.visible for person in people]),
+        images=images,
+        centre=np.array([person.centre for person in people]),
+        scale=np.array([person.scale for person in people]),
+        head_size=np.array([person.head_size for person in people]),
     )
 
 
-def _official_person(person: Any) -> tuple | None:
-    """Keypoints, annotated, visible, centre, scale, head size; None for people without one of them."""
+def _official_person(person: Any) -> _Person | None:  # an object of scipy.io.loadmat
+    """Return a person of the release; None without points, position or scale."""
     points = getattr(getattr(person, "annopoints", None), "point", None)
     position, scale = getattr(person, "objpos", None), getattr(person, "scale", None)
-    if points is None or not hasattr(position, "x") or np.size(scale) != 1:
+    if points is None or position is None or not hasattr(position, "x") or scale is None or np.size(scale) != 1:
         return None
     keypoints, annotated, visible = np.zeros((16, 2)), np.zeros(16, bool), np.zeros(16, bool)
     for point in np.atleast_1d(points):
@@ -193,24 +211,25 @@ def _official_person(person: Any) -> tuple | None:
         visible[point.id] = str(getattr(point, "is_visible", "")) != "0"  # empty on neck and head: visible
     corners = np.array([[person.x1, person.y1], [person.x2, person.y2]], dtype=np.float64)
     head_size = float(np.linalg.norm(corners[1] - corners[0])) * HEAD_SCALE
-    return keypoints, annotated, visible, (float(position.x), float(position.y)), float(scale), head_size
+    centre = float(position.x), float(position.y)
+    return _Person(keypoints, annotated, visible, centre, float(scale), head_size)
 
 
 @contextmanager
 def _readable(path: Path, largest: int = LIMIT) -> Iterator[None]:
-    """Whatever a damaged file, or one above `largest` bytes, raises in here, as DataError."""
+    """Turn every error of a damaged file, or of one above `largest` bytes, into DataError."""
     try:
         if path.stat().st_size > largest:
             raise ValueError(f"{path.stat().st_size / 2**20:,.0f} MiB are too many")
         yield
     except DataError:
         raise
-    except Exception as error:  # json, scipy and their nested objects have some ten kinds
+    except Exception as error:  # json, scipy and their nested objects raise some ten types
         raise DataError(
             what=f"{path.name} cannot be read: {type(error).__name__}: {str(error)[:200]}",
             expected="the annotation as its authors publish it",
             cause="a damaged or truncated file, or one of another layout under this name",
-            next_step="fetch it again",
+            next_step="download it again",
         ) from error
 
 

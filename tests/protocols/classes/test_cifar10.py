@@ -97,7 +97,7 @@ class Evil:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (pickle.dumps({b"data": Evil(), b"labels": []}), r"asks for builtins\.print"),
+        (pickle.dumps({b"data": Evil(), b"labels": []}), r"contains builtins\.print"),
         (b"\x80\x02cnumpy\nndarray\nJ\x00\x00\x00\x7f\x85R.", "not a CIFAR-10 batch"),  # ndarray(2**31) called
         (python2_batch(pixels_of(0), [0, 1, 2, 3])[:5000], "not a CIFAR-10 batch"),
         (b"", "not a CIFAR-10 batch"),

@@ -50,7 +50,7 @@ def test_absent_images_leave_scale_unknown(real_data):
     if people.notes["images absent"] == 0:
         pytest.skip("the LSP images are here")
     assert np.isnan(people.scale).all() and np.isnan(people.centre).all()
-    with pytest.raises(DataError, match=r"im1001.jpg: the image is not there"):
+    with pytest.raises(DataError, match=r"im1001.jpg: the image is missing"):
         people.read_image(0)
 
 

@@ -91,7 +91,7 @@ def test_json(real_data, records, tmp_path, val):
     row = val.images.index("images/005808361.jpg")
     np.testing.assert_allclose(people.keypoints[0], val.keypoints[row], atol=1e-4)
     assert people.read_image(0).shape == (720, 1280, 3)
-    with pytest.raises(DataError, match=r"052475643.jpg: the image is not there"):
+    with pytest.raises(DataError, match=r"052475643.jpg: the image is missing"):
         people.read_image(1)
 
 

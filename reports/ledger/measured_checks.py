@@ -67,7 +67,7 @@ def better(
     dataset, a smaller budget or network) it holds with a restriction at best, and refutes nothing.
     """
     found = _compared(evidence, ours, theirs, setting, part, lower)
-    return found or [missing(evidence, [ours, theirs], setting)]
+    return (found or [missing(evidence, [ours, theirs], setting)]) + _unlike(evidence, ours, theirs, setting, part)
 
 
 @question
@@ -76,7 +76,8 @@ def rerun_networks(
 ) -> list[Finding]:
     """Like `better`, but measurements not made under the paper's conditions become notes that leave the verdict."""
     found = _compared(evidence, ours, theirs, setting, part, lower)
-    return [replace(item, holds="note") if item.holds in ("limited", "open") else item for item in found]
+    found = [replace(item, holds="note") if item.holds in ("limited", "open") else item for item in found]
+    return found + _unlike(evidence, ours, theirs, setting, part)
 
 
 @question
@@ -160,6 +161,21 @@ def _comparable(evidence: Evidence, ours: Measurement, theirs: Measurement) -> b
     overrides = [row.architecture.partition("@")[2] for row in (ours, theirs)]
     made = [evidence.cell(row)["conditions"] for row in (ours, theirs)]
     return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(*made)
+
+
+def _unlike(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Finding]:
+    """A note on two cells of one place and seed that are not compared, and in what their conditions differ."""
+    if differences(evidence, ours, theirs, setting, part):
+        return []
+    found = []
+    for one in evidence.rows(ours, setting.protocol, setting.metric, part):
+        for two in evidence.rows(theirs, setting.protocol, setting.metric, part):
+            if (one.dataset, one.split, one.seed) == (two.dataset, two.split, two.seed):
+                clauses = difference(*(evidence.cell(row)["conditions"] for row in (one, two)))
+                names = f"{one.architecture} and {two.architecture} on {formats.dataset(one.dataset)}/{one.split}"
+                words = f"Not compared: {names}, which differ in {'; '.join(clauses) or 'their options'}."
+                found.append((len(clauses), Finding("note", words, (cell(one), cell(two)))))
+    return [min(found, key=lambda item: item[0])[1]] if found else []
 
 
 def _restriction(evidence: Evidence, row: Measurement, setting: Setting) -> str:

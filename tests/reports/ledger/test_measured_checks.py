@@ -50,6 +50,16 @@ def test_without_an_interval_nothing_is_better():
     assert found.verdict == "partly" and "without an interval" in found.sentence
 
 
+@pytest.mark.parametrize("claim", ["A01", "C06"])  # beside a printed difference, and without one
+def test_unlike_cells_are_not_compared_and_it_is_said_why(claim):
+    names = {"A01": ("liu-ioi", "liu-res"), "C06": ("attention-8-ms", "attention-8-bl")}[claim]
+    found = check(claim, **pair(scored(names[0], 88.0), scored(names[1], 80.0, fast=True)))
+    assert found.verdict == check(claim).verdict
+    assert f"Not compared: {names[0]} and {names[1]} on mpii/val, which differ in fast no / yes." in found.sentence
+    alike = check(claim, **pair(scored(names[0], 88.0), scored(names[1], 80.0)))
+    assert "Not compared" not in alike.sentence
+
+
 @pytest.mark.parametrize("change", [{"dataset": "mannequin"}, {"budget": "quick"}, {"limit": 200}])
 def test_other_conditions_than_the_papers_restrict(change):
     better = check("C06", **pair(scored("attention-8-ms", 88, **change), scored("attention-8-bl", 80, **change)))

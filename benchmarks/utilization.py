@@ -15,7 +15,7 @@ from bench.cells import recipe as recipes
 from bench.steps.predict import decoded, heatmaps
 from bench.store.provenance import device_name
 from bench.training.batches import normalised
-from bench.training.examples import Training, of_people
+from bench.training.examples import Training, people_examples
 from bench.training.optimizers import optimizer_of
 from bench.training.prepare import MARGIN, Crops
 from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
@@ -61,7 +61,7 @@ def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, W
     """A step of training, and the network's own part in it, forward and backward."""
     recipe, count, size = recipes.load(row.recipe), BATCH[device], row.input
     training = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
-    examples, rows = of_people(people(row, count), network, training), np.arange(count)
+    examples, rows = people_examples(people(row, count), network, training), np.arange(count)
     optimizer, ready = optimizer_of(network, training.plan), torch.rand(count, 3, *size, device=device)
 
     def forward(images: torch.Tensor) -> tuple[torch.Tensor, ...]:

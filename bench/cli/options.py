@@ -11,9 +11,9 @@ from bench.errors import Problem
 
 def drawable(folder: Path | None) -> Path | None:
     """The folder for curves, if they can be drawn."""
-    from bench.training.curves import checked
+    from bench.training.curves import require_tensorboard
 
-    return checked(folder)
+    return require_tensorboard(folder)
 
 
 Architectures = Annotated[str, typer.Argument(help="Name or shell glob, or path/to/net.py:builder.")]

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on, as one file that appears whole. No pickle."""
+"""Checkpoints: the complete state of a training as one file, written atomically. No pickle."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -20,7 +20,7 @@ LAST, BEST, DIVERGED = "checkpoint.safetensors", "best.safetensors", "diverged.s
 
 @dataclass
 class State:
-    """Where a training stands."""
+    """Progress of a training: steps, time, history, and what deviated from the recipe."""
 
     step: int = 0
     seconds: float = 0.0
@@ -41,7 +41,7 @@ def save(
     average: nn.Module | None,
     state: State,
 ) -> None:
-    """Write network, optimizer, the average of the weights if there is one, and the position."""
+    """Write network, optimizer, averaged weights if there are any, and the progress."""
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     if average is not None:
         tensors |= {f"average.{name}": value.contiguous() for name, value in average.state_dict().items()}
@@ -55,7 +55,7 @@ def save(
 
 
 def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> State:
-    """Put everything back where `save` found it. Raises Problem when the file is not such a one."""
+    """Load a checkpoint into network, optimizer and average. Raises Problem for a damaged or foreign file."""
     tensors: dict[str, dict[str, torch.Tensor]] = {"network": {}, "average": {}}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     try:
@@ -67,13 +67,13 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, avera
                 else:
                     index, _, field_name = rest.partition(".")
                     moments.setdefault(int(index), {})[field_name] = file.get_tensor(name)
-            place = json.loads(file.metadata()["state"])
+            state = json.loads(file.metadata()["state"])
         network.load_state_dict(tensors["network"], strict=True)
         if average is not None:
             average.load_state_dict(tensors["average"], strict=True)
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-        _lay_out(optimizer)
-        return msgspec.convert(place, State)
+        _match_layout(optimizer)
+        return msgspec.convert(state, State)
     except (SafetensorError, msgspec.ValidationError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise Problem(
             f"{path}: the checkpoint cannot be continued: {str(error).partition(chr(10))[0]}",
@@ -83,8 +83,8 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, avera
         ) from error
 
 
-def _lay_out(optimizer: torch.optim.Optimizer) -> None:
-    """Give the moments the memory layout of their parameters, as without a stop: with another one a step is slower."""
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Give the optimizer's moments the memory layout of their parameters: with another one a step is slower."""
     for parameter, entry in optimizer.state.items():
         for name, value in entry.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:

@@ -1,4 +1,4 @@
-"""What a network is trained on: people with keypoints, or pictures with classes, behind one small interface."""
+"""Training data behind one interface: people with keypoints, or pictures with classes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from protocols.pose.skeletons import Skeleton
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained how, apart from the network and the people."""
+    """The settings of a training run: everything but the network and its data."""
 
     recipe: Recipe
-    budget: str
-    size: tuple[int, int]  # of the input
-    skeleton: Skeleton | None  # None for classes
+    budget: str  # "full" or "quick"
+    size: tuple[int, int]  # height and width of the input
+    skeleton: Skeleton | None  # None for a classifier
     seed: int
     device: str
 
@@ -33,30 +33,43 @@ class Training:
 
 @dataclass(frozen=True)
 class Examples:
-    """Functions of rows; what they draw at random follows from the generator alone."""
+    """Training data as callables over row indices; all randomness comes from the generator passed in."""
 
     count: int
-    load: Callable[[np.ndarray], np.ndarray]  # rows -> pixels as stored
+    load: Callable[[np.ndarray], np.ndarray]  # rows -> pixels as stored (uint8)
     batch: Callable[[np.ndarray, slice, np.ndarray, torch.Generator], tuple[torch.Tensor, Any]]
-    # all rows of a step, the part that is wanted, its pixels, generator -> images of that part, what is true of them
-    loss: Callable[[tuple[torch.Tensor, ...], Any], torch.Tensor]  # outputs, what is true -> mean over the images
-    name: Callable[[int], str]  # row -> what to call it in a message
+    # all rows of a step, a slice of them, the pixels of the slice, generator -> images and ground truth of the slice
+    loss: Callable[
+        [tuple[torch.Tensor, ...], Any], torch.Tensor
+    ]  # outputs, ground truth -> loss, a mean over the images
+    name: Callable[[int], str]  # row -> its name in messages
     validate: Callable[[nn.Module], float] | None = None  # network in evaluation mode -> held-out score, per cent
 
 
-def of_people(
+def people_examples(
     crops: Crops, network: nn.Module, training: Training, validate: Callable[[nn.Module], float] | None = None
 ) -> Examples:
-    """Pre-cropped people for a network with heatmaps."""
-    recipe, given = training.recipe, supervision(network)
+    """Examples of pre-cropped people, for a network that outputs heatmaps."""
+    recipe, skeleton, supervised = training.recipe, training.skeleton, supervision(network)
+    assert skeleton is not None  # only a classifier has none
 
     def batch(rows: np.ndarray, part: slice, pixels: np.ndarray, generator: torch.Generator) -> tuple:
-        rules = (training.size, recipe.augmentation, recipe.pixels, training.skeleton, generator, training.device)
-        images, points, visibility = augmented(crops, rows, *rules, part, pixels)
+        images, points, visibility = augmented(
+            crops,
+            rows,
+            training.size,
+            recipe.augmentation,
+            recipe.pixels,
+            skeleton,
+            generator,
+            training.device,
+            part,
+            pixels,
+        )
         return images, (points, visibility)
 
     def loss(outputs: tuple[torch.Tensor, ...], truth: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        return heatmap_loss(outputs, *truth, training.size, recipe.targets, recipe.loss, given)
+        return heatmap_loss(outputs, *truth, training.size, recipe.targets, recipe.loss, supervised)
 
     def name(row: int) -> str:
         return crops.names[row] if crops.names else str(row)

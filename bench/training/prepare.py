@@ -1,7 +1,7 @@
 """The prepared cache: people decoded and cropped once, so that training never waits for an image.
 
 Crops are larger than the input by `MARGIN`, so that rotated and zoomed-out windows still see the surroundings.
-Chunks are written by several processes straight into one memory-mapped file; a finished chunk survives a kill.
+Several processes write chunks into one memory-mapped file; a finished chunk survives a kill.
 """
 
 import multiprocessing
@@ -35,7 +35,7 @@ class Crops:
     """Pre-cropped people; row i of every array is one person."""
 
     pixels: np.ndarray  # N x H x W x 3 uint8, memory-mapped
-    keypoints: np.ndarray  # N x J x 2 float32, pixels of the crops; NaN where the dataset does not know the joint
+    keypoints: np.ndarray  # N x J x 2 float32, pixels of the crops; NaN where the dataset lacks the joint
     visibility: np.ndarray  # N x J: ABSENT, OCCLUDED or VISIBLE
     boxes: np.ndarray | None = None  # N x 4 float32: x, y, width, height, pixels of the crops
     names: tuple[str, ...] = ()  # image and row of the annotation, for messages
@@ -55,22 +55,22 @@ class Crops:
 
 
 def prepare(store: Store, source: Source, size: tuple[int, int], update: Step) -> Crops:
-    """The cache for networks with an input of `size`, built now if it is not there.
+    """Open the cache for networks with an input of `size`; build it first if it is missing.
 
-    `update(done, total)` is called after every chunk. An image that cannot be read is a DataError, or leaves
-    its people out if the source says so.
+    `update(done, total)` is called after every chunk. Raises DataError for an image that cannot be read, unless the
+    source has `drop_invalid`: then its people are left out.
     """
     people = source.open()
-    side = tuple(round(length * MARGIN) for length in size)
+    side = (round(size[0] * MARGIN), round(size[1] * MARGIN))
     inputs = {"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN}
     key = content_key(inputs | ({"broken images": "dropped"} if source.drop_invalid else {}))
     folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, update))
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
-    return _crops(people, pixels, _kept(len(people), folder))
+    return _crops(people, pixels, _readable(len(people), folder))
 
 
 def _crops(people: People, pixels: np.ndarray, rows: np.ndarray) -> Crops:
-    """The people of some rows beside the pixels, which begin with theirs."""
+    """The people of `rows` with their pixels, which are the first ones of the file."""
     side = pixels.shape[1:3]
     centre, height = windows(people)
     points = to_crop(people.keypoints - people.origin, centre, height * MARGIN, side).astype(np.float32)
@@ -84,18 +84,18 @@ def _crops(people: People, pixels: np.ndarray, rows: np.ndarray) -> Crops:
     return Crops(pixels[: len(rows)], points[rows], people.visibility[rows], boxes, names)
 
 
-def _kept(count: int, folder: Path) -> np.ndarray:
-    """The rows whose image could be read."""
+def _readable(count: int, folder: Path) -> np.ndarray:
+    """Rows, of `count`, whose image could be read."""
     path = folder / "dropped"
     dropped = [int(line) for line in path.read_text().split()] if path.exists() else []
     return np.setdiff1d(np.arange(count), dropped)
 
 
 def _build(store: Store, key: str, source: Source, people: People, side: tuple[int, int], update: Step) -> None:
-    """Fill the chunks that an earlier try did not finish, then publish."""
+    """Fill the chunks that an earlier run left unfinished, then publish the cache."""
     work = store.work(PREPARED, key)
     path, finished, dropped = work / "pixels.npy", work / "finished", work / "dropped"
-    if not (path.exists() and finished.exists()):  # the first is gone if an earlier try died while publishing
+    if not (path.exists() and finished.exists()):  # the first is gone if an earlier run was killed while publishing
         finished.unlink(missing_ok=True)
         dropped.unlink(missing_ok=True)
         _allocate(path, (len(people), *side, 3))
@@ -105,25 +105,25 @@ def _build(store: Store, key: str, source: Source, people: People, side: tuple[i
     if chunks:
         _fill_all(chunks, source, path, finished, lambda left: update(max(0, len(people) - left * CHUNK), len(people)))
     if dropped.exists():
-        finished.unlink()  # from here on, a try that dies is made anew
-        _close_up(path, _kept(len(people), work))
+        finished.unlink()  # a kill from here on starts the cache anew: its rows move
+        _compact(path, _readable(len(people), work))
     with store.publish(PREPARED, key) as folder:
         path.rename(folder / path.name)
         if dropped.exists():
             dropped.rename(folder / dropped.name)
 
 
-def _close_up(path: Path, rows: np.ndarray) -> None:
+def _compact(path: Path, rows: np.ndarray) -> None:
     """Move the pixels of `rows` to the beginning of the file."""
     pixels = open_memmap(path, mode="r+")
-    for place, row in enumerate(rows):
-        if place != row:
-            pixels[place] = pixels[row]
+    for position, row in enumerate(rows):
+        if position != row:
+            pixels[position] = pixels[row]
     pixels.flush()
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> None:
-    """An .npy file of zeros with all its blocks: a full disk is an error here, not a crash of a worker later."""
+    """Create an .npy file of zeros with all its blocks: a full disk is an error now, not a crash of a worker later."""
     open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
     with path.open("r+b") as file:
         try:
@@ -132,8 +132,8 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, tell: Callable[[int], None]) -> None:
-    """Fill chunks with one worker a core; `finished` gets a line for each, `tell` how many are left."""
+def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, report: Callable[[int], None]) -> None:
+    """Fill chunks with one worker process per core; append each to `finished`, and report how many are left."""
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     workers = min(len(os.sched_getaffinity(0)), len(chunks))
     pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
@@ -143,39 +143,41 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, tel
         for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
             with finished.open("a") as file:
                 file.write(f"{future.result()}\n")
-            tell(left)
+            report(left)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-_worker: tuple[People, np.ndarray] | None = None  # what a worker process opened
-_leave_out: Path | None = None  # where it notes people whose image cannot be read; None: such an image is an error
+_opened: tuple[People, np.memmap] | None = None  # people and crops of a worker process
+_dropped: Path | None = None  # its list of people whose image cannot be read; None: such an image is an error
 
 
 def _open_worker(source: Source, path: Path) -> None:
+    """Open people and crops in a worker process."""
     import cv2
 
-    global _worker, _leave_out
+    global _opened, _dropped
     end_with_parent()
     cv2.setNumThreads(1)  # one worker a core: threads of their own would only compete
-    _worker = (source.open(), open_memmap(path, mode="r+"))
-    _leave_out = path.with_name("dropped") if source.drop_invalid else None
+    _opened = (source.open(), open_memmap(path, mode="r+"))
+    _dropped = path.with_name("dropped") if source.drop_invalid else None
 
 
 def _fill(start: int) -> int:
     """Crop the people of one chunk; returns its start."""
-    people, pixels = _worker
+    assert _opened is not None  # by _open_worker
+    people, pixels = _opened
     centre, height = windows(people)
     for row in range(start, min(start + CHUNK, len(people))):
         try:
             image = people.read_image(row)
         except DataError as error:
-            if _leave_out is None:
+            if _dropped is None:
                 first = error.next_step or "fetch the image again"
                 error.next_step = f"{first}, or train without such people by --drop-invalid"
                 raise
             progress.say(f"left out: {error}")
-            with _leave_out.open("a") as file:
+            with _dropped.open("a") as file:
                 file.write(f"{row}\n")
             continue
         pixels[row] = crop(image, centre[row], height[row] * MARGIN, pixels.shape[1:3])
@@ -184,7 +186,7 @@ def _fill(start: int) -> int:
 
 
 def prepare_named(store: Store, dataset: str, data: Path, size: int, drop_invalid: bool = False) -> str:
-    """Build the cache of "name", "name/split" or a mix (default: what networks train on) for square inputs."""
+    """Build the cache of "name" (its training split), "name/split" or a mix for square inputs; returns a summary."""
     skeleton = DATASETS[parts_of(dataset)[0][0]].skeletons[0]
     source = source_of(dataset, data, skeleton, drop_invalid=drop_invalid)
     with progress.step(f"{source.label}: crops") as update:

@@ -13,7 +13,10 @@ from bench.errors import USAGE, Problem
 
 @contextmanager
 def recomputed_stages(network: nn.Module) -> Iterator[None]:
-    """Within, every stage of `network` is computed twice. Weights and running statistics are what they are without."""
+    """Recompute every stage of `network` in its backward pass; weights and running statistics come out the same.
+
+    Raises Problem for a network without stages.
+    """
     stages = list(_stages(network))
     if not stages:
         raise Problem(
@@ -29,31 +32,31 @@ def recomputed_stages(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         for stage in stages:
-            del stage.forward  # the method of its class is back
+            del stage.forward  # the method of its class counts again
 
 
 def _stages(network: nn.Module) -> Iterator[nn.Module]:
     for name, module in network.named_children():
         if name in ("stacks", "stages"):
-            yield from module
+            yield from module.children()
         elif re.fullmatch(r"stage\d+", name):
             yield from module.children() if isinstance(module, nn.ModuleDict) else [module]
 
 
 def _contexts(stage: nn.Module) -> tuple:
-    """Around the first pass nothing, around the second one statistics that stand still."""
-    return nullcontext(), _still(stage)
+    """Contexts of the two forward passes of a stage: none, and one that freezes running statistics."""
+    return nullcontext(), _frozen_statistics(stage)
 
 
 @contextmanager
-def _still(stage: nn.Module) -> Iterator[None]:
-    """Batch normalization without any effect on its running statistics."""
+def _frozen_statistics(stage: nn.Module) -> Iterator[None]:
+    """Keep batch normalization from updating its running statistics."""
     norms = [module for module in stage.modules() if isinstance(module, nn.BatchNorm2d)]
-    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    saved = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm, (momentum, batches) in zip(norms, kept, strict=True):
+        for norm, (momentum, batches) in zip(norms, saved, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, batches

@@ -1,4 +1,4 @@
-"""Does training wait for its data? The step rate from the prepared cache beside that of a batch kept in memory."""
+"""Training throughput: the step rate from the prepared cache against that of a batch held in memory."""
 
 import time
 from dataclasses import replace
@@ -16,13 +16,13 @@ from bench.cells import recipe as recipes
 from bench.cells.training_sets import Source
 from bench.progress import Step
 from bench.store.store import Store
-from bench.training.examples import Examples, Training, of_people
+from bench.training.examples import Examples, Training, people_examples
 from bench.training.prepare import prepare
 from bench.training.train import fit
 from protocols.pose.skeletons import SKELETONS
 
 PEOPLE, BATCH = 256, 16
-BLOCK, BLOCKS = 6, 12  # steps; blocks of both kinds in turn, so that other programs disturb both alike
+BLOCK, BLOCKS = 6, 12  # steps; blocks of both kinds alternate, so that other programs slow both equally
 KINDS = ("cache", "memory")
 TARGET = 90.0  # per cent
 
@@ -35,16 +35,16 @@ def throughput(
     overrides: dict[str, Any],
     update: Step,
 ) -> dict[str, Any]:
-    """Images a second from the cache and from memory, by the median step, and the first in per cent of the second."""
+    """Measure images per second from the cache and from memory, by the median step, and their ratio in per cent."""
     row = architectures.describe(name, **overrides)
     recipe = recipes.load(row.recipe)
     plan = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
     recipe = msgspec.structs.replace(recipe, training=plan)
     training = Training(recipe, "full", row.input, SKELETONS[row.skeleton], 0, device)
-    crops = prepare(store, Source("mannequin", "train", data, row.skeleton, PEOPLE), row.input, lambda *said: None)
+    crops = prepare(store, Source("mannequin", "train", data, row.skeleton, PEOPLE), row.input, lambda *done: None)
     network = architectures.create(row)
     starts: list[float] = []
-    examples = _in_turn(of_people(crops, network, training), starts, device)
+    examples = _alternating(people_examples(crops, network, training), starts, device)
     with TemporaryDirectory() as work:
         fit(network, examples, training, Path(work), update)
     rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
@@ -59,8 +59,8 @@ def throughput(
     }
 
 
-def _in_turn(examples: Examples, starts: list[float], device: str) -> Examples:
-    """Blocks of steps from the cache, and blocks with one batch that lies ready; `starts` gets when each step began."""
+def _alternating(examples: Examples, starts: list[float], device: str) -> Examples:
+    """Alternate blocks of steps from the cache with blocks of one batch in memory; `starts` gets each step's start."""
     rows = np.arange(BATCH)
     ready = examples.batch(rows, slice(0, BATCH), examples.load(rows), torch.Generator().manual_seed(0))
     loaded = 0
@@ -70,21 +70,22 @@ def _in_turn(examples: Examples, starts: list[float], device: str) -> Examples:
         loaded += 1
         return examples.load(rows) if _kind(loaded - 1) == "cache" else rows
 
-    def batch(*asked: Any) -> tuple:
+    def batch(*arguments: Any) -> tuple:
         if device.startswith("cuda"):
             torch.cuda.synchronize(device)
         starts.append(time.perf_counter())
-        return examples.batch(*asked) if _kind(len(starts) - 1) == "cache" else ready
+        return examples.batch(*arguments) if _kind(len(starts) - 1) == "cache" else ready
 
     return replace(examples, load=load, batch=batch)
 
 
 def _kind(step: int) -> str:
+    """Source of the batch of a step, one of KINDS."""
     return KINDS[step // BLOCK % 2]
 
 
 def _seconds(starts: list[float]) -> dict[str, list[float]]:
-    """How long the steps of each kind took, without the first blocks and without the ends of a block."""
+    """Durations of the steps of each kind, without the first two blocks and the ends of each block."""
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for step in range(2 * BLOCK, len(starts) - 1):
         if 0 < step % BLOCK < BLOCK - 1:

@@ -1,16 +1,17 @@
-"""Training: a recipe's steps over examples, resumable at any moment.
+"""The training loop: a recipe's steps over examples, resumable at any moment.
 
-Everything random in a step follows from (seed, step), so that a training that was killed and continued
-gives the same weights as one that was not.
+All randomness of a step follows from (seed, step), so that a training that was killed and resumed gives the same
+weights as an uninterrupted one.
 """
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,29 +26,29 @@ from bench.progress import Step
 from bench.training import checkpoint, distributed
 from bench.training.batches import rows_of_step
 from bench.training.checkpoint import BEST, DIVERGED, LAST, History, State
-from bench.training.curves import Draw, nowhere
+from bench.training.curves import Draw, no_curves
 from bench.training.examples import Examples, Training
 from bench.training.optimizers import learning_rate, optimizer_of, set_rate
 from bench.training.recompute import recomputed_stages
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic = true; CUDA reads it only once
-CHECKPOINT_SECONDS = 10.0  # what a kill costs at most
+CHECKPOINT_SECONDS = 10.0  # between checkpoints: the most that a kill loses
 HISTORY_EVERY = 10  # steps
 VALIDATIONS = {"full": 100, "quick": 10}  # a training, by budget
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A network with all that changes it."""
+    """A network with its optimizer and the average of its weights."""
 
     network: nn.Module
-    model: nn.Module  # the network as it is called: compiled, or tied to those of other processes
+    model: nn.Module  # the network as it is called: compiled, or distributed over processes
     optimizer: torch.optim.Optimizer
     average: AveragedModel | None
 
     @property
     def result(self) -> nn.Module:
-        """What is validated and kept."""
+        """The network that is validated and saved: the average where the recipe asks for one."""
         return self.network if self.average is None else self.average.module
 
 
@@ -57,45 +58,47 @@ def fit(
     training: Training,
     work: Path,
     update: Step,
-    draw: Draw = nowhere,
+    draw: Draw = no_curves,
 ) -> State:
-    """Train `network` in place; returns where it stands in the end: history and notes.
+    """Train `network` in place; returns the final state with history and notes.
 
-    `work` keeps the last and the best checkpoint; what it holds of an earlier try is continued.
-    `update(step, total, text)` is called every few steps, and so is `draw(step, values by name)`. Raises Problem
-    when the loss is not finite.
+    `work` holds the last and the best checkpoint; a last one that is there already is continued.
+    `update(step, total, text)` and `draw(step, values by name)` are called every few steps. Raises Problem when the
+    loss is not finite.
     """
     plan, total = training.plan, training.plan.total_steps(examples.count)
-    network.to(training.device, memory_format=torch.channels_last).train()  # convolutions run up to twice as fast so
+    # With channels last, convolutions run up to twice as fast.
+    network.to(training.device, memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue] - not in the stubs
     recomputed = recomputed_stages(network) if plan.checkpointing else nullcontext()
-    with _deterministic(plan.deterministic), recomputed, ThreadPoolExecutor(1) as ahead:
+    with _deterministic(plan.deterministic), recomputed, ThreadPoolExecutor(1) as loader:
         learner = _learner(network, training)
         state = State(micro_batch=plan.micro_batch)
         if (work / LAST).exists():
             state = checkpoint.load(work / LAST, network, learner.optimizer, learner.average)
-        distributed.wait()  # nobody writes before everybody has read
+        distributed.wait()  # no process writes before all have read
         started, saved = time.perf_counter() - state.seconds, time.perf_counter()
         every = HISTORY_EVERY * max(1, total // VALIDATIONS[training.budget] // HISTORY_EVERY)
         losses: list[torch.Tensor] = []  # of the steps since the last entry of the history
-        pixels = _load(ahead, examples, training, state.step)
+        pixels = _load(loader, examples, training, state.step)
         while state.step < total:
             set_rate(learner.optimizer, plan, state.step, total)
-            source, pixels = pixels.result(), _load(ahead, examples, training, state.step + 1)
-            losses.append(_step_or_half(learner, examples, training, state, source))
+            source, pixels = pixels.result(), _load(loader, examples, training, state.step + 1)
+            losses.append(_step_within_memory(learner, examples, training, state, source))
             state.step += 1
             state.seconds = time.perf_counter() - started
             if state.step % HISTORY_EVERY == 0 or state.step == total:
-                _check(losses, learner, examples, training, state, work)
+                _check_finite(losses, learner, examples, training, state, work)
                 loss = distributed.total(losses[-1]).item() / distributed.size()
-                due = examples.validate and (state.step % every == 0 or state.step == total)
-                metric = _validate(learner, examples, state, work) if due else None
+                validate = examples.validate if state.step % every == 0 or state.step == total else None
+                metric = _validate(learner, validate, state, work) if validate else None
                 state.history.append((state.step, round(state.seconds, 2), loss, metric))
                 losses.clear()
-                update(state.step, total, _line(state.history))
+                update(state.step, total, _progress_text(state.history))
                 rate = learning_rate(plan, state.step - 1, total)
-                draw(state.step, {"loss": loss, "learning rate": rate} | ({"held-out": metric} if due else {}))
+                held_out = {} if metric is None else {"held-out": metric}
+                draw(state.step, {"loss": loss, "learning rate": rate} | held_out)
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
-                _check(losses, learner, examples, training, state, work)
+                _check_finite(losses, learner, examples, training, state, work)
                 checkpoint.save(work / LAST, network, learner.optimizer, learner.average, state)
                 saved = time.perf_counter()
     if learner.average is not None:
@@ -104,7 +107,7 @@ def fit(
 
 
 def _learner(network: nn.Module, training: Training) -> Learner:
-    """The network with what the recipe wants around it."""
+    """The network with the optimizer, average, compilation and processes that the recipe and torchrun ask for."""
     plan, average = training.plan, None
     if plan.batch < distributed.size():
         raise Problem(
@@ -113,40 +116,40 @@ def _learner(network: nn.Module, training: Training) -> Learner:
         )
     if plan.ema:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
-    model = torch.compile(network) if plan.compile else network
-    if distributed.size() > 1:  # statistics of batch normalization are each process's own, as the papers had them
+    model = cast(nn.Module, torch.compile(network)) if plan.compile else network
+    if distributed.size() > 1:  # each process has batch statistics of its own, as in the papers
         model = DistributedDataParallel(model)
     return Learner(network, model, optimizer_of(network, plan), average)
 
 
 def _rows(examples: Examples, training: Training, step: int) -> tuple[np.ndarray, slice]:
-    """All rows of a step, and the part of them that is this process's."""
+    """All rows of a step, and this process's share of them."""
     rows = rows_of_step(step, examples.count, training.plan.batch, training.seed)
     return rows, distributed.share(len(rows))
 
 
-def _load(ahead: ThreadPoolExecutor, examples: Examples, training: Training, step: int) -> Future:
-    """Start to read the pixels of a step, while the network works on another."""
+def _load(loader: ThreadPoolExecutor, examples: Examples, training: Training, step: int) -> Future:
+    """Start reading the pixels of a step while the network works on another."""
     rows, share = _rows(examples, training, step)
-    return ahead.submit(examples.load, rows[share])
+    return loader.submit(examples.load, rows[share])
 
 
-def _step_or_half(
+def _step_within_memory(
     learner: Learner, examples: Examples, training: Training, state: State, pixels: np.ndarray
 ) -> torch.Tensor:
-    """A step; when memory runs out for the first time, again with half the micro-batch."""
+    """Take a step; when memory runs out for the first time, repeat it with half the micro-batch."""
     while True:
         try:
             return _step(learner, examples, training, state, pixels)
         except torch.OutOfMemoryError as error:
-            whole = state.micro_batch or len(pixels)
-            if whole == 1 or state.notes or distributed.size() > 1:
+            held = state.micro_batch or len(pixels)
+            if held == 1 or state.notes or distributed.size() > 1:
                 raise Problem(
-                    f"Out of memory at step {state.step + 1}, with {whole} images at once.",
+                    f"Out of memory at step {state.step + 1}, with {held} images at once.",
                     next_step="set micro_batch or checkpointing = true in the recipe, or free the device",
                     code=CELL_FAILED,
                 ) from error
-            state.micro_batch = whole // 2
+            state.micro_batch = held // 2
         state.notes.append(
             f"out of memory at step {state.step + 1}: micro-batches of {state.micro_batch} from there on"
         )
@@ -155,7 +158,7 @@ def _step_or_half(
 
 
 def _step(learner: Learner, examples: Examples, training: Training, state: State, pixels: np.ndarray) -> torch.Tensor:
-    """One update; returns the loss of this process's part of the batch, as if it were the whole."""
+    """Update the weights once; returns this process's loss, whose mean over the processes is the loss of the batch."""
     seed = (training.seed * 1_000_003 + state.step) % 2**63
     torch.manual_seed(seed + distributed.rank())  # for dropout and fractional pooling
     rows, share = _rows(examples, training, state.step)
@@ -164,11 +167,17 @@ def _step(learner: Learner, examples: Examples, training: Training, state: State
     size = state.micro_batch or len(pixels)
     for start in range(share.start, share.stop, size):
         part = slice(start, min(start + size, share.stop))
-        generator = torch.Generator().manual_seed(seed)  # all parts and processes draw the same for the whole batch
+        generator = torch.Generator().manual_seed(
+            seed
+        )  # all parts and processes draw the same random numbers for the batch
         source = pixels[part.start - share.start : part.stop - share.start]
         images, truth = examples.batch(rows, part, source, generator)
         last = part.stop == share.stop
-        with nullcontext() if last or distributed.size() == 1 else learner.model.no_sync():
+        with (
+            learner.model.no_sync()
+            if not last and isinstance(learner.model, DistributedDataParallel)
+            else nullcontext()
+        ):
             with torch.autocast(images.device.type, torch.bfloat16, enabled=training.plan.precision == "bfloat16"):
                 outputs = learner.model(images.contiguous(memory_format=torch.channels_last))
             loss = examples.loss(outputs, truth) * ((part.stop - part.start) / len(rows) * distributed.size())
@@ -180,26 +189,26 @@ def _step(learner: Learner, examples: Examples, training: Training, state: State
     return total
 
 
-def _validate(learner: Learner, examples: Examples, state: State, work: Path) -> float:
-    """The held-out score; the best weights so far are kept in a file."""
-    distributed.same(learner.result)
-    metric = examples.validate(learner.result.eval())
+def _validate(learner: Learner, validate: Callable[[nn.Module], float], state: State, work: Path) -> float:
+    """Compute the held-out score; save the weights if it is the best so far."""
+    distributed.sync_statistics(learner.result)
+    metric = validate(learner.result.eval())
     learner.network.train()
     if metric > state.best and distributed.rank() == 0:
         weight_files.save(learner.result, work / BEST)
     return metric
 
 
-def _line(history: History) -> str:
-    """The last loss, and the last held-out score: few steps are validated, and few lines are shown."""
+def _progress_text(history: History) -> str:
+    """The last loss and the last held-out score; only some steps are validated."""
     metric = next((metric for *_, metric in reversed(history) if metric is not None), None)
     return f"loss {history[-1][2]:.5f}" + ("" if metric is None else f", held-out {metric:.1f} %")
 
 
-def _check(
+def _check_finite(
     losses: list[torch.Tensor], learner: Learner, examples: Examples, training: Training, state: State, work: Path
 ) -> None:
-    """Stop if one of the last losses is no finite number: with the step, its people, and all that there is."""
+    """Raise Problem if one of the last losses is not finite, with the step and its people; the state is saved first."""
     finite = torch.stack(losses).isfinite().tolist() if losses else []
     if all(finite):
         return
@@ -211,7 +220,7 @@ def _check(
     names = ", ".join(examples.name(int(row)) for row in rows[share])
     raise Problem(
         f"The loss became {losses[bad].item()} at step {step + 1}, on {names}.",
-        cause="the learning rate is too high for this network and batch, or one of these images is not like the others",
+        cause="the learning rate is too high for this network and batch, or one of these examples is broken",
         next_step=f"lower learning_rate or raise warmup in the recipe; the state after step {state.step} is in {path}",
         code=CELL_FAILED,
     )
@@ -219,7 +228,7 @@ def _check(
 
 @contextmanager
 def _deterministic(wanted: bool) -> Iterator[None]:
-    """Only algorithms that repeat to the last bit on the same machine; torch names the operation that has none."""
+    """Allow only algorithms that repeat to the last bit. Raises Problem for an operation that has none."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(wanted or before)
     try:
@@ -229,7 +238,7 @@ def _deterministic(wanted: bool) -> Iterator[None]:
             raise
         raise Problem(
             f"deterministic = true: {str(error).partition(',')[0]}.",
-            cause="torch knows no way to compute this operation that repeats to the last bit on this device",
+            cause="torch has no deterministic algorithm for this operation on this device",
             next_step="set deterministic = false in the recipe, or train on another device",
             code=CELL_FAILED,
         ) from error
@@ -238,7 +247,7 @@ def _deterministic(wanted: bool) -> Iterator[None]:
 
 
 def history_csv(history: History) -> str:
-    """The course of a training as CSV: step, seconds, loss, held-out score (empty where it was not measured)."""
+    """The history of a training as CSV: step, seconds, loss, held-out score (empty where it was not measured)."""
     lines = [
         f"{step},{seconds},{loss:.6g},{'' if metric is None else f'{metric:.4f}'}"
         for step, seconds, loss, metric in history

@@ -1,6 +1,6 @@
 """The held-out score during training: a few people of the test split, plain windows, no flip test.
 
-It draws a curve and chooses which checkpoint is called best; tables never show it.
+It makes a curve and chooses the best checkpoint; no table shows it.
 """
 
 from dataclasses import dataclass
@@ -34,21 +34,22 @@ class HeldOut:
     """People to validate on; row i of the arrays is one person."""
 
     crops: Crops
-    reach: np.ndarray  # N, pixels of the input within which a joint is found
+    radius: np.ndarray  # N, pixels of the input within which a joint is found; NaN where it is not defined
 
 
 def hold_out(store: Store, dataset: str, data: Path, training: Training, update: Step) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
-    most = PEOPLE[training.budget]
-    limit = min(most, training.plan.people or most)  # no more than it is trained on
+    assert training.skeleton is not None  # only a classifier has none
+    largest = PEOPLE[training.budget]
+    limit = min(largest, training.plan.people or largest)  # no more than it is trained on
     source = Source(dataset, DATASETS[dataset].test, data, training.skeleton.name, limit)
     people = source.open()
     crops = prepare(store, source, training.size, update)
-    return HeldOut(crops, _reach(people) * training.size[0] / windows(people)[1])
+    return HeldOut(crops, _radius(people) * training.size[0] / windows(people)[1])
 
 
-def _reach(people: People) -> np.ndarray:
-    """N pixels of the image; NaN where nothing says how large a person is."""
+def _radius(people: People) -> np.ndarray:
+    """Radii (N, pixels of the image) within which a joint is found; NaN where the size of a person is unknown."""
     if people.head_size is not None:
         return 0.5 * people.head_size
     ends = [people.skeleton.index(joint) for joint in ("left_shoulder", "right_hip")]
@@ -58,15 +59,15 @@ def _reach(people: People) -> np.ndarray:
 
 @torch.inference_mode()
 def validate(network: nn.Module, held_out: HeldOut, training: Training) -> float:
-    """Per cent of the annotated joints that are found (PCKh@0.5, or PCK@0.2 where heads have no size).
+    """Percentage of the annotated joints that are found (PCKh@0.5, or PCK@0.2 where heads have no size).
 
-    Every process looks at its share of the people; that all shares together are everyone is checked.
+    Every process validates its share of the people. Raises Problem if the shares do not add up to everyone.
     """
     rows = np.arange(len(held_out.crops))
-    mine = rows[distributed.share(len(rows))]
+    own = rows[distributed.share(len(rows))]
     sums = np.zeros(3)  # found, annotated, people
-    for start in range(0, len(mine), BATCH):
-        part = mine[start : start + BATCH]
+    for start in range(0, len(own), BATCH):
+        part = own[start : start + BATCH]
         found, counted = _found(network, held_out, part, training)
         sums += found.sum(), counted.sum(), len(part)
     found, counted, people = distributed.total(torch.tensor(sums, device=training.device)).tolist()
@@ -83,14 +84,16 @@ def validate(network: nn.Module, held_out: HeldOut, training: Training) -> float
 def _found(
     network: nn.Module, held_out: HeldOut, rows: np.ndarray, training: Training
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which joints are found, and which count (n x J bool each)."""
-    unchanged = Augmentation(), training.recipe.pixels, training.skeleton, torch.Generator()
+    """Joints that are found, and joints that count (n x J bool each)."""
+    skeleton, pixels = training.skeleton, training.recipe.pixels
+    assert skeleton is not None  # only a classifier has none
+    unchanged = Augmentation(), pixels, skeleton, torch.Generator()
     images, points, visibility = augmented(held_out.crops, rows, training.size, *unchanged, training.device)
     maps = network(images.contiguous(memory_format=torch.channels_last))[-1].float()
-    cells, _ = quarter_offset(maps[:, : len(training.skeleton)])
+    peaks, _ = quarter_offset(maps[:, : len(skeleton)])  # in heatmap pixels
     stride = torch.tensor([training.size[1] / maps.shape[-1], training.size[0] / maps.shape[-2]], device=maps.device)
-    distance = (cells * stride + training.recipe.targets.centre - points).norm(dim=-1).cpu().numpy()
-    reach = held_out.reach[rows][:, None]
-    members = np.array([joint not in NOT_COUNTED for joint in training.skeleton.joints])
-    counted = (visibility > 0).cpu().numpy() & members & np.isfinite(reach)
-    return (distance <= reach) & counted, counted
+    distance = (peaks * stride + training.recipe.targets.centre - points).norm(dim=-1).cpu().numpy()
+    radius = held_out.radius[rows][:, None]
+    members = np.array([joint not in NOT_COUNTED for joint in skeleton.joints])
+    counted = (visibility > 0).cpu().numpy() & members & np.isfinite(radius)
+    return (distance <= radius) & counted, counted

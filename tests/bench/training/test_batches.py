@@ -128,7 +128,7 @@ def test_a_few_people_at_a_time_are_warped_as_all_at_once(monkeypatch):
     rules = Augmentation(rotation=40.0, scale=(0.8, 1.3), flip=0.5)
     whole, *_ = batch(dotted(), rules)
     for few in (1, 5, JOINTS):
-        monkeypatch.setattr(batches, "FEW", few)
+        monkeypatch.setattr(batches, "CHUNK", few)
         assert torch.equal(batch(dotted(), rules)[0], whole)
 
 

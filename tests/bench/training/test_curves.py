@@ -23,7 +23,7 @@ def test_an_absent_package_is_said_before_the_training(tmp_path, monkeypatch):
 
 def test_nothing_is_looked_for_unless_asked(monkeypatch):
     monkeypatch.setattr(drawing, "find_spec", lambda name: pytest.fail("looked for it"))
-    assert drawing.checked(None) is None
+    assert drawing.require_tensorboard(None) is None
 
 
 def test_nodes_of_a_cluster_draw_nothing(tmp_path):

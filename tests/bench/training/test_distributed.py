@@ -98,7 +98,7 @@ from bench.training import distributed
 distributed.start("cpu")
 norm = torch.nn.BatchNorm2d(2)
 norm.running_mean.fill_(5 + distributed.rank())
-distributed.same(norm)
+distributed.sync_statistics(norm)
 assert norm.running_mean.tolist() == [5, 5]
 distributed.stop()  # else a thread of gloo may still be at work when the process ends, which aborts
 """

@@ -1,6 +1,5 @@
-"""From a cell to a trained network: networks, recipes and mixes of the user, without touching the repository."""
+"""Training of a cell: networks, recipes and mixes of the user, without touching the repository."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from bench.cells.cell import Cell
 from bench.cells.conditions import conditions, difference
 from bench.cells.keys import cell_inputs
 from bench.cells.plan import plan
+from bench.cells.record import CellRecord, read, record
 from bench.context import RunContext
 from bench.executors.run import run
-from bench.results.publish import describe
 from bench.store.digests import content_key
 from bench.store.store import CELLS, WEIGHTS, Store
 from bench.training import validation
@@ -64,21 +63,21 @@ def few(monkeypatch):
     monkeypatch.setattr(validation, "PEOPLE", {"full": 8, "quick": 4})
 
 
-def finish(cell: Cell, store: Store) -> dict:
-    """Run a cell; returns its document."""
+def finish(cell: Cell, store: Store) -> CellRecord:
+    """Run a cell; returns its record."""
     tasks = plan([cell], store, NOWHERE)
     done, failed = run(tasks, RunContext(store, NOWHERE, "cpu"))
     assert done and not failed
-    return store.read(CELLS, tasks[0].key, "cell.json", dict)
+    return read(store, tasks[0].key)
 
 
 def test_a_network_and_a_recipe_of_the_users_own(cell, tmp_path, few):
     store = Store(tmp_path / "runs")
-    document = finish(cell, store)
-    assert document["settings"] == {
+    found = finish(cell, store)
+    assert found.conditions.tested == {
         "flip": "yes", "scales": "2", "boxes": "ground truth", "training data": "mannequin/train, first 24",
     }  # fmt: skip
-    history = pd.read_csv(store.folder(CELLS, document["cell"]) / "history.csv")
+    history = pd.read_csv(store.folder(CELLS, found.cell) / "history.csv")
     assert history.step.tolist() == [10, 20] and history.metric.notna().all()
     (weights,) = store.keys(WEIGHTS)
     assert {path.name for path in store.folder(WEIGHTS, weights).iterdir()} >= {
@@ -88,10 +87,10 @@ def test_a_network_and_a_recipe_of_the_users_own(cell, tmp_path, few):
 
 
 def test_a_budget_is_said_everywhere(cell, tmp_path, few, capsys):
-    document = finish(replace(cell, budget="quick"), Store(tmp_path / "runs"))
-    assert document["conditions"]["budget"] == "quick" and document["tags"] == ["quick budget"]
+    found = finish(replace(cell, budget="quick"), Store(tmp_path / "runs"))
+    assert found.conditions.budget == "quick" and "quick budget" in found.tags
     assert "quick budget" in capsys.readouterr().err
-    assert document["inputs"]["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
+    assert found.inputs["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
 
 
 def test_another_training_set_is_another_training(cell, tmp_path, few):
@@ -103,8 +102,8 @@ def test_another_training_set_is_another_training(cell, tmp_path, few):
     first, second = (plan([each], store, NOWHERE)[0] for each in (cell, mixed))
     assert first.key != second.key
     assert second.inputs["predictions"]["weights"]["trained on"].count(" + ") == 1
-    document = finish(mixed, store)
-    assert document["settings"]["training data"] == "mannequin/train+mannequin/test, first 24"
+    found = finish(mixed, store)
+    assert found.conditions.tested["training data"] == "mannequin/train+mannequin/test, first 24"
 
 
 def test_the_dataset_s_own_training_set_by_name_is_no_other(cell):
@@ -128,12 +127,12 @@ def test_without_images_to_validate_on_training_goes_on(cell, tmp_path, few, mon
 
     monkeypatch.setattr("bench.training.learn.hold_out", missing)
     store = Store(tmp_path / "runs")
-    document = finish(cell, store)
+    found = finish(cell, store)
     assert "no validation during this training: images/1.jpg" in capsys.readouterr().err
-    history = pd.read_csv(store.folder(CELLS, document["cell"]) / "history.csv")
+    history = pd.read_csv(store.folder(CELLS, found.cell) / "history.csv")
     assert history.metric.isna().all() and len(history) == 2
 
 
-def test_what_the_report_is_told_needs_no_training(cell):
+def test_the_record_of_a_cell_needs_no_training(cell):
     (task,) = plan([cell], Store(Path("none")), NOWHERE)
-    assert json.loads(json.dumps(describe(task, "measured")))["recipe"] == cell.recipe
+    assert record(cell, task.key, task.inputs, "measured").conditions.recipe == cell.recipe

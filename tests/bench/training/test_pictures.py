@@ -17,7 +17,7 @@ from bench.context import RunContext
 from bench.executors.run import run
 from bench.store.store import CELLS, Store
 from bench.training.examples import Training
-from bench.training.pictures import classify, of_pictures, shifted
+from bench.training.pictures import classify, image_examples, shifted
 from protocols.datasets.cifar10 import LabelledImages, load
 
 RECIPE = """
@@ -117,7 +117,7 @@ def test_every_shift_and_both_sides_come_up(data):
     )
     training = Training(rules, "full", (32, 32), None, 0, "cpu")
     ramp = np.broadcast_to(np.arange(32, dtype=np.uint8)[None, None, :, None] * 8, (100, 32, 32, 3))
-    examples = of_pictures(LabelledImages("train", ramp, pictures.labels, ""), pictures, training)
+    examples = image_examples(LabelledImages("train", ramp, pictures.labels, ""), pictures, training)
     rows = np.arange(100)
     images, labels = examples.batch(rows, slice(0, 100), examples.load(rows), torch.Generator().manual_seed(0))
     assert labels.tolist() == pictures.labels.tolist()

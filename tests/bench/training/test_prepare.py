@@ -39,7 +39,7 @@ def here(monkeypatch):
     """Fill the chunks in this process: a worker takes a second to start."""
 
     def fill_all(chunks, source, path, finished, progress):
-        preparation._worker = (source.open(), np.lib.format.open_memmap(path, mode="r+"))
+        preparation._opened = (source.open(), np.lib.format.open_memmap(path, mode="r+"))
         for start in chunks:
             preparation._fill(start)
             with finished.open("a") as file:
@@ -256,11 +256,11 @@ def test_a_broken_image_stops_the_preparation_with_its_name(store, here):
 
 def test_a_broken_image_is_named_and_left_out_if_so_wanted(store, here, monkeypatch, capsys):
     monkeypatch.setattr(preparation, "CHUNK", 2)
-    monkeypatch.setattr(preparation, "_leave_out", None)
+    monkeypatch.setattr(preparation, "_dropped", None)
     make = preparation._fill_all
 
     def fill_all(chunks, source, path, finished, progress):
-        monkeypatch.setattr(preparation, "_leave_out", path.with_name("dropped") if source.drop_invalid else None)
+        monkeypatch.setattr(preparation, "_dropped", path.with_name("dropped") if source.drop_invalid else None)
         make(chunks, source, path, finished, progress)
 
     monkeypatch.setattr(preparation, "_fill_all", fill_all)

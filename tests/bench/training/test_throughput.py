@@ -27,10 +27,10 @@ def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "BLOCK", 4)
     monkeypatch.setattr(benchmark, "BLOCKS", 4)
     monkeypatch.setattr(benchmark, "PEOPLE", 16)
-    of_people = benchmark.of_people
+    people_examples = benchmark.people_examples
 
     def slow(*given):
-        examples = of_people(*given)
+        examples = people_examples(*given)
 
         def load(rows: np.ndarray) -> np.ndarray:
             time.sleep(pause)
@@ -52,7 +52,7 @@ def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
     assert 100 * (cache - 0.05) / (memory + 0.05) - 0.05 <= usual["per cent"]  # all three are rounded to tenths
     assert usual["per cent"] <= 100 * (cache + 0.05) / (memory - 0.05) + 0.05
     pause = max(1.5, 10 * benchmark.BATCH / memory)
-    monkeypatch.setattr(benchmark, "of_people", slow)
+    monkeypatch.setattr(benchmark, "people_examples", slow)
     slowed = found()
     assert slowed["per cent"] < 90 and not slowed["reached"]
     assert said

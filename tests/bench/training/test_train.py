@@ -18,7 +18,7 @@ from bench.cells.recipe import Augmentation, Plan, Recipe, Targets, Testing
 from bench.errors import CELL_FAILED, Problem
 from bench.steps import predict as prediction
 from bench.training import train as loop
-from bench.training.examples import Training, of_people
+from bench.training.examples import Training, people_examples
 from bench.training.losses import heatmap_loss
 from bench.training.optimizers import learning_rate
 from bench.training.prepare import MARGIN, Crops
@@ -69,7 +69,7 @@ def train(crops: Crops, work: Path, network: nn.Module | None = None, progress=q
     network = network or small()
     recipe = msgspec.structs.replace(RECIPE, training=msgspec.structs.replace(PLAN, **changes))
     training = Training(recipe, "full", SIZE, MPII, seed, "cpu")
-    return network, fit(network, of_people(crops, network, training), training, work, progress).history
+    return network, fit(network, people_examples(crops, network, training), training, work, progress).history
 
 
 def same(first: nn.Module, second: nn.Module) -> bool:
@@ -91,7 +91,7 @@ def test_it_learns_eight_people_by_heart(people, crops, tmp_path):
     training = Training(msgspec.structs.replace(recipe, training=plan), "full", SIZE, MPII, 0, "cpu")
     network = small(width=0.25)
     before = pckh(network, "before")
-    history = fit(network, of_people(crops, network, training), training, tmp_path, quiet).history
+    history = fit(network, people_examples(crops, network, training), training, tmp_path, quiet).history
     assert history[-1][2] < history[0][2] / 4
     assert before < 15 and pckh(network, "after") > 60
 
@@ -292,6 +292,6 @@ def test_the_loss_written_out(extra):
 
 def test_what_is_shown_keeps_the_last_held_out_score():
     history = [(10, 0.1, 0.5, None)]
-    assert loop._line(history) == "loss 0.50000"
+    assert loop._progress_text(history) == "loss 0.50000"
     history += [(20, 0.2, 0.25, 12.34), (30, 0.3, 0.125, None)]
-    assert loop._line(history) == "loss 0.12500, held-out 12.3 %"
+    assert loop._progress_text(history) == "loss 0.12500, held-out 12.3 %"

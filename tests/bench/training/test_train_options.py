@@ -18,7 +18,7 @@ from bench.errors import CELL_FAILED, USAGE, Problem
 from bench.training import checkpoint
 from bench.training import train as loop
 from bench.training.checkpoint import BEST, DIVERGED, State
-from bench.training.examples import Training, of_people
+from bench.training.examples import Training, people_examples
 from bench.training.optimizers import optimizer_of, set_rate
 from bench.training.prepare import MARGIN, Crops
 from bench.training.recompute import recomputed_stages
@@ -73,7 +73,7 @@ def training_of(**changes) -> Training:
 def train(crops: Crops, work: Path, network: nn.Module, check=None, **changes) -> State:
     work.mkdir(exist_ok=True)
     training = training_of(**changes)
-    return fit(network, of_people(crops, network, training, check), training, work, lambda *said: None)
+    return fit(network, people_examples(crops, network, training, check), training, work, lambda *said: None)
 
 
 def far(first: nn.Module, second: nn.Module) -> float:
@@ -168,7 +168,7 @@ def test_every_form_resumes_to_the_bit(crops, tmp_path, monkeypatch, changes):
     training, network = training_of(steps=12, **changes), hourglass()
     (tmp_path / "work").mkdir()
     with pytest.raises(Stop):
-        fit(network, of_people(crops, network, training), training, tmp_path / "work", stop)
+        fit(network, people_examples(crops, network, training), training, tmp_path / "work", stop)
     resumed = hourglass()
     train(crops, tmp_path / "work", resumed, steps=12, **changes)
     assert far(whole, resumed) == 0

@@ -130,7 +130,7 @@ def test_two_networks_under_occluded_limb(two):
     words = ("hourglass-1@*", "--against", "mean-pose@*")
     outcome = compare(two, *words, "--json")
     assert outcome.code == 0, outcome.err
-    documents = [two.read(CELLS, key, "cell.json") for key in two.keys(CELLS)]
+    documents = [two.read(CELLS, key, "cell.json", dict) for key in two.keys(CELLS)]
     documents = [document for document in documents if document["conditions"]["protocol"] == "occluded-limb"]
     sides = []
     for name in ("hourglass-1", "mean-pose"):

@@ -48,8 +48,9 @@ def number(value: float | None, unit: str) -> str:
 
 
 def interval(row: Measurement) -> str:
-    """The 95 % interval of a row, "" if it has none."""
-    return "–".join(number(end, row.unit) for end in row.interval or ())
+    """The 95 % interval of a row, "" if it has none; words where a dash could be taken for a minus."""
+    between = " to " if row.low is not None and row.low < 0 else "–"
+    return between.join(number(end, row.unit) for end in row.interval or ())
 
 
 def span(low: Any, high: Any) -> str:

@@ -115,11 +115,8 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
 
 def _write_kept(snapshot: Snapshot, folder: Path) -> None:
     """The committed rows of the ablations as they are."""
-    for collection in snapshot.kept:
-        lines = (msgspec.json.encode(line).decode() for line in collection.lines)
-        (folder / f"ablations-{formats.slug(collection.name)}.jsonl").write_text(
-            "\n".join(lines) + "\n", encoding="utf-8"
-        )
+    for committed in snapshot.kept:
+        (folder / f"ablations-{formats.slug(committed.fragment.name)}.jsonl").write_bytes(committed.fragment.encode())
 
 
 def _write_files(page: Page, folder: Path) -> None:

@@ -13,7 +13,7 @@ from bench.cells.conditions import Conditions
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import Snapshot
 from protocols import PROTOCOLS
-from reports.data.ablations import collections
+from reports.data.ablations import committed
 
 PCKH = replace(PROTOCOLS["mpii-pckh"], variants={}, constants={}, skeletons=())
 COMPLEXITY = replace(PROTOCOLS["complexity"], headline=("parameters", "all"), variants={}, constants={})
@@ -169,7 +169,7 @@ def with_own_pages(base: Snapshot) -> Snapshot:
         made | {"what": "bench list", "against": "", "ours": 0.15, "peer": None, "ratio": None, "reach": 0.25,
                 "reached": True},
     )  # fmt: skip
-    return dataclasses.replace(base, kept=collections(), benchmarks=lines)
+    return dataclasses.replace(base, kept=committed(), benchmarks=lines)
 
 
 def strangers() -> Snapshot:
@@ -226,11 +226,11 @@ def rich(folder: Path) -> Snapshot:
                    folder=str(keep(folder / "covered", 30)))  # fmt: skip
     found.append((covered, [row(covered, "PCKh@0.5", "ankle covered", 20.0, 18.0, 22.0)]))
     protocols = [
-        replace(PCKH, skeletons=("toy",), variants={"AUC": "area below the curve"}),
+        replace(PCKH, skeletons=("mpii",), variants={"AUC": "area below the curve"}),
         replace(COMPLEXITY, variants={"opc": "torch-opCounter", "macs": "MACs"}),
         *(PROTOCOLS[name] for name in ("init-variance", "speed", "receptive-field", "occluded-limb")),
     ]
-    toy = {"name": "toy", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
+    toy = {"name": "mpii", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
            "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
     known = [
         *base.architectures,

@@ -10,13 +10,13 @@ from bench.errors import NOTHING, Problem
 from bench.results.collect import snapshot
 from bench.store.store import Store
 from protocols.datasets.mannequin.people import contact_sheet
-from reports.data.ablations import collections
+from reports.data.ablations import committed
 from reports.site import build, differences
 
 
 def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
     """Write the site of a store; returns its index page."""
-    return build(replace(snapshot(tasks, store), kept=collections()), out, contact_sheet())
+    return build(replace(snapshot(tasks, store), kept=committed()), out, contact_sheet())
 
 
 def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:

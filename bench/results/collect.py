@@ -81,7 +81,7 @@ def _finished(record: CellRecord, store: Store) -> dict[str, Any]:
     log = folder / "log.txt"
     state = {"state": STALE if why else FRESH, "why": why, "step": "score" if why else ""}
     words = log.read_text() if log.is_file() else ""
-    return _fields(record) | state | {"folder": str(folder), "log": words}
+    return record.fields | state | {"folder": str(folder), "log": words}
 
 
 def _unfinished(task: Task, store: Store) -> dict[str, Any]:
@@ -93,9 +93,4 @@ def _unfinished(task: Task, store: Store) -> dict[str, Any]:
         "log": tried.get("log", ""),
         "folder": "",
     }
-    return _fields(document) | {"state": task.state, "why": task.why, "step": task.step} | made
-
-
-def _fields(record: CellRecord) -> dict[str, Any]:
-    fields = {name: getattr(record, name) for name in record.__struct_fields__}
-    return fields | {name: getattr(record, name) for name in ("protocol", "dataset", "split", "budget")}
+    return document.fields | {"state": task.state, "why": task.why, "step": task.step} | made

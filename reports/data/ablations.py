@@ -1,18 +1,9 @@
-"""The ablations that this suite has run itself: measured rows that are committed, and what is compared in them.
+"""The ablations that this suite has run itself: what they compare, and the committed measurements that answer.
 
-`bench keep` writes measured/NAME.jsonl from the finished cells of matrix.NAME.toml, a JSON document a line:
-
-    kind "cell"        a finished cell: what it is and where it comes from
-    kind "mean"        a network over its seeds, with intervals over seeds and people
-    kind "difference"  two networks on the same people, with intervals of the difference, over seeds and people
-
-each with values of (metric, part, value, unit, low, high, n).
-
-Every file stands for itself: nothing is ever ranked or compared across two of them.
+`bench keep` writes measured/NAME.jsonl from the finished cells of matrix.NAME.toml. Every file stands for itself:
+nothing is ever ranked or compared across two of them.
 """
 
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +11,21 @@ from typing import Any
 
 import msgspec
 
-from bench.cells.conditions import Conditions
+from bench.results import fragment
+from bench.results.fragment import Fragment
+from bench.results.rows import Measurement
+from bench.results.snapshot import Snapshot
+from protocols import Value
 from reports import formats
 
 FOLDER = Path(__file__).parents[1] / "measured"
 SHARED = ("input", "width")  # what all networks of a matrix have alike; the rest of a name is what is compared
-FLOOR = "mean-pose"
-VALUE = ("metric", "part", "value", "unit", "low", "high", "n")
-Row = dict[str, Any]
+BASELINE = "mean-pose"
+Cell = dict[str, Any]
+Metric = tuple[str, str, str]  # protocol, metric, part
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Two networks, and the question that their difference answers."""
 
     ours: str
@@ -39,70 +33,57 @@ class Comparison:
     asks: str
 
 
-@dataclass(frozen=True)
-class Ablation:
+class Ablation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Networks that differ in one thing."""
 
-    key: str
-    paper: str
-    source: str
     title: str
     networks: tuple[str, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    paper: str = ""
+    source: str = ""  # the table or section of the paper that asks it
 
 
 @dataclass(frozen=True)
-class Collection:
-    """The kept rows of one matrix."""
+class Committed:
+    """The measurements of one matrix by network: over all of its seeds, or of the network alone."""
 
-    name: str  # "cpu" for matrix.cpu.toml
-    cells: tuple[dict[str, Any], ...]
-    means: tuple[dict[str, Any], ...]
-    differences: tuple[dict[str, Any], ...]
-
-    @property
-    def lines(self) -> tuple[dict[str, Any], ...]:
-        """Everything, in the order of the file's kinds."""
-        return (*self.cells, *self.means, *self.differences)
+    fragment: Fragment
 
     @cached_property
-    def ways(self) -> dict[tuple[str, str], str]:
-        """(network, dataset) -> the recipe and budget of its training; the floor has none, and stands beside all."""
-        return {
-            (name, cell["dataset"]): way(cell)
-            for cell in self.cells
-            if cell["dataset"] and (name := network(cell["architecture"])) != FLOOR
-        }
+    def snapshot(self) -> Snapshot:
+        """Its cells and rows."""
+        return self.fragment.snapshot
 
     @cached_property
-    def mean(self) -> dict[tuple[str, ...], Row]:
-        """(network, dataset, protocol, metric, part) -> value over the seeds."""
-        return {
-            (network(line["architecture"]), line["dataset"], line["protocol"], row["metric"], row["part"]): row
-            for line in self.means
-            for row in values(line)
-        }
+    def cells(self) -> dict[tuple[str, str, str], Cell]:
+        """(network, dataset, protocol) -> the cell that is the mean of its seeds, or that of a network alone."""
+        single = {key for cell in self.snapshot.cells for key in cell["seeds"]}
+        cells = (cell for cell in self.snapshot.cells if cell["cell"] not in single)
+        return {(network(cell["architecture"]), cell["dataset"], cell["protocol"]): cell for cell in cells}
 
-    @cached_property
-    def difference(self) -> dict[tuple[str, ...], Row]:
-        """(ours, theirs, dataset, protocol, metric, part) -> difference, with the number of its seeds."""
-        found = {}
-        for line in self.differences:
-            place = (network(line["ours"]), network(line["theirs"]), line["dataset"], line["protocol"])
-            for row in values(line):
-                found[*place, row["metric"], row["part"]] = {**row, "seeds": line["seeds"]}
-        return found
+    def row(self, name: str, dataset: str, metric: Metric) -> Measurement | None:
+        """A measurement of a network."""
+        cell = self.cells.get((name, dataset, metric[0]))
+        return self._row(cell["cell"], metric) if cell else None
 
+    def seeds(self, name: str, dataset: str, metric: Metric) -> list[Measurement]:
+        """The same of every seed alone."""
+        cell = self.cells.get((name, dataset, metric[0]))
+        rows = (self._row(key, metric) for key in (cell["seeds"] if cell else ()))
+        return [row for row in rows if row]
 
-def values(line: dict[str, Any]) -> list[Row]:
-    """The values of a line, by name."""
-    return [dict(zip(VALUE, row, strict=True)) for row in line["values"]]
+    def difference(self, ours: str, theirs: str, dataset: str, metric: Metric) -> Value | None:
+        """A network minus another on the same people; None if the two were not compared."""
+        cells = [self.cells.get((name, dataset, metric[0])) for name in (ours, theirs)]
+        found = self.snapshot.paired(*(cell["cell"] for cell in cells)) if all(cells) else ()
+        return next((value for value in found if (value.metric, value.part) == metric[1:]), None)
 
+    def direction(self, metric: Metric) -> str:
+        """ "higher" or "lower": which values of a metric are better."""
+        return self.snapshot.protocol[metric[0]].metric(metric[1]).direction
 
-def way(cell: Row) -> str:
-    """How the network of a cell was trained."""
-    made = cell["conditions"]
-    return f"{made.recipe}, {made.budget} budget"
+    def _row(self, key: str, metric: Metric) -> Measurement | None:
+        return next((row for row in self.snapshot.rows[key] if (row.metric, row.part) == metric[1:]), None)
 
 
 def network(name: str) -> str:
@@ -112,41 +93,16 @@ def network(name: str) -> str:
     return f"{family}@{','.join(own)}" if own else family
 
 
-def ablations() -> tuple[Ablation, ...]:
-    """What measured/ablations.toml asks, in its order."""
-    found = tomllib.loads((FOLDER / "ablations.toml").read_text(encoding="utf-8"))
-    return tuple(
-        Ablation(
-            key,
-            **{name: table[name] for name in ("paper", "source", "title")},
-            networks=tuple(table["networks"]),
-            comparisons=tuple(Comparison(**comparison) for comparison in table["comparisons"]),
-        )
-        for key, table in found.items()
-    )
+def ablations() -> dict[str, Ablation]:
+    """key -> what measured/ablations.toml asks, in its order."""
+    return msgspec.toml.decode((FOLDER / "ablations.toml").read_bytes(), type=dict[str, Ablation])
 
 
-def collections(folder: Path = FOLDER) -> tuple[Collection, ...]:
-    """All kept rows, a collection a file, by name."""
-    return tuple(_collection(path.stem, read(path)) for path in sorted(folder.glob("*.jsonl")))
+def committed(folder: Path = FOLDER) -> tuple[Committed, ...]:
+    """All that is committed, by the name of the matrix."""
+    return tuple(Committed(fragment.read(path)) for path in sorted(folder.glob("*.jsonl")))
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of kept rows."""
-    lines = msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
-    for line in lines:
-        if line["kind"] == "cell":
-            line["conditions"] = msgspec.convert(line["conditions"], Conditions)
-    return lines
-
-
-def _collection(name: str, lines: Iterable[dict[str, Any]]) -> Collection:
-    kinds: dict[str, list[dict[str, Any]]] = {"cell": [], "mean": [], "difference": []}
-    for line in lines:
-        kinds[line["kind"]].append(line)
-    return Collection(name, *map(tuple, kinds.values()))
-
-
-def trial_name(collection: str, ablation: str, dataset: str) -> str:
+def trial_name(matrix: str, ablation: str, dataset: str) -> str:
     """Where on the page an ablation on a dataset lies."""
-    return formats.slug(f"{collection}-{ablation}-{dataset}")
+    return formats.slug(f"{matrix}-{ablation}-{dataset}")

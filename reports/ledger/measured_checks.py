@@ -108,21 +108,23 @@ def committed(evidence: Evidence, ours: str, theirs: str, setting: Setting, part
     protocol, metric = INSTEAD.get(setting.protocol, (setting.protocol, setting.metric))
     part = "mean" if setting == COCO else part  # AP is of all joints together
     found = []
-    for collection in evidence.snapshot.kept:
-        row = collection.difference.get((ours, theirs, PHOTOGRAPHS, protocol, metric, part))
-        if row:
-            place = f"on LSPET, our budget (matrix.{collection.name}.toml, {formats.counted(row['seeds'], 'seed')})"
-            trial = Source("ablation", _trial_name(collection.name, ours, theirs), f"ablation {place}")
-            interval = None if None in (row["low"], row["high"]) else (row["low"], row["high"])
+    for matrix in evidence.snapshot.kept:
+        value = matrix.difference(ours, theirs, PHOTOGRAPHS, (protocol, metric, part))
+        if value:
+            seeds = min(len(matrix.cells[name, PHOTOGRAPHS, protocol]["seeds"]) for name in (ours, theirs))
+            place = f"on LSPET, our budget (matrix.{matrix.fragment.name}.toml, {formats.counted(seeds, 'seed')})"
+            trial = Source("ablation", _trial_name(matrix.fragment.name, ours, theirs), f"ablation {place}")
+            interval = None if value.low is None or value.high is None else (value.low, value.high)
             measured, names = f"{place}, {metric} {part}", f"{ours} − {theirs}"
-            found.append(Difference(names, measured, row["value"], interval, row["unit"], "elsewhere", (trial,)))
+            found.append(Difference(names, measured, value.value, interval, value.unit, "elsewhere", (trial,)))
     return found
 
 
-def _trial_name(collection: str, ours: str, theirs: str) -> str:
+def _trial_name(matrix: str, ours: str, theirs: str) -> str:
     """Name of the table of ablations that holds a comparison."""
-    keys = (item.key for item in ablations() for pair in item.comparisons if (pair.ours, pair.theirs) == (ours, theirs))
-    return trial_name(collection, next(keys), PHOTOGRAPHS)
+    keys = (key for key, ablation in ablations().items()
+            if any((item.ours, item.theirs) == (ours, theirs) for item in ablation.comparisons))  # fmt: skip
+    return trial_name(matrix, next(keys), PHOTOGRAPHS)
 
 
 def differences(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Difference]:

@@ -1,17 +1,21 @@
 """`bench keep`: finished cells become lines that hold what the cells hold, and differences that scoring gives."""
 
-import json
-
+import msgspec
 import numpy as np
 import pytest
 import small_bench
 from small_bench import bench
 
-from bench.cli.keep import CELL, kept
+from bench.cells.conditions import Conditions
+from bench.cells.record import CellRecord
+from bench.cli.keep import lines
 from bench.errors import NOTHING, USAGE
+from bench.results import fragment
+from bench.results.fragment import Fragment, Kept, Paired
 from bench.results.rows import measurements
 from bench.store.store import CELLS, Store, archive
 from reports.data import ablations
+from reports.data.ablations import Committed
 
 MATRIX = """
 [[cells]]
@@ -41,29 +45,24 @@ def keys(store: Store) -> list[str]:
 @pytest.mark.slow
 def test_cells_means_and_differences(finished, monkeypatch):
     """Two seeds of two networks: four cells, two means, and the difference that is asked for."""
-    asked = ablations.Comparison("hourglass-1", "mean-pose", "Does it learn?")
-    ablation = ablations.Ablation("x", "newell2016", "", "", (), (asked,))
-    monkeypatch.setattr(ablations, "ablations", lambda: (ablation,))
+    asks(monkeypatch, "hourglass-1", "mean-pose")
     store = Store(finished / "runs")
-    lines = list(kept(store, keys(store)))
-    kinds = [line["kind"] for line in lines]
-    assert (kinds.count("cell"), kinds.count("mean"), kinds.count("difference")) == (4, 2, 1)
-    collection = ablations._collection("made", lines)
-    for cell in collection.cells:
-        rows = measurements(store, cell["cell"])
-        assert [row["value"] for row in ablations.values(cell)] == pytest.approx([row.value for row in rows], abs=6e-4)
-        assert "command" not in cell["provenance"] and cell["provenance"]["versions"]["torch"]
-    place = ("mannequin", "lsp-pck", "PCK@0.2", "mean")
-    seeds = {name: [] for name in ("hourglass-1", "mean-pose")}
-    for cell in collection.cells:
-        seeds[ablations.network(cell["architecture"])] += [
-            row["value"] for row in ablations.values(cell) if (row["metric"], row["part"]) == place[2:]
-        ]
-    means = {name: sum(found) / 2 for name, found in seeds.items()}
-    assert collection.mean["hourglass-1", *place]["value"] == pytest.approx(means["hourglass-1"], abs=2e-3)
-    difference = collection.difference["hourglass-1", "mean-pose", *place]
-    assert difference["value"] == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=2e-3)
-    assert difference["low"] <= difference["value"] <= difference["high"] and difference["seeds"] == 2
+    found = Committed(Fragment("made", tuple(lines(store, keys(store)))))
+    assert [type(line) for line in found.fragment.lines] == [Kept] * 6 + [Paired]
+    cells = [line for line in found.fragment.lines if isinstance(line, Kept) and not line.seeds]
+    for cell in cells:
+        rows = measurements(store, cell.cell)
+        assert [row.value for row in cell.values] == pytest.approx([row.value for row in rows], abs=6e-4)
+        assert "command" not in cell.provenance and cell.provenance["versions"]["torch"]
+    place, metric = "mannequin", ("lsp-pck", "PCK@0.2", "mean")
+    means = {}
+    for name in ("hourglass-1", "mean-pose"):
+        seeds = [row.value for row in found.seeds(name, place, metric)]
+        means[name] = sum(seeds) / 2
+        assert len(seeds) == 2 and found.row(name, place, metric).value == pytest.approx(means[name], abs=2e-3)
+    difference = found.difference("hourglass-1", "mean-pose", place, metric)
+    assert difference.value == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=2e-3)
+    assert difference.low <= difference.value <= difference.high
 
 
 @pytest.mark.slow
@@ -72,42 +71,53 @@ def test_the_verb_writes_a_file_that_can_be_read(finished):
     outcome = bench("keep", "--matrix", finished / "matrix.toml", "--store", finished / "runs", "--out", out, "--json")
     assert outcome.code == 0, outcome.err
     assert (outcome.json["cells"], outcome.json["of"]) == (4, 4)
-    assert len(ablations.collections(out.parent)[0].cells) == 4
+    assert sum(not cell["seeds"] for cell in fragment.read(out).snapshot.cells) == 4
     more = finished / "more.toml"
     more.write_text((finished / "matrix.toml").read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
     outcome = bench("keep", "--matrix", more, "--store", finished / "runs", "--out", finished / "more.jsonl", "--json")
     assert (outcome.json["cells"], outcome.json["of"]) == (4, 6)
 
 
-def add(store: Store, number: int, name: str, hits: int, **changes) -> str:
+def asks(monkeypatch, ours: str, theirs: str) -> None:
+    """Let the ablations ask for a single difference."""
+    ablation = ablations.Ablation("", (ours, theirs), (ablations.Comparison(ours, theirs, "?"),))
+    monkeypatch.setattr(ablations, "ablations", lambda: {"x": ablation})
+
+
+def add(store: Store, number: int, name: str, hits: int, seed: int = 0, split: str = "val") -> str:
     """A finished cell of ten people, so many of whom are hit at every joint; its key."""
     key = f"{number:02d}" * 16
-    cell = dict.fromkeys(CELL, "") | {"cell": key, "architecture": name, "protocol": "mpii-pckh", "split": "val"}
-    document = cell | {"inputs": {"version": 1}, "provenance": {"date": "", "command": "bench run"}} | changes
+    about = Conditions("mpii-pckh", 1, "mpii", split)
+    record = CellRecord(key, key, name, seed, "measured", about, (), {}, {}, (), {"date": "", "command": "bench run"})
     with store.publish(CELLS, key) as folder:
-        (folder / "cell.json").write_text(json.dumps(document))
+        (folder / "cell.json").write_bytes(msgspec.json.encode(record))
         (folder / "measurements.jsonl").write_text("")
         distance = np.repeat(np.where(np.arange(10) < hits, 0.1, 2.0)[:, None], 16, axis=1)
         (folder / "samples.npz").write_bytes(archive(distance=distance))
     return key
 
 
-def test_means_are_over_all_seeds_of_a_split_and_differences_told_with_the_fewer(tmp_path, monkeypatch):
+def mean(line: Kept | Paired) -> float | None:
+    return next(value.value for value in line.values if (value.metric, value.part) == ("PCKh@0.5", "mean"))
+
+
+def test_means_are_over_all_seeds_of_a_split_and_differences_are_those_asked_for(tmp_path, monkeypatch):
     """Ours hits 9 and 6 of 10 people, theirs 3; on another split ours hits 1."""
-    ablation = ablations.Ablation("x", "newell2016", "", "", (), (ablations.Comparison("a", "b", "?"),))
-    monkeypatch.setattr(ablations, "ablations", lambda: (ablation,))
+    asks(monkeypatch, "a", "b")
     store = Store(tmp_path)
-    made = [add(store, 1, "a", 9), add(store, 2, "a", 6, seed=1), add(store, 3, "b", 3)]
-    made.append(add(store, 4, "a", 1, split="test"))
-    lines = [line for line in kept(store, made) if line["kind"] != "cell"]
-    found = {
-        (line["kind"], line.get("architecture"), line["split"]): (line["seeds"], value)
-        for line in lines for metric, part, value, *_ in line["values"] if (metric, part) == ("PCKh@0.5", "mean")
+    made = [
+        add(store, 1, "a", 9),
+        add(store, 2, "a", 6, seed=1),
+        add(store, 3, "b", 3),
+        add(store, 4, "a", 1, split="x"),
+    ]
+    found = list(lines(store, made))[4:]
+    means = {line.cell: line for line in found if isinstance(line, Kept)}
+    assert {(line.architecture, line.conditions.split, line.seeds): mean(line) for line in means.values()} == {
+        ("a", "val", tuple(made[:2])): 75, ("b", "val", (made[2],)): 30, ("a", "x", (made[3],)): 10,
     }  # fmt: skip
-    assert found == {
-        ("mean", "a", "val"): (2, 75), ("mean", "b", "val"): (1, 30), ("mean", "a", "test"): (1, 10),
-        ("difference", None, "val"): (1, 45),
-    }  # fmt: skip
+    (pair,) = [line for line in found if isinstance(line, Paired)]
+    assert (means[pair.ours].architecture, means[pair.theirs].architecture) == ("a", "b") and mean(pair) == 45
 
 
 def test_nothing_finished_is_an_error_with_the_next_step(tmp_path):
@@ -125,5 +135,5 @@ def test_a_network_that_was_run_in_two_ways_has_no_mean(finished):
     assert outcome.code == 0, outcome.err
     outcome = bench("keep", "--matrix", both, "--store", finished / "runs", "--out", finished / "both.jsonl")
     assert outcome.code == USAGE
-    assert "mean-pose@input=64,width=0.125 on mannequin was run with limit 40 and 30" in outcome.err
+    assert "mean-pose@input=64,width=0.125 on mannequin was run in two ways: people first 40 / first 30" in outcome.err
     assert not (finished / "both.jsonl").exists()

@@ -7,8 +7,10 @@ from ledger_fixtures import check, pair, scored
 from msgspec.structs import replace
 from snapshots import cell
 
+from bench.cells.conditions import Conditions
+from bench.results.fragment import Fragment, Kept, Paired, Short
 from protocols import Value
-from reports.data.ablations import Collection
+from reports.data.ablations import Committed
 
 
 @pytest.mark.parametrize(
@@ -70,13 +72,13 @@ def test_other_conditions_than_the_papers_restrict(change):
         assert "mannequin (synthetic)" in better.sentence
 
 
-def kept(ours: str, theirs: str, low: float, high: float) -> Collection:
-    """A committed difference on photographs, in PCK@0.2."""
-    value = ["PCK@0.2", "mean", (low + high) / 2, "points", low, high, 9000]
-    one, two = (f"{name}{',' if '@' in name else '@'}input=64" for name in (ours, theirs))
-    line = {"kind": "difference", "ours": one, "theirs": two, "seeds": 2,
-            "protocol": "lsp-pck", "dataset": "lspet", "split": "holdout", "values": [value]}  # fmt: skip
-    return Collection("cpu", (), (), (line,))
+def kept(ours: str, theirs: str, low: float, high: float) -> Committed:
+    """A committed difference on photographs, in PCK@0.2, over two seeds."""
+    about = Conditions("lsp-pck", 1, "lspet", "holdout")
+    value = Short("PCK@0.2", "mean", (low + high) / 2, "points", low, high, 9000)
+    means = [Kept(name, f"{name}{',' if '@' in name else '@'}input=64", about, (), seeds=(f"{name} 0", f"{name} 1"))
+             for name in (ours, theirs)]  # fmt: skip
+    return Committed(Fragment("cpu", (*means, Paired(ours, theirs, (value,)))))
 
 
 @pytest.mark.parametrize(

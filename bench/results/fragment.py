@@ -1,0 +1,115 @@
+"""A fragment of a snapshot: the finished cells of one matrix as a small file that can be committed and shown anywhere.
+
+It holds a JSON document a line: kind "cell", a cell with its rows, or the mean of several `seeds`, whose intervals are
+over seeds and people; and kind "paired", the difference of two cells on the same people.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.cells.conditions import Conditions
+from bench.cells.record import CellRecord
+from bench.results.rows import Measurement
+from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS, Value
+
+DIGITS = 3  # behind the point, of points; intervals are some tenths wide
+
+
+class Short(msgspec.Struct, frozen=True, array_like=True):
+    """A value as a list of seven."""
+
+    metric: str
+    part: str
+    value: float | None
+    unit: str
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="cell"):
+    """A cell with its rows."""
+
+    cell: str
+    architecture: str
+    conditions: Conditions
+    values: tuple[Short, ...]
+    seed: int | None = None
+    seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = {}
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The cell as a snapshot has it."""
+        label = f"{self.architecture} × {self.conditions.protocol}"
+        record = CellRecord(
+            self.cell, label, self.architecture, self.seed, "measured", self.conditions, (), {}, None, self.warnings,
+            self.provenance,
+        )  # fmt: skip
+        return record.fields | {"state": "fresh", "why": "", "step": "", "folder": "", "seeds": self.seeds}
+
+    @property
+    def rows(self) -> list[Measurement]:
+        """Its measurements."""
+        made = self.conditions
+        where = {"architecture": self.architecture, "protocol": made.protocol, "protocol_version": made.version,
+                 "dataset": made.dataset, "split": made.split, "seed": self.seed, "cell": self.cell,
+                 "source": "measured"}  # fmt: skip
+        return [Measurement(**where, **msgspec.structs.asdict(value)) for value in self.values]
+
+
+class Paired(msgspec.Struct, frozen=True, tag_field="kind", tag="paired"):
+    """A cell minus another on the same people."""
+
+    ours: str
+    theirs: str
+    values: tuple[Short, ...]
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What is kept of one matrix."""
+
+    name: str  # "cpu" for matrix.cpu.toml
+    lines: tuple[Kept | Paired, ...]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same as a report reads it."""
+        cells = [line for line in self.lines if isinstance(line, Kept)]
+        pairs = {
+            (line.ours, line.theirs): [Value(**msgspec.structs.asdict(value)) for value in line.values]
+            for line in self.lines
+            if isinstance(line, Paired)
+        }
+        rows = [row for line in cells for row in line.rows]
+        protocols = list(PROTOCOLS.values())
+        return Snapshot(rows, [line.fields for line in cells], [], protocols, lambda *keys: pairs.get(keys, ()))
+
+    def encode(self) -> bytes:
+        """Its file."""
+        return msgspec.json.Encoder().encode_lines(self.lines)
+
+
+def read(path: Path) -> Fragment:
+    """The fragment in a file. Raises ValueError, with the file, for a line that is not one of a fragment."""
+    try:
+        lines = msgspec.json.Decoder(Kept | Paired).decode_lines(path.read_bytes())
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path.name}: {error}; bench keep writes it anew") from error
+    return Fragment(path.stem, tuple(lines))
+
+
+def short(values: Iterable[Measurement | Value]) -> tuple[Short, ...]:
+    """Rows as a fragment keeps them."""
+    return tuple(Short(*(_rounded(getattr(value, name)) for name in Short.__struct_fields__)) for value in values)
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, DIGITS) if isinstance(value, float) else value

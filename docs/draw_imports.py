@@ -34,10 +34,11 @@ FOLDERS = {
             ("steps",),
             ("training", "results"),
             ("", "context", "cells"),
-            ("processes", "store", "progress", "errors"),
+            ("processes", "store", "progress"),
+            ("", "errors", ""),
         ),
         ("#e3ecfa", "#1c2a40"),
-        (24, 24, 500, 80),
+        (24, 24, 500, 70),
     ),
     "reports": Folder(
         "from measurements and published values to pages",

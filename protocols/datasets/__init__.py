@@ -16,7 +16,7 @@ from protocols.errors import DataError
 from protocols.pose.skeletons import SKELETONS
 
 if TYPE_CHECKING:
-    from protocols.datasets.cifar10 import Pictures
+    from protocols.datasets.cifar10 import LabelledImages
     from protocols.pose.people import People
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
@@ -118,6 +118,6 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
     return people.first(limit) if limit else people
 
 
-def open_pictures(name: str, split: str, data: Path, limit: int = 0) -> "Pictures":
+def open_pictures(name: str, split: str, data: Path, limit: int = 0) -> "LabelledImages":
     """The labelled pictures of a split, or its first `limit`. Raises DataError when they cannot be read."""
     return importlib.import_module(DATASETS[name].module).load(split, data).first(limit)

@@ -1,1 +1,1 @@
-"""The built-in synthetic people."""
+"""Built-in dataset of synthetic people."""

@@ -1,11 +1,12 @@
-"""Articulated people: a random 3-D pose within joint limits, seen by a perspective camera.
+"""Articulated people: a random 3-D pose within joint limits, projected by a perspective camera.
 
-Lengths are in body heights. The body's own axes are x to its left, y down, z to its back; the camera's are x
-to the right, y down, z away, so a body that is not turned faces the camera. Angles are degrees.
+Lengths are in body heights. The axes of the body are x to its left, y down, z to its back; those of the camera x
+to the right, y down, z away, so that an unrotated body faces the camera. Angles are in degrees.
 """
 
 from dataclasses import dataclass
 from math import cos, hypot, radians, sin
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,13 @@ POINTS = (*MPII.joints, *FACE, *EXTRA)
 
 @dataclass(frozen=True)
 class Part:
-    """A tapered capsule of flesh between two points; radii in body heights."""
+    """Body part: a tapered capsule between two points; radii in body heights."""
 
     name: str
     start: str
     end: str
     radii: tuple[float, float]
-    joints: tuple[str, ...] = ()  # that lie in it, and so are never hidden by it
+    joints: tuple[str, ...] = ()  # inside it, so that it never hides them
 
 
 def _sides(name: str, start: str, end: str, radii: tuple[float, float], *joints: str) -> tuple[Part, Part]:
@@ -58,7 +59,7 @@ PARTS = (
 )  # fmt: skip
 PART = {part.name: i for i, part in enumerate(PARTS)}
 
-# Angles of a pose, each with its joint limits. Left and right have their own.
+# Angles of a pose with their joint limits. Left and right are independent.
 LIMITS = {
     "pelvis_tilt": (-30, 60), "lean": (-25, 80), "side_bend": (-30, 30), "twist": (-40, 40),
     "nod": (-30, 40), "head_turn": (-60, 60), "head_tilt": (-25, 25),
@@ -70,7 +71,7 @@ _LEG = ("hip_flexion", "hip_abduction", "hip_rotation", "knee", "foot")
 _ARM = ("arm_flexion", "arm_abduction", "arm_rotation", "elbow")
 _TRUNK = ("pelvis_tilt", "lean", "side_bend", "twist", "nod", "head_turn", "head_tilt")
 
-# Kinds of pose: (weight, one (centre, half width) an angle). Trunk, legs and each arm are chosen apart.
+# Types of pose: (weight, (centre, half width) of each angle). Trunk, legs and each arm are drawn independently.
 TRUNKS = (
     (0.60, ((0, 8), (4, 10), (0, 9), (0, 18), (5, 15), (0, 35), (0, 10))),  # upright
     (0.23, ((12, 12), (25, 18), (0, 15), (0, 22), (0, 20), (0, 35), (0, 12))),  # leaning
@@ -109,17 +110,17 @@ def _table(*angles: str) -> tuple[np.ndarray, np.ndarray]:
 _LIMIT_ROWS = {angles: _table(*angles) for angles in (_TRUNK, _LEG, _ARM)}
 
 
-def _pick(kinds: tuple, u: float) -> tuple:
-    """The kind whose share of the weights holds `u`."""
-    for kind in kinds:
-        u -= kind[0]
+def _pick(types: tuple[Any, ...], u: float) -> tuple[Any, ...]:  # rows of TRUNKS, LEGS or ARMS
+    """Return the type at the quantile `u` of the weights."""
+    for one in types:
+        u -= one[0]
         if u < 0:
-            break
-    return kind
+            return one
+    return types[-1]
 
 
 def sample_pose(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Angles in degrees: "trunk" (7), "left_leg", "right_leg" (5), "left_arm", "right_arm" (4)."""
+    """Draw angles in degrees: "trunk" (7), "left_leg", "right_leg" (5), "left_arm", "right_arm" (4)."""
     choice = rng.random(6)
     legs = _pick(LEGS, choice[1])[1:]
     first, second = legs if choice[2] < 0.5 else legs[::-1]
@@ -143,7 +144,7 @@ def sample_pose(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def turn(axis: str, degrees: float) -> np.ndarray:
-    """3 x 3 rotation by the right-hand rule about x, y or z."""
+    """Return the 3 x 3 rotation by the right-hand rule about x, y or z."""
     c, s = cos(radians(degrees)), sin(radians(degrees))
     if axis == "x":
         return np.array(((1.0, 0.0, 0.0), (0.0, c, -s), (0.0, s, c)))
@@ -153,10 +154,10 @@ def turn(axis: str, degrees: float) -> np.ndarray:
 
 
 def skeleton(pose: dict[str, np.ndarray], build: np.ndarray, facing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every point of POINTS in space (K x 3, the pelvis at the origin) and the axes of the chest (3 x 3).
+    """Return POINTS in space (K x 3, the pelvis at the origin) and the axes of the chest (3 x 3).
 
-    `build` (5) scales legs, arms, hips, shoulders and head about the lengths of Drillis and Contini (1966);
-    `facing` (3 x 3) turns the body.
+    `build` (5) scales legs, arms, hips, shoulders and head relative to the lengths of Drillis and Contini (1966);
+    `facing` (3 x 3) rotates the body.
     """
     legs, arms, hips, shoulders, head = build
     tilt, lean, bend, twist, nod, head_turn, head_tilt = pose["trunk"]
@@ -208,7 +209,7 @@ _HEAD = {
 
 @dataclass(frozen=True)
 class Projection:
-    """A body on the image plane, in pixels of the 256-pixel frame, about the camera's axis."""
+    """Body on the image plane, in pixels of the 256 x 256 image, relative to the optical axis."""
 
     space: np.ndarray  # K x 3, camera axes, body heights
     points: np.ndarray  # K x 2, pixels
@@ -223,14 +224,14 @@ _THICKNESS = 0.066  # of the torso, front to back, half
 
 
 def project(rng: np.random.Generator, height: float, upright: bool = False) -> Projection:
-    """A random person whose standing height would be `height` pixels. `upright` leaves out somersaults."""
+    """Draw a person whose standing height is `height` pixels; `upright` excludes somersaults."""
     pose = sample_pose(rng)
     build = 1.0 + np.array((0.06, 0.06, 0.15, 0.12, 0.08)) * (2.0 * rng.random(5) - 1.0)
     stout = 0.9 + 0.35 * rng.random()
     u = rng.random(5)
     roll = 360.0 * u[1] if u[0] < 0.06 and not upright else 30.0 * (u[1] - 0.5)
     aside = 2.0 * u[3] - 1.0
-    yaw = 180.0 * aside * abs(aside) ** 1.6  # as in photographs: most face the camera, one in seven turns the back
+    yaw = 180.0 * aside * abs(aside) ** 1.6  # as in photographs: most face the camera, one in seven faces away
     facing = turn("x", 32.0 * u[2] - 8.0) @ turn("z", roll) @ turn("y", yaw)
     space, chest = skeleton(pose, build, facing)
     focal = 256.0 * (1.7 + 1.7 * u[4])
@@ -245,7 +246,7 @@ def project(rng: np.random.Generator, height: float, upright: bool = False) -> P
 
 
 def _torso(points: np.ndarray, chest: np.ndarray, radii: np.ndarray, stout: float) -> tuple[np.ndarray, float]:
-    """Apparent radii of the torso, an elliptic cylinder: wide from the front, narrow from the side."""
+    """Return radii and flatness of the torso, an elliptic cylinder: wide from the front, narrow from the side."""
     x, y = points[POINTS.index("chest")] - points[POINTS.index("belly")]
     across = np.array((-y, x)) / max(hypot(x, y), 1e-6)
     wide, thick = across @ chest[:2, 0], across @ chest[:2, 2]

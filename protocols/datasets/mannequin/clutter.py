@@ -1,11 +1,11 @@
-"""The places mannequins stand in: walls, floors, furniture, foliage, poles, bodiless limbs."""
+"""Backgrounds of mannequins: walls, floors, furniture, foliage, poles, loose limbs."""
 
 import cv2
 import numpy as np
 
 
 def colour(rng: np.random.Generator) -> np.ndarray:
-    """A random colour, RGB 0..255, float32: greys and full colours alike."""
+    """Draw a random colour, RGB 0..255, float32, from grey to saturated."""
     value, grey = 45.0 + 205.0 * rng.random(), 0.15 + 0.85 * rng.random()
     rgb = rng.random(3)
     rgb = rgb / rgb.max()
@@ -13,24 +13,24 @@ def colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A background, 3 x `size` x `size` float32 planes, about 0..255."""
+    """Draw a background, 3 x `size` x `size` float32 planes, about 0..255."""
     image = _backdrop(rng, size)
-    for draw in rng.choice(_THINGS, size=int(rng.integers(4, 13))):
-        draw(image, rng)
+    for index in rng.choice(len(_OBJECTS), size=int(rng.integers(4, 13))):
+        _OBJECTS[index](image, rng)
     planes = image.transpose(2, 0, 1).astype(np.float32, order="C")
-    for cells, most in ((6, 50.0), (64, 22.0)):
-        planes += _noise(rng, cells, size, most * rng.random())
+    for count, amplitude in ((6, 50.0), (64, 22.0)):
+        planes += _noise(rng, count, size, amplitude * rng.random())
     return planes
 
 
-def _noise(rng: np.random.Generator, cells: int, size: int, most: float) -> np.ndarray:
-    """Smooth noise, -most..most, with `cells` grains across the frame."""
-    grains = (rng.random((cells, cells), np.float32) * 2 - 1) * np.float32(most)
+def _noise(rng: np.random.Generator, count: int, size: int, amplitude: float) -> np.ndarray:
+    """Draw smooth noise, -amplitude..amplitude, with `count` grains across the image."""
+    grains = (rng.random((count, count), np.float32) * 2 - 1) * np.float32(amplitude)
     return cv2.resize(grains, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Wall and floor, size x size x 3 uint8, with a slanting edge between, each with its own gradient."""
+    """Draw a wall with a gradient and a floor below a slanting edge, size x size x 3 uint8."""
     top, base = colour(rng), colour(rng)
     image = np.empty((size, size, 3), np.uint8)
     image[:] = np.linspace(top, 0.6 * top + 0.4 * base, size).astype(np.uint8)[:, None]
@@ -41,6 +41,7 @@ def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _rectangle(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Draw a rotated rectangle with a dark outline: furniture, a poster."""
     size = len(image)
     centre, side = size * rng.random(2), size * (0.06 + 0.34 * rng.random(2))
     box = ((centre[0], centre[1]), (side[0], side[1]), 16.0 * (rng.random() - 0.5))
@@ -51,7 +52,7 @@ def _rectangle(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _pole(image: np.ndarray, rng: np.random.Generator) -> None:
-    """A tapered bar with a lit side, at any angle: a pole, a branch, a limb."""
+    """Draw a bar with a lit centre at any angle: a pole, a branch, a limb."""
     size = len(image)
     start, angle = size * rng.random(2), 2 * np.pi * rng.random()
     end = start + size * (0.12 + 0.5 * rng.random()) * np.array((np.cos(angle), np.sin(angle)))
@@ -62,7 +63,7 @@ def _pole(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _blob(image: np.ndarray, rng: np.random.Generator) -> None:
-    """A lit round thing: a ball, a lamp, a shrub."""
+    """Draw a lit round object: a ball, a lamp, a shrub."""
     size = len(image)
     centre, axes = size * rng.random(2), size * (0.02 + 0.11 * rng.random(2))
     tint, turned = colour(rng), 180.0 * rng.random()
@@ -72,7 +73,7 @@ def _blob(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _foliage(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Many small discs in shades of one colour around a place."""
+    """Draw many small discs in shades of one colour around a point."""
     size, tint = len(image), colour(rng)
     centres = (size * rng.random(2) + size * 0.09 * rng.standard_normal((14, 2))).astype(np.int32)
     for (x, y), shade in zip(centres.tolist(), (0.5 + 0.6 * rng.random(14)).tolist(), strict=True):
@@ -80,7 +81,7 @@ def _foliage(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _grid(image: np.ndarray, rng: np.random.Generator) -> None:
-    """A fence, shelves, a window: parallel bars in a box."""
+    """Draw parallel bars: a fence, shelves, a window."""
     size, tint = len(image), colour(rng).tolist()
     x, y = (size * (rng.random(2) - 0.2)).astype(int).tolist()
     width, height = (size * (0.15 + 0.4 * rng.random(2))).astype(int).tolist()
@@ -91,4 +92,4 @@ def _grid(image: np.ndarray, rng: np.random.Generator) -> None:
     cv2.line(image, (x, y), (x + width, y), tint, thickness)
 
 
-_THINGS = (_rectangle, _rectangle, _pole, _pole, _blob, _foliage, _grid)
+_OBJECTS = (_rectangle, _rectangle, _pole, _pole, _blob, _foliage, _grid)

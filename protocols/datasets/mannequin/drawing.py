@@ -1,4 +1,4 @@
-"""Drawing a mannequin: dressed limbs as shaded, textured capsules with a depth buffer, before a cluttered place."""
+"""Drawing of mannequins: shaded, textured capsules with a depth buffer, in front of a cluttered background."""
 
 from dataclasses import dataclass
 from math import ceil, floor, hypot
@@ -17,28 +17,28 @@ PATTERNS = ("plain", "plain", "plain", "rings", "stripes", "checks")
 
 @dataclass(frozen=True)
 class Surface:
-    """How a part is dressed: `sleeve` covers it from its start up to the share `until`, `bare` the rest."""
+    """Clothing of a part: `sleeve` covers it from its start up to the share `until`, `bare` the rest."""
 
     sleeve: np.ndarray  # 3 float32, RGB 0..255
     bare: np.ndarray
     until: float = 1.0
     pattern: str = "plain"
-    period: float = 6.0  # of the pattern, pixels of the 256-pixel frame
-    band: float = 2.0  # share of the length at which a dark band (watch, trim) sits; none above 1
+    period: float = 6.0  # of the pattern, pixels of the 256 x 256 image
+    band: float = 2.0  # position of a dark band (watch, trim) as a share of the length; none above 1
 
 
 @dataclass
 class Canvas:
-    """What is being drawn: RGB 0..255, and for every pixel the depth of what is in front."""
+    """Image in progress: RGB 0..255, and the depth of the foremost part at every pixel."""
 
-    image: np.ndarray  # 3 x size x size float32: planes, so that numpy's inner loops are long
+    image: np.ndarray  # 3 x size x size float32: planes are fastest in numpy
     depth: np.ndarray  # size x size float32
     light: np.ndarray  # 3: towards the lamp, camera axes
     ambient: float
 
 
 def render(mannequin: Mannequin, size: int = FRAME) -> np.ndarray:
-    """The scene as a photograph: `size` x `size` x 3 uint8, RGB; the same scene at any size."""
+    """Draw the scene as a photograph: `size` x `size` x 3 uint8, RGB; the same scene at any size."""
     rng = np.random.Generator(np.random.PCG64((mannequin.seed, mannequin.index, 1)))
     u = rng.random(4)
     lamp = np.array((1.6 * (u[0] - 0.5), -0.35 - 0.6 * u[1], -0.9))
@@ -57,13 +57,13 @@ def render(mannequin: Mannequin, size: int = FRAME) -> np.ndarray:
 
 
 def _passer_by(rng: np.random.Generator, body: Projection) -> Projection:
-    """Another person, somewhere in or half out of the frame, usually smaller; drawn behind."""
+    """Draw another person for the background, smaller, at a random position in the image."""
     other = project(rng, height=body.height * (0.3 + 0.5 * rng.random()), upright=True)
     return moved(other, FRAME * rng.random(2))
 
 
 def dress(rng: np.random.Generator) -> list[Surface]:
-    """Clothes for every part. Only the face, a tie and a watch on the left, where seen, tell left from right."""
+    """Draw clothes for every part. Only face, tie and the watch on the left distinguish left from right."""
     skin = np.array(SKIN[rng.integers(len(SKIN))], np.float32) * np.float32(0.9 + 0.15 * rng.random())
     hair = np.array(HAIR[rng.integers(len(HAIR))], np.float32)
     shirt, trousers, shoes = colour(rng), colour(rng), colour(rng) * np.float32(0.8)
@@ -77,7 +77,7 @@ def dress(rng: np.random.Generator) -> list[Surface]:
     plain = Surface(skin, skin)
     tie = shirt if rng.random() < 0.4 else colour(rng)
     arm = shirt * np.float32(0.85)
-    looks = {
+    surfaces_of = {
         "torso": top,
         "tie": Surface(tie, tie),
         "shoulders": top,
@@ -88,10 +88,10 @@ def dress(rng: np.random.Generator) -> list[Surface]:
         "upper_arm": Surface(arm, skin, sleeve, patterns[0], periods[0]),
         "forearm": Surface(arm, skin, sleeve - 1.03, patterns[0], periods[0]),
         "hair": Surface(hair, hair, 1.0, "stripes", 3.5),
-        "eye": Surface(np.float32((35, 30, 30)), skin),
+        "eye": Surface(np.array((35, 30, 30), np.float32), skin),
         "nose": Surface(skin * np.float32(0.93), skin),
     }
-    surfaces = [looks.get(part.name, looks.get(part.name.split("_", 1)[-1], plain)) for part in PARTS]
+    surfaces = [surfaces_of.get(part.name, surfaces_of.get(part.name.split("_", 1)[-1], plain)) for part in PARTS]
     for i, part in enumerate(PARTS):
         if part.name == "left_forearm":
             surfaces[i] = Surface(arm, skin, sleeve - 1.03, patterns[0], periods[0], band)
@@ -99,15 +99,15 @@ def dress(rng: np.random.Generator) -> list[Surface]:
 
 
 def draw_body(canvas: Canvas, rng: np.random.Generator, body: Projection) -> None:
-    """A freshly dressed person over their own shadow."""
+    """Draw a person with random clothes, and the shadow."""
     _draw_shadow(canvas.image, body)
     for capsule, flatness, surface in zip(body.capsules.tolist(), body.flatness.tolist(), dress(rng), strict=True):
-        if max(capsule[3], capsule[7]) * len(canvas.depth) > 0.6 * FRAME:  # a smaller eye cannot be seen
+        if max(capsule[3], capsule[7]) * len(canvas.depth) > 0.6 * FRAME:  # smaller parts cannot be seen
             draw_capsule(canvas, capsule, flatness, surface)
 
 
 def _draw_shadow(image: np.ndarray, body: Projection) -> None:
-    """A soft dark patch on the ground below the lowest foot or hand."""
+    """Draw a soft dark patch on the ground below the lowest foot or hand."""
     size = image.shape[1]
     k = size / FRAME
     ends = np.concatenate((body.capsules[:, 0:2], body.capsules[:, 4:6]))
@@ -116,23 +116,23 @@ def _draw_shadow(image: np.ndarray, body: Projection) -> None:
     left, right = max(0, int(x - width)), min(size, int(x + width) + 1)
     top, bottom = max(0, int(y - height)), min(size, int(y + height) + 1)
     if left < right and top < bottom:
-        across = (np.arange(left, right, dtype=np.float32) - np.float32(x)) / np.float32(width)
-        down = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(y)) / np.float32(height)
-        image[:, top:bottom, left:right] *= 1.0 - 0.7 * np.maximum(1.0 - across**2 - down**2, 0.0)
+        dx = (np.arange(left, right, dtype=np.float32) - np.float32(x)) / np.float32(width)
+        dy = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(y)) / np.float32(height)
+        image[:, top:bottom, left:right] *= 1.0 - 0.7 * np.maximum(1.0 - dx**2 - dy**2, 0.0)
 
 
 def _draw_obstacle(canvas: Canvas, rng: np.random.Generator, obstacle: np.ndarray) -> None:
     x0, y0, r0, x1, y1, r1 = obstacle.tolist()
-    tint = colour(rng) if rng.random() < 0.6 else np.float32(SKIN[rng.integers(len(SKIN))])
+    tint = colour(rng) if rng.random() < 0.6 else np.array(SKIN[rng.integers(len(SKIN))], np.float32)
     surface = Surface(tint, tint, 1.0, PATTERNS[rng.integers(len(PATTERNS))], 8.0)
     canvas.depth[:] = np.inf
     draw_capsule(canvas, [x0, y0, 0.0, r0, x1, y1, 0.0, r1], 1.0, surface)
 
 
 def draw_capsule(canvas: Canvas, capsule: list[float], flatness: float, surface: Surface) -> None:
-    """One tapered capsule, shaded like a solid, where it is nearer than what is already there.
+    """Draw a tapered, shaded capsule where it is in front of everything drawn before.
 
-    `capsule` is (x, y, depth, radius) of the start and of the end, pixels of the 256-pixel frame.
+    `capsule` is (x, y, depth, radius) of the start and of the end, pixels of the 256 x 256 image.
     """
     size = len(canvas.depth)
     k = size / FRAME
@@ -179,7 +179,7 @@ def _texture(
     radius: float,
     axis: tuple[float, float],
 ) -> np.ndarray | float:
-    """Brightness of the cloth's pattern, around 1: an array like `along`, or a number."""
+    """Return the brightness of the cloth's pattern, around 1: an array like `along`, or a number."""
     texture = 1.0
     if surface.band <= 1.0:
         texture = 1.0 - 0.8 * (np.abs(along - surface.band) < 0.05)
@@ -196,10 +196,11 @@ def _texture(
 
 
 def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Exposure, colour cast, fall-off towards one side, sensor noise."""
+    """Apply exposure, colour cast, fall-off towards one side and sensor noise."""
     size = image.shape[1]
     cast = (0.9 + 0.4 * rng.random()) * (1.0 + 0.16 * (rng.random(3) - 0.5))
-    slope = np.linspace(*(1.0 + 0.35 * (rng.random(2) - 0.5)), size, dtype=np.float32)
+    first, last = 1.0 + 0.35 * (rng.random(2) - 0.5)
+    slope = np.linspace(first, last, size, dtype=np.float32)
     image *= cast[:, None, None].astype(np.float32) * (slope[:, None] if rng.random() < 0.5 else slope)
     grain = np.frombuffer(rng.bytes(FRAME * FRAME), np.int8).reshape(FRAME, FRAME) * np.float32(1 / 16)
     if size != FRAME:
@@ -211,7 +212,7 @@ def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(count: int = 64, seed: int = 2, columns: int = 8, tile: int = 128) -> np.ndarray:
-    """The first `count` scenes of `seed` side by side: RGB, rows * tile x columns * tile x 3."""
+    """Draw the first `count` scenes of `seed` side by side: RGB, rows * tile x columns * tile x 3."""
     rows = -(-count // columns)
     sheet = np.zeros((rows * tile, columns * tile, 3), np.uint8)
     for i in range(count):

@@ -1,11 +1,11 @@
-"""Mannequins as files: images with MPII, LSP and COCO annotation, in the layout that `--data DIR` expects.
+"""Export of mannequins: images with MPII, LSP and COCO annotation, in the layout that `--data DIR` expects.
 
-Field names, axes and frames are those of the releases: MPII and LSP count pixels from 1, COCO from 0.
+Field names, axes and pixel origins are those of the releases: MPII and LSP count from 1, COCO from 0.
 """
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -21,13 +21,14 @@ from protocols.pose.people import ABSENT, VISIBLE
 from protocols.pose.skeletons import COCO
 from protocols.pose.skeletons import MPII_COLUMNS as COLUMNS
 
-FILE_NAMES = {"train": ("train", "train2017"), "val": ("valid", "val2017")}  # split -> MPII's and COCO's word for it
+FILE_NAMES = {"train": ("train", "train2017"), "val": ("valid", "val2017")}  # split -> its name in MPII and COCO
 
 
 def export(out: Path, count: int, split: str = "val") -> tuple[Path, ...]:
-    """Write the first `count` people of "train" or "val" below `out`; returns the annotation files.
+    """Write the first `count` people of "train" or "val" below `out`; return the annotation files.
 
-    Every file appears whole, the annotation after its images. LSP has one file for both splits.
+    Every file is written under another name and then renamed, the annotation after its images. LSP has one file for
+    both splits.
     Raises DataError for another split or a count below 1.
     """
     if split not in FILE_NAMES or count < 1:
@@ -55,18 +56,18 @@ def _image_paths(split: str, number: int) -> tuple[str, str, str]:
 
 
 def _mpii_image(split: str, number: int) -> str:
-    return f"{SEEDS[split]}{number:08d}.jpg"  # 13 characters, as the h5 field has them
+    return f"{SEEDS[split]}{number:08d}.jpg"  # 13 characters, as in the h5 file
 
 
 def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:
-    """Newell's demo h5 (centre and scale already adjusted), HRNet's mat and HRNet's JSON (both raw)."""
+    """Return Newell's demo h5 (centre and scale adjusted), and HRNet's mat and JSON (as in the release)."""
     word = FILE_NAMES[split][0]
     images = [_mpii_image(split, number) for number in range(1, len(people) + 1)]
     visibility = np.stack([person.visibility for person in people])
     annotated = visibility > ABSENT
     joints = np.where(annotated[..., None], np.stack([person.keypoints for person in people]) + 1, 0.0)  # N x 16 x 2
     scale = np.array([person.scale for person in people])
-    down = np.stack([np.zeros(len(people)), CENTRE_DOWN["mpii"] * scale], axis=1)  # objpos sits on the chest
+    down = np.stack([np.zeros(len(people)), CENTRE_DOWN["mpii"] * scale], axis=1)  # objpos lies on the chest
     centre = np.rint(np.stack([person.centre for person in people]) + 1 - down)  # whole pixels, as in the release
     boxes = np.stack([person.head_box for person in people]).reshape(-1, 2, 2) + 1  # N x corner x xy
     h5 = {
@@ -98,31 +99,31 @@ def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:
         )
     ]
     return {
-        f"mpii/{word}.h5": _bytes_of(lambda file: _h5(file, h5)),
-        f"mpii/gt_{word}.mat": _bytes_of(lambda file: scipy.io.savemat(file, mat, do_compression=True)),
+        f"mpii/{word}.h5": _h5(h5),
+        f"mpii/gt_{word}.mat": _mat(mat),
         f"mpii/annot/{word}.json": json.dumps(records).encode(),
     }
 
 
 def _torso_angle(people: list[Mannequin]) -> np.ndarray:
-    """Degrees by which thorax - pelvis leans from the vertical, to the right positive."""
+    """Return the angle of thorax - pelvis from the vertical in degrees, positive to the right."""
     torso = np.stack([person.keypoints[7] - person.keypoints[6] for person in people])
     return np.degrees(np.arctan2(torso[:, 0], -torso[:, 1]))
 
 
 def _lsp(people: list[Mannequin], split: str) -> dict[str, bytes]:
-    """`joints`, 3 x 14 x N, person-centric; the third row is 1 where occluded (or outside: LSP leaves no joint out).
+    """Return `joints`, 3 x 14 x N, person-centric; the third row is 1 if occluded or outside the image.
 
-    `training` says how many are to train on, since they are not LSP's 2,000.
+    `training` is the number of images of the training split, which LSP's own file does not need.
     """
     keypoints, visibility = (np.stack(a) for a in zip(*(person.skeleton("lsp") for person in people), strict=True))
     joints = np.concatenate([keypoints + 1, (visibility != VISIBLE)[..., None]], axis=2)  # N x 14 x 3
     mat = {"joints": joints.transpose(2, 1, 0), "training": float(len(people) * (split == "train"))}
-    return {"lsp/joints.mat": _bytes_of(lambda file: scipy.io.savemat(file, mat, do_compression=True))}
+    return {"lsp/joints.mat": _mat(mat)}
 
 
 def _coco(people: list[Mannequin], split: str) -> dict[str, bytes]:
-    """The official JSON: one person an image; passers-by are not annotated."""
+    """Return the official JSON: one person an image; people in the background are not annotated."""
     word = FILE_NAMES[split][1]
     numbers = range(1, len(people) + 1)
     content = {
@@ -143,7 +144,7 @@ def _coco(people: list[Mannequin], split: str) -> dict[str, bytes]:
     return {f"coco/annotations/person_keypoints_{word}.json": json.dumps(content).encode()}
 
 
-def _coco_person(person: Mannequin, number: int) -> dict:
+def _coco_person(person: Mannequin, number: int) -> dict[str, object]:
     keypoints, visibility = person.skeleton("coco")
     keypoints = np.where(visibility[:, None] > ABSENT, keypoints.round(2), 0.0)
     outlines, _ = cv2.findContours(silhouette(person.body), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -166,17 +167,20 @@ def _jpeg(image: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _h5(file: io.BytesIO, arrays: dict[str, np.ndarray]) -> None:
-    with h5py.File(file, "w") as h5:
-        h5.attrs["name"] = "mpii"
+def _h5(arrays: dict[str, np.ndarray]) -> bytes:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["name"] = "mpii"
         for name, array in arrays.items():
-            h5[name] = array
+            file[name] = array
+    return content.getvalue()
 
 
-def _bytes_of(write: Callable[[io.BytesIO], None]) -> bytes:
-    file = io.BytesIO()
-    write(file)
-    return file.getvalue()
+def _mat(arrays: Mapping[str, np.ndarray | float]) -> bytes:
+    content = io.BytesIO()
+    # scipy writes to open files, too, which its types leave out.
+    scipy.io.savemat(content, arrays, do_compression=True)  # pyright: ignore[reportArgumentType]
+    return content.getvalue()
 
 
 def _write(path: Path, content: bytes) -> None:

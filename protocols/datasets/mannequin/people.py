@@ -1,7 +1,7 @@
-"""The built-in dataset: drawn people, each decided by (seed, index) alone. No file is needed.
+"""Built-in dataset: drawn people, each determined by (seed, index). No file is needed.
 
-`annotate` (mannequin_scene) says where the joints are, `render` (mannequin_drawing) draws the picture,
-`export` (mannequin_export) writes both as the field's tools read them.
+`annotate` (scene) gives the positions of the joints, `render` (drawing) draws the image, `export` (export) writes both
+in the formats of MPII, LSP and COCO.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from protocols.pose.skeletons import SKELETONS
 
 __all__ = ["SEEDS", "VERSION", "Mannequin", "annotate", "contact_sheet", "people", "render"]
 
-VERSION = 1  # raise it whenever a scene may look or be annotated otherwise
+VERSION = 1  # raise it when a scene changes, in its pixels or its annotation
 SEEDS = {"train": 1, "val": 2, "test": 3}  # split -> seed
 
 
 def people(split: str, skeleton: str = "mpii", count: int | None = None) -> People:
-    """The first `count` people of a split, annotated as `skeleton`; `read_image` draws them at 256 x 256.
+    """Return the first `count` people of a split, annotated as `skeleton`; `read_image` draws them at 256 x 256.
 
     Raises DataError for an unknown split or skeleton, or a count below 1.
     """
@@ -59,14 +59,14 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
 
 
 def fingerprint(split: str, skeleton: str = "mpii", count: int | None = None) -> str:
-    """What changes when, and only when, the annotation of these people changes."""
+    """Return a digest of everything that determines the annotation of these people."""
     decided_by = ["mannequin", VERSION, split, count or DATASETS["mannequin"].splits[split], skeleton]
     return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()[:16]
 
 
 def _check(split: str, skeleton: str, count: int | None) -> None:
-    for word, given, known in (("split", split, SEEDS), ("skeleton", skeleton, SKELETONS)):
-        if given not in known:
-            raise DataError(f"mannequin has no {word} '{given}'.", expected=f"one of {', '.join(known)}")
+    for word, given, allowed in (("split", split, SEEDS), ("skeleton", skeleton, SKELETONS)):
+        if given not in allowed:
+            raise DataError(f"mannequin has no {word} '{given}'.", expected=f"one of {', '.join(allowed)}")
     if count is not None and count < 1:
         raise DataError(f"mannequin was asked for {count} people.", expected="a count of 1 or more")

@@ -9,7 +9,7 @@ FINE, REGRESSED, USAGE, CELL_FAILED, NOTHING, DATA, INTERRUPTED = 0, 1, 2, 3, 4,
 
 
 class Problem(Exception):
-    """Something the user can mend: what happened, what was expected, why, and what to do next."""
+    """An error that the user can fix: what happened, what was expected, the likely cause, the next step."""
 
     def __init__(self, what: str, expected: str = "", cause: str = "", next_step: str = "", code: int = USAGE):
         super().__init__(what)
@@ -24,7 +24,7 @@ EXPECTED = (Problem, DataError, ArchitectureError, OSError)
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code that an error ends a command with."""
+    """Exit code of a command that ends with this error."""
     if isinstance(error, Problem):
         return error.code
     if isinstance(error, DataError | FileNotFoundError | IsADirectoryError):
@@ -33,7 +33,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """An error as a few lines: the sentence, then what was expected, the cause and the next step."""
+    """Format an error as a few lines: the sentence, then what was expected, the cause and the next step."""
     if isinstance(error, OSError):
         return _explain_os(error)
     lines = [str(error) or type(error).__name__]
@@ -46,23 +46,23 @@ def explain(error: BaseException) -> str:
 
 
 def as_document(error: BaseException, code: int) -> dict[str, Any]:
-    """An error as plain data, for --json: the sentence, what was expected, cause and next step, and the exit code."""
+    """Convert an error to plain data for --json: sentence, expectation, cause, next step, exit code."""
     if isinstance(error, EXPECTED) and not isinstance(error, OSError):
         what = str(error)
     else:
-        what = getattr(error, "format_message", lambda: explain(error))()  # a usage error of the command line has one
+        what = getattr(error, "format_message", lambda: explain(error))()  # typer's usage errors have one
     fields = {name: text for name in ("expected", "cause", "next_step") if (text := getattr(error, name, ""))}
     return {"error": what, **fields, "exit_code": code}
 
 
 def _explain_os(error: OSError) -> str:
-    """What the operating system refused, with the file and the likely remedy."""
+    """Format an error of the operating system: the file, the reason and the likely remedy."""
     remedies = {
-        28: "free some space, or give another place with --store or --out",
-        30: "the disk is read-only; give another place with --store or --out",
-        13: "this user may not write there; give another place with --store or --out",
+        28: "free some space, or choose another folder with --store or --out",
+        30: "the disk is read-only; choose another folder with --store or --out",
+        13: "this user may not write there; choose another folder with --store or --out",
     }
-    remedies |= dict.fromkeys((2, 20, 21), "check the path")  # not there, no folder, a folder
+    remedies |= dict.fromkeys((2, 20, 21), "check the path")  # missing, not a folder, a folder
     what = f"{error.filename or 'a file'}: {error.strerror or error}"
     remedy = remedies.get(error.errno or 0)
     return f"{what}\n  do        {remedy}, then repeat the command: finished work is kept" if remedy else what

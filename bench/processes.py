@@ -1,4 +1,4 @@
-"""Processes that help another one: they leave Ctrl-C to it, and none outlives it."""
+"""Child processes: they ignore Ctrl-C, and none outlives its parent."""
 
 import ctypes
 import multiprocessing
@@ -21,7 +21,7 @@ def block_interrupt() -> Iterator[None]:
 
 
 def run_child(command: list[str]) -> int:
-    """Run a command to its end and return its exit code. It ends with this process and does not see Ctrl-C."""
+    """Run a command and return its exit code. It ends with this process and ignores Ctrl-C."""
     parent_death_signal = 1  # of prctl, on Linux
     libc = ctypes.CDLL(None)
     with block_interrupt():
@@ -35,10 +35,13 @@ def run_child(command: list[str]) -> int:
 
 
 def end_with_parent() -> None:
-    """From now on, end this process as soon as its parent is gone, also after kill -9: nobody wants its work."""
+    """End this process as soon as its parent is gone, also after kill -9; for processes of multiprocessing."""
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def wait() -> None:
-        multiprocessing.parent_process().join()
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

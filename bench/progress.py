@@ -1,4 +1,4 @@
-"""What a run says while it works: bars on a terminal, plain lines elsewhere; always on stderr."""
+"""Progress of a run: bars on a terminal, plain lines elsewhere; always on stderr."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LINE_EVERY = 10.0  # seconds between plain lines of one step
-TAIL = 20  # lines that a cell keeps
+TAIL = 20  # lines of log that a cell stores
 
-Step = Callable[..., None]  # (done, total, text=""): what `step` yields and long work calls
+Update = Callable[..., None]  # (done, total, text=""): yielded by `step`, called by long work
 
 
 _lines_only = False
@@ -18,37 +18,37 @@ _last: deque[str] = deque(maxlen=TAIL)
 
 
 def only_lines() -> None:
-    """No bars from now on: several processes write to this terminal."""
+    """Show no bars from now on: several processes write to this terminal."""
     global _lines_only
     _lines_only = True
 
 
-def forget() -> None:
-    """A new cell begins, with a log of its own."""
+def clear_log() -> None:
+    """Start the log of a new cell."""
     _last.clear()
 
 
-def tail() -> str:
-    """The last lines of this cell's log."""
+def log() -> str:
+    """Last lines of the log of this cell."""
     return "".join(f"{line}\n" for line in _last)
 
 
 def say(text: str) -> None:
-    """One line for the user; of the processes of torchrun, the first one speaks."""
+    """Print a line for the user and append it to the log; of the processes of torchrun, only the first prints."""
     _last.append(text)
-    if _speaks():
+    if _prints():
         sys.stderr.write(f"{text}\n")  # at once: of several processes, each has lines of its own
         sys.stderr.flush()
 
 
-def _speaks() -> bool:
+def _prints() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def step(label: str) -> Iterator[Step]:
-    """A step under way; call what it yields with (done, total, text)."""
-    if sys.stderr.isatty() and not _lines_only and _speaks():
+def step(label: str) -> Iterator[Update]:
+    """Show the progress of a step; yields a function to call with (done, total, text)."""
+    if sys.stderr.isatty() and not _lines_only and _prints():
         with _bar(label) as update:
             yield update
     else:
@@ -58,14 +58,14 @@ def step(label: str) -> Iterator[Step]:
 
 @contextmanager
 def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Note how long a step takes."""
+    """Store the duration of a step in `seconds`."""
     started = time.perf_counter()
     yield
     seconds[step] = time.perf_counter() - started
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Step]:
+def _bar(label: str) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -80,22 +80,22 @@ def _bar(label: str) -> Iterator[Step]:
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
         task = progress.add_task(label, total=None, text="")
         yield lambda done, total, text="": progress.update(task, completed=done, total=total, text=text)
-    _last.append(_ended(label, started))
+    _last.append(_finished_line(label, started))
 
 
 @contextmanager
-def _lines(label: str) -> Iterator[Step]:
-    started = said = time.monotonic()
+def _lines(label: str) -> Iterator[Update]:
+    started = printed = time.monotonic()
 
     def update(done: int, total: int, text: str = "") -> None:
-        nonlocal said
-        if time.monotonic() - said >= LINE_EVERY:
-            said = time.monotonic()
+        nonlocal printed
+        if time.monotonic() - printed >= LINE_EVERY:
+            printed = time.monotonic()
             say(f"{label}  {done}/{total}  {text}".rstrip())
 
     yield update
-    say(_ended(label, started))
+    say(_finished_line(label, started))
 
 
-def _ended(label: str, started: float) -> str:
+def _finished_line(label: str, started: float) -> str:
     return f"{label}  done in {time.monotonic() - started:.1f} s"

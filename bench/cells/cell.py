@@ -18,12 +18,12 @@ from protocols.pose.skeletons import SKELETONS
 class Cell:
     """One benchmark configuration: network x protocol x dataset x recipe x seed x options. Immutable.
 
-    Whether it has been measured is said by bench.cells.plan.Task.
+    Whether it has been measured is the state of its bench.cells.plan.Task.
     """
 
     architecture: str
     protocol: str
-    dataset: str = ""  # "" for a network that is looked at alone, untrained
+    dataset: str = ""  # "" for a protocol that measures the untrained network
     split: str = ""
     overrides: dict[str, Any] = field(default_factory=dict)  # options of the network's builder
     recipe: str = setting(
@@ -52,7 +52,7 @@ class Cell:
 
     @cached_property
     def row(self) -> architectures.Architecture:
-        """The catalogue row, with the joints of the dataset where they are others than the row's."""
+        """The catalogue row, with the joints of the dataset where they differ from the row's."""
         row = architectures.describe(self.architecture, **self.overrides)
         if not self.dataset or row.skeleton == self.skeleton:
             return row
@@ -61,7 +61,7 @@ class Cell:
 
     @property
     def skeleton(self) -> str:
-        """The joints that are trained and predicted: the row's, if the protocol and the dataset can use them."""
+        """Name of the joints to train and predict: the row's if the protocol and the dataset can use them."""
         own = architectures.describe(self.architecture).skeleton
         scored = PROTOCOLS[self.protocol].skeletons if self.protocol else ()
         if scored and not any(set(SKELETONS[name].joints) <= set(SKELETONS[own].joints) for name in scored):
@@ -79,18 +79,18 @@ class Cell:
 
     @property
     def training_data(self) -> str:
-        """What the network is trained on: "mpii/train", or "mpii/train+lsp/train"."""
+        """Training set of the network: "mpii/train", or "mpii/train+lsp/train"."""
         return self.trained_on or f"{self.dataset}/{DATASETS[self.dataset].train}"
 
     @property
     def label(self) -> str:
-        """One line for people: who under what, on what."""
+        """Name of the cell in messages: network, protocol, dataset and seed."""
         where = f" on {self.dataset}/{self.split}" if self.dataset else ""
         return f"{self.row.name} × {self.protocol}{where}, seed {self.seed}{', fast' if self.fast else ''}"
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Words shown beside the name: every setting that differs from the usual one, such as "quick budget"."""
+        """Tags shown beside the name: every setting that differs from its default, such as "quick budget"."""
         found = []
         for name, value in chosen(self, *(() if self.dataset else ("predictions", "scores"))).items():
             if name == "options":
@@ -101,7 +101,7 @@ class Cell:
 
     @property
     def _unusual_options(self) -> set[str]:
-        """Options of the protocol that are not at their default; a file of boxes is told by the conditions."""
+        """Options of the protocol that are not at their default, without a file of boxes: the conditions state it."""
         usual = self.rules.options
         return {name for name, value in self.options.items() if value != usual.get(name)} - {"detections"}
 
@@ -112,33 +112,33 @@ def check_options(rules: Protocol, options: dict[str, Any]) -> None:
         if name not in rules.options:
             known = ", ".join(f"{option}={default}" for option, default in rules.options.items())
             raise Problem(f"{rules.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
-        default, words = rules.options[name], rules.choices.get(name, ())
+        default, choices = rules.options[name], rules.choices.get(name, ())
         may_be_none = name == "resamples" or not default  # without resamples there are no intervals
-        if not _fits(value, default, words) or (value == 0 and not may_be_none):
-            expected = f"{'words' if isinstance(default, list) else 'one'} of {', '.join(words)}" if words else ""
+        if not _fits(value, default, choices) or (value == 0 and not may_be_none):
+            expected = f"{'words' if isinstance(default, list) else 'one'} of {', '.join(choices)}" if choices else ""
             raise Problem(
                 f"{rules.name}: {name}={value!r} does not work.", expected=expected or f"something like {default!r}"
             )
 
 
-def _fits(value: Any, default: Any, words: tuple[str, ...]) -> bool:
-    """Whether a value is of the kind of a default, no number below 0, and no other word than `words`, if there are."""
+def _fits(value: Any, default: Any, choices: tuple[str, ...]) -> bool:
+    """Whether a value has the type of the default, is not below 0, and is one of `choices` where there are any."""
     if isinstance(default, list):
-        return isinstance(value, list) and bool(value) and all(_fits(one, default[0], words) for one in value)
+        return isinstance(value, list) and bool(value) and all(_fits(item, default[0], choices) for item in value)
     if isinstance(value, bool) or not isinstance(value, int | float if isinstance(default, float) else type(default)):
         return False
-    return value >= 0 if isinstance(value, int | float) else not words or value in words
+    return value >= 0 if isinstance(value, int | float) else not choices or value in choices
 
 
 def box_options(cell: Cell) -> dict[str, Any]:
-    """What `coco.people` is told: the preset that makes windows of boxes, and the file of detected ones.
+    """Options of the people of COCO: the preset that makes windows from boxes, and a file of detected boxes.
 
-    Empty for other datasets, whose windows come with the people.
+    Empty for other datasets, whose windows come with the people. Raises Problem for options that cannot be used.
     """
     detections, name = cell.options.get("detections"), cell.options.get("preset")
     if not detections and not name:
         return {}
-    from protocols.coco.top_down import HRNET, PRESETS  # takes numpy, which most plans need not
+    from protocols.coco.top_down import HRNET, PRESETS  # imports numpy, which most plans do not need
 
     if name and name not in PRESETS:
         raise Problem(f"There is no preset {name!r}.", expected=f"one of {', '.join(PRESETS)}")
@@ -154,4 +154,4 @@ def box_options(cell: Cell) -> dict[str, Any]:
     if cell.dataset != "coco":
         return {}
     found = {"boxes": "detections", "detections": Path(detections)} if detections else {}
-    return {**found, "preset": PRESETS.get(name, HRNET)}
+    return {**found, "preset": PRESETS[name] if name else HRNET}

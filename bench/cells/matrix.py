@@ -1,4 +1,4 @@
-"""matrix.toml: which cells there are. Every `[[cells]]` table is a product of its lists."""
+"""Matrix files: the cells to measure. Every `[[cells]]` table stands for the product of its lists."""
 
 import fnmatch
 import itertools
@@ -11,9 +11,9 @@ import msgspec
 import architectures
 from bench.cells.cell import Cell, check_options
 from bench.cells.conditions import table_key, without_recipe
-from bench.cells.places import place
 from bench.cells.recipe import Count
 from bench.cells.settings import default, settings
+from bench.cells.splits import parse_split
 from bench.errors import NOTHING, Problem
 from protocols import PROTOCOLS
 from protocols.datasets import DATASETS, datasets_of
@@ -31,14 +31,14 @@ class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 if TYPE_CHECKING:
     Block = Networks
-else:  # one `[[cells]]` table: the lists, and every setting of a cell by the name and with the default it has there
+else:  # a `[[cells]]` table: the lists, and the settings of a cell with the names and defaults they have there
     HINTS = get_type_hints(Cell, include_extras=True)
     SETTINGS = [(field.name, HINTS[field.name], default(field)) for field, _ in settings(Cell)]
     Block = msgspec.defstruct("Block", SETTINGS, bases=(Networks,), frozen=True, forbid_unknown_fields=True)
 
 
-class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[[predictions]]` table: a prediction file that `bench check` scores anew."""
+class PredictionFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A `[[predictions]]` table: a prediction file that `bench check` scores."""
 
     file: str
     protocols: tuple[str, ...]
@@ -46,8 +46,10 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A matrix file."""
+
     cells: tuple[Block, ...]
-    predictions: tuple[Fixed, ...] = ()
+    predictions: tuple[PredictionFile, ...] = ()
 
 
 def load(path: Path) -> list[Cell]:
@@ -56,7 +58,7 @@ def load(path: Path) -> list[Cell]:
 
 
 def read(path: Path) -> Matrix:
-    """A matrix file as it is written. Raises Problem where it is none."""
+    """Read a matrix file. Raises Problem if it is missing or invalid."""
     if not path.is_file():
         raise Problem(
             f"{path}: there is no such matrix.",
@@ -69,7 +71,7 @@ def read(path: Path) -> Matrix:
 
 
 def expand(block: Block) -> list[Cell]:
-    """All cells of a block; a name or a glob that matches nothing is an error."""
+    """All cells of a block. Raises Problem for a name or a glob that matches nothing."""
     cells = []
     names = [
         name for pattern in block.architectures for name in match(pattern, architectures.catalogue(), "architecture")
@@ -81,13 +83,13 @@ def expand(block: Block) -> list[Cell]:
         chosen = {field.name: getattr(block, field.name) for field, _ in settings(Cell)}
         chosen["fast"] = chosen["fast"] and can_be_fast(protocol)
         check_options(PROTOCOLS[protocol], chosen["options"])
-        for seed, (dataset, split) in itertools.product(block.seeds, places(protocol, block.datasets)):
+        for seed, (dataset, split) in itertools.product(block.seeds, splits_for(protocol, block.datasets)):
             cells.append(Cell(name, protocol, dataset, split, block.set, seed=seed, **chosen))
     return cells
 
 
 def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
-    """The names that a shell glob matches; a builder in a file stands for itself."""
+    """Names that a shell glob matches; "path/to/net.py:builder" is taken as it is. Raises Problem if there are none."""
     if kind == "architecture" and ".py:" in pattern:
         return [architectures.describe(pattern).name]
     found = fnmatch.filter(known, pattern)
@@ -99,7 +101,7 @@ def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
 
 
 def applies(protocol: str, architecture: str) -> bool:
-    """Whether a protocol can say anything about an architecture: classifiers have no keypoints."""
+    """Whether a protocol applies to an architecture: classifiers have no keypoints."""
     classifies = architectures.describe(architecture).skeleton == "cifar10"
     return {"cifar10-error": classifies, "complexity": True, "init-variance": True, "speed": True}.get(
         protocol, not classifies
@@ -107,23 +109,23 @@ def applies(protocol: str, architecture: str) -> bool:
 
 
 def can_be_fast(protocol: str) -> bool:
-    """Whether --fast has a meaning: keypoints are predicted, or the time is what counts."""
+    """Whether --fast applies to a protocol: it predicts keypoints, or measures time."""
     rules = PROTOCOLS[protocol]
     return protocol == "speed" or (rules.needs == "predictions" and bool(rules.skeletons))
 
 
-def places(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
-    """The (dataset, split) pairs on which a protocol runs; one empty pair for a network that is looked at alone."""
+def splits_for(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs (dataset, split) to run a protocol on; one empty pair for a protocol that needs only the network."""
     rules = PROTOCOLS[protocol]
     usable = datasets_of(rules)
-    chosen = [pair for pair in map(place, datasets or ("mannequin",)) if pair[0] in usable]
+    chosen = [pair for pair in map(parse_split, datasets or ("mannequin",)) if pair[0] in usable]
     if rules.needs == "network":
         return chosen if datasets and chosen else [("", "")]
-    return chosen or ([place(usable[0])] if len(usable) == 1 else [])  # one: nothing to choose
+    return chosen or ([parse_split(usable[0])] if len(usable) == 1 else [])  # one: nothing to choose
 
 
-def nothing(block: Block) -> Problem:
-    """Why a block has no cell though its names are known: its protocols have no use for its networks or datasets."""
+def empty_block(block: Block) -> Problem:
+    """Problem of a block without cells: its protocols do not apply to its networks or its datasets."""
     protocols = [name for pattern in block.protocols for name in match(pattern, PROTOCOLS, "protocol")]
     asked, known = (
         " and ".join(block.protocols),
@@ -134,8 +136,8 @@ def nothing(block: Block) -> Problem:
     ]
     if not any(applies(protocol, name) for protocol in protocols for name in names):
         return Problem(
-            f"Nothing to run: {asked} has nothing to say of {' and '.join(block.architectures)}.",
-            expected="classifiers of pictures under cifar10-error, networks of poses under the other protocols",
+            f"Nothing to run: {asked} does not apply to {' and '.join(block.architectures)}.",
+            expected="image classifiers under cifar10-error, pose networks under the other protocols",
             next_step="bench list",
             code=NOTHING,
         )
@@ -148,13 +150,13 @@ def nothing(block: Block) -> Problem:
 
 
 def unique(cells: Iterable[Cell]) -> list[Cell]:
-    """The cells without repetitions."""
+    """Cells without duplicates, in order."""
     seen: dict[tuple, Cell] = {}
     for cell in cells:
         seen.setdefault(table_key(cell.row.name, cell.seed, without_recipe(cell)), cell)
     return list(seen.values())
 
 
-def choose(cells: list[Cell], pattern: str) -> list[Cell]:
+def select(cells: list[Cell], pattern: str) -> list[Cell]:
     """The cells whose architecture a shell glob matches; all of them for an empty one."""
     return [cell for cell in cells if fnmatch.fnmatch(cell.architecture, pattern)] if pattern else cells

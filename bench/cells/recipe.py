@@ -18,11 +18,11 @@ Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Kernel = Literal[1, 3, 5, 7, 9, 11, 13, 15]  # cells
+Kernel = Literal[1, 3, 5, 7, 9, 11, 13, 15]  # heatmap pixels
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file; a key that is not a field is an error."""
+    """A table of a recipe file; unknown keys are errors."""
 
 
 class Plan(_Table):
@@ -43,10 +43,10 @@ class Plan(_Table):
     rates: dict[str, Positive] = {}  # factors on the rate of the parameters below a module, by its name
     bias_rate: Positive = 1.0  # factor on the rate of biases
     bias_decay: bool = True  # whether biases decay with the weights
-    ema: Share = 0.0  # what a step keeps of the average of weights that is used in the end; 0: no average
+    ema: Share = 0.0  # decay of the moving average of the weights, which is used in the end; 0: no average
     precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: autocast of the forward pass
-    micro_batch: Count = 0  # people that a process holds at once; 0 for its whole share of the batch
-    checkpointing: bool = False  # compute the stages of a network again in the backward pass, to save memory
+    micro_batch: Count = 0  # people in memory at once, per process; 0 for its share of the batch
+    checkpointing: bool = False  # recompute the stages of a network in the backward pass, to save memory
     compile: bool = False
     deterministic: bool = False  # only algorithms that repeat to the last bit on an accelerator, too
 
@@ -59,12 +59,12 @@ class Plan(_Table):
             raise ValueError("compile and checkpointing exclude each other: torch compiles no recomputed stages")
 
     def total_steps(self, people: int) -> int:
-        """How many steps the whole training takes on so many people."""
+        """Number of steps of the training on `people` people."""
         return self.steps or max(1, round(self.epochs * people / self.batch))
 
 
 class Augmentation(_Table):
-    """What happens to a training crop; angles in degrees, the rest as shares."""
+    """Random changes to a training crop; angles in degrees, the rest as fractions."""
 
     rotation: NotNegative = 0.0  # uniform in +-
     rotation_probability: Share = 1.0
@@ -83,15 +83,15 @@ class Augmentation(_Table):
 
 
 class Targets(_Table):
-    """What the outputs are compared with."""
+    """Targets that the outputs are trained towards."""
 
     kind: Literal["gaussian", "exact", "blurred", "classes"] = "gaussian"
-    # gaussian: around the nearest cell; exact: around the very place; blurred: an impulse blurred as OpenCV does it,
-    # with the kernels that the network names for its outputs, else `kernel`
-    sigma: Positive = 1.0  # cells of the heatmap
+    # gaussian: centred on the nearest heatmap pixel; exact: centred on the exact position; blurred: an impulse blurred
+    # as OpenCV does it, with the kernels that the network names for its outputs, else `kernel`
+    sigma: Positive = 1.0  # heatmap pixels
     kernel: Kernel = 7
     peak: Positive = 1.0
-    centre: float = 0.0  # pixel of the input where cell 0 lies, also for decoding
+    centre: float = 0.0  # input pixel of heatmap pixel 0, also for decoding
     absent: Literal["ignore", "zero"] = "ignore"  # joints that are not annotated, or outside: no loss, or empty maps
     occluded: Literal["teach", "zero"] = "teach"  # zero: coarse heads learn empty maps for occluded joints
 
@@ -100,18 +100,20 @@ class Loss(_Table):
     """Squared differences, summed over the outputs."""
 
     reduction: Literal["mean", "half-sum"] = "mean"  # half-sum: Caffe's, sum of squares / (2 people)
-    hardest: Count = 0  # the finest head of a stage learns only so many joints, those with the largest loss; 0: all
+    hardest: Count = 0  # the finest head of a stage learns only this many joints, those with the largest loss; 0: all
     coarse_weight: Positive = 1.0  # of the other heads
 
 
 class Testing(_Table):
-    """From heatmaps to keypoints."""
+    """Test-time options: from images to keypoints."""
 
     flip: bool = True  # average with the maps of the mirror image
-    flip_shift: bool = True  # moved by one cell
+    flip_shift: bool = True  # moved by one heatmap pixel
     decoding: Literal["quarter", "argmax", "second-peak"] = "quarter"
     kernel: Kernel = 5  # of the blur before decoding = "second-peak"
-    scales: tuple[Positive, ...] = (1.0,)  # factors on the window; several: maps averaged, argmax to the pixel
+    scales: tuple[Positive, ...] = (
+        1.0,
+    )  # factors on the window; several: maps are averaged, then argmax at input size
 
 
 class Pixels(_Table):
@@ -123,6 +125,8 @@ class Pixels(_Table):
 
 
 class Recipe(_Table):
+    """A recipe: how a network is trained and tested."""
+
     paper: str
     training: Plan
     targets: Targets
@@ -133,7 +137,7 @@ class Recipe(_Table):
     quick: dict[str, Any] = {}  # fields of `training` under --budget quick
 
     def train_inputs(self, budget: str) -> dict[str, Any]:
-        """Everything here that decides the weights, as plain data for the key."""
+        """Fields that decide the weights, as plain data for the key."""
         return _deciding(
             training=self.budgeted(budget),
             augmentation=self.augmentation,
@@ -143,7 +147,7 @@ class Recipe(_Table):
         )
 
     def test_inputs(self) -> dict[str, Any]:
-        """Everything here that decides predictions, given the weights, as plain data for the key."""
+        """Fields that decide the predictions of given weights, as plain data for the key."""
         maps = Targets(centre=self.targets.centre, peak=self.targets.peak)
         return _deciding(testing=self.testing, pixels=self.pixels, maps=maps)
 
@@ -157,10 +161,10 @@ class Recipe(_Table):
 
 
 def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:
-    """The fields of tables that are not at their default, as they are when read from JSON.
+    """Fields of tables that are not at their default, as JSON would give them back.
 
     So a table that gains a field keeps the key of every training without it. (omit_defaults of msgspec compares
-    numbers by identity, and leaves none out that was read from a file.)
+    numbers by identity, and omits none that was read from a file.)
     """
     found = {name: unusual(structs.asdict(table), defaults(type(table))) for name, table in tables.items()}
     return msgspec.json.decode(msgspec.json.encode({name: values for name, values in found.items() if values}))
@@ -168,19 +172,19 @@ def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:
 
 @cache
 def defaults(table: type[_Table]) -> dict[str, Any]:
-    """Field -> value of those fields of a table that need not be written."""
+    """Defaults of the optional fields of a table, by name."""
     fields = {field.name: field for field in structs.fields(table) if not field.required}
     made = {name: field.default_factory for name, field in fields.items() if field.default_factory is not NODEFAULT}
     return {name: made[name]() if name in made else field.default for name, field in fields.items()}
 
 
 def load(name: str) -> Recipe:
-    """The recipe of a paper, or of a file (`path/to/recipe.toml`). Raises Problem for one that cannot be read."""
+    """Load the recipe of a paper, or of a file (`path/to/recipe.toml`). Raises Problem if it cannot be read."""
     return read(_path(name))
 
 
 def digest(name: str, budget: str) -> str:
-    """Eight hexadecimal digits of all in a recipe that decides weights."""
+    """Digest (eight hexadecimal digits) of everything in a recipe that decides the weights."""
     return _digest(_path(name), budget)
 
 
@@ -199,7 +203,7 @@ def _path(name: str) -> Path:
 
 @cache
 def read(path: Path) -> Recipe:
-    """The recipe in a file, which is read once, so that a run has one. Raises Problem for one that makes no sense."""
+    """Read a recipe file, once per process, so that a run has one version of it. Raises Problem for an invalid one."""
     try:
         recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

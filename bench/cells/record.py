@@ -12,7 +12,7 @@ from bench.store.store import CELLS, Store
 
 
 class CellRecord(msgspec.Struct, frozen=True):
-    """What was measured, under which conditions, from which inputs; its rows are in measurements.jsonl."""
+    """Identity, conditions, inputs and provenance of a finished cell; its rows are in measurements.jsonl."""
 
     cell: str  # its content key
     label: str
@@ -21,8 +21,8 @@ class CellRecord(msgspec.Struct, frozen=True):
     source: str  # "measured" or "predictions"
     conditions: Conditions
     tags: tuple[str, ...]
-    conventions: dict[str, str]  # of the protocol, as they were
-    inputs: dict[str, Any] | None  # the nested data that its key hashes: no two protocols have the same
+    conventions: dict[str, str]  # of the protocol at that time
+    inputs: dict[str, Any] | None  # the nested data that its key hashes; its form depends on the protocol
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = {}
 
@@ -40,7 +40,7 @@ class CellRecord(msgspec.Struct, frozen=True):
 
     @property
     def budget(self) -> str:
-        """ "" where nothing is trained."""
+        """Training budget; "" where nothing is trained."""
         return self.conditions.budget or ""
 
     @property
@@ -51,7 +51,7 @@ class CellRecord(msgspec.Struct, frozen=True):
 
     @property
     def table_key(self) -> tuple:
-        """Its place in every table; every prediction file has one of its own."""
+        """Key of the table entry; every prediction file has one of its own."""
         if self.source == "predictions":
             return (self.cell,)
         return table_key(self.architecture, self.seed, self.conditions)
@@ -67,7 +67,7 @@ def record(
     warnings: tuple[str, ...] = (),
     provenance: dict[str, Any] | None = None,
 ) -> CellRecord:
-    """The record of a cell; `source`: "measured", or "predictions" for those of a file."""
+    """Make the record of a cell; `source`: "measured", or "predictions" for a prediction file."""
     measured = source == "measured"
     return CellRecord(
         cell=key,
@@ -85,16 +85,16 @@ def record(
 
 
 def read(store: Store, key: str) -> CellRecord:
-    """The record of a finished cell. Raises Problem for one that another version wrote."""
+    """Read the record of a finished cell. Raises Problem if another version wrote it."""
     return store.read(CELLS, key, "cell.json", CellRecord)
 
 
 def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, Problem]]:
-    """The records of finished cells by key; and of those that another version wrote, what is wrong with them."""
-    found, odd = {}, {}
+    """Read the records of finished cells by key, and the problems of those that another version wrote."""
+    found, problems = {}, {}
     for key in sorted(keys):
         try:
             found[key] = read(store, key)
         except Problem as problem:
-            odd[key] = problem
-    return found, odd
+            problems[key] = problem
+    return found, problems

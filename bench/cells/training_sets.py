@@ -1,9 +1,9 @@
-"""What networks train on, by name: a split, or several as one."""
+"""Training sets by name: a split, or several joined."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cells.places import place
+from bench.cells.splits import parse_split
 from protocols.datasets import DATASETS, fingerprint, open_people
 from protocols.pose.people import People
 from protocols.pose.skeletons import SKELETONS
@@ -11,7 +11,7 @@ from protocols.pose.skeletons import SKELETONS
 
 @dataclass(frozen=True)
 class Source:
-    """The people of a split, or of several, by name: what another process needs to open them."""
+    """Names of a split or of several, from which any process can open the people."""
 
     dataset: str  # a name; for a mix several "name/split", joined by "+"
     split: str  # "" for a mix
@@ -36,19 +36,19 @@ class Source:
 
 
 def parts_of(text: str) -> list[tuple[str, str]]:
-    """ "mpii/train+lsp" as pairs of dataset and split; a name alone means the split to train on."""
-    return [place(part.strip(), "train") for part in text.split("+")]
+    """Parse "mpii/train+lsp" as pairs (dataset, split); a name without split means its training split."""
+    return [parse_split(part.strip(), "train") for part in text.split("+")]
 
 
 def source_of(text: str, data: Path, skeleton: str, limit: int = 0, drop_invalid: bool = False) -> Source:
-    """The source that "mpii", "mpii/train" or "mpii/train+lsp/train" names."""
+    """The source named by "mpii", "mpii/train" or "mpii/train+lsp/train"."""
     parts = parts_of(text)
     name, split = parts[0] if len(parts) == 1 and skeleton in DATASETS[parts[0][0]].skeletons else (text, "")
     return Source(name, split, data, skeleton, limit, drop_invalid)
 
 
 def fingerprint_of(text: str, data: Path, skeleton: str) -> str:
-    """What changes when, and only when, the annotation of what `text` names changes."""
+    """Fingerprint of the training set `text`: changes when, and only when, its annotations change."""
     parts = parts_of(text)
     own = [DATASETS[name].skeletons for name, _ in parts]
     names = [skeleton if skeleton in offered else offered[0] for offered in own]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from architectures import catalogue
-from bench.cells.places import place
+from bench.cells.splits import parse_split
 from protocols import PROTOCOLS
 from protocols.datasets import DATASETS, datasets_of, missing, open_people
 
@@ -91,7 +91,7 @@ def print_status(tasks: list["Task"]) -> None:
 
 def checked(text: str, data: Path) -> dict[str, Any]:
     """What a split holds, after reading it."""
-    name, split = place(text)
+    name, split = parse_split(text)
     if name == "cifar10":
         from protocols.datasets import cifar10
 

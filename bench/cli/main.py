@@ -112,14 +112,14 @@ def run(
         )
         cells = matrices.unique(matrices.expand(block))
         if not cells:
-            raise matrices.nothing(block)
+            raise matrices.empty_block(block)
     else:
         if dataset or seed or overrides or chosen(Cell("", "", **cell)):
             raise Problem(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
             )
-        cells = matrices.choose(matrices.load(matrix), architectures)
+        cells = matrices.select(matrices.load(matrix), architectures)
     if not cells:
         raise Problem("Nothing to run: no cell matches.", next_step="bench list, bench status", code=NOTHING)
     tasks = plan(cells, Store(store), data)
@@ -236,7 +236,7 @@ def status(
     from bench.cli.listing import print_status
     from bench.store.store import Store
 
-    tasks = plan(matrices.choose(matrices.load(matrix), architectures), Store(store), data)
+    tasks = plan(matrices.select(matrices.load(matrix), architectures), Store(store), data)
     if as_json:
         cells = [
             {"label": task.cell.label, "cell": task.key, "state": task.state, "why": task.why, "step": task.step}

@@ -1,7 +1,7 @@
-"""Executors: which processes work on the cells of a run.
+"""Local executor: several processes of this machine work on the cells of a run.
 
-On a processor, several processes with one thread each finish sooner than one process with several threads: the
-networks that fit there are small. They need no scheduler, since the locks of the store share the work.
+On a CPU, several processes with one thread each finish sooner than one process with several threads: the networks
+that fit there are small. They need no scheduler: the locks of the store divide the work.
 """
 
 import gc
@@ -26,10 +26,10 @@ from bench.processes import block_interrupt, end_with_parent
 def execute(
     tasks: Sequence[Task], ctx: RunContext, executor: str, jobs: int = 0, address: str = ""
 ) -> tuple[list[Task], list[tuple[Task, str]]]:
-    """Run tasks with the executor of that name; returns what `run` returns."""
+    """Run tasks with the executor "local" or "ray"; returns finished tasks and failed ones with the reason."""
     if ctx.processes > 1 and (jobs > 1 or ctx.tensorboard):
         raise Problem(
-            "Processes that train a network together take all accelerators, and keep no curves for TensorBoard.",
+            "Processes that train one network together take all accelerators, and write no curves for TensorBoard.",
             next_step="--processes N with --jobs 1 and without --tensorboard",
         )
     if executor == "local":
@@ -37,57 +37,59 @@ def execute(
     if executor != "ray":
         raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
     if ctx.tensorboard:
-        raise Problem("--tensorboard: curves stay on the nodes of a cluster.", next_step="leave it out, or train here")
+        raise Problem(
+            "--tensorboard: curves stay on the nodes of a cluster.", next_step="leave it out, or use --executor local"
+        )
     from bench.executors.ray_driver import on_ray
 
     return on_ray(tasks, ctx, address)
 
 
 def local(tasks: Sequence[Task], ctx: RunContext, jobs: int = 0) -> tuple[list[Task], list[tuple[Task, str]]]:
-    """Run tasks with `jobs` processes, 0 for one a core on processors and one an accelerator on those.
+    """Run tasks with `jobs` processes; 0: one per core on a CPU, else one per accelerator.
 
-    Returns what `run` returns.
+    Returns finished tasks and failed ones with the reason.
     """
-    gc.freeze()  # what is imported stays: looked at again and again, it costs two fifths of building and counting
-    waiting = sum(task.state not in (FRESH, BLOCKED) for task in tasks)
+    gc.freeze()  # imported modules stay: collecting them again and again took 40 % of building and counting
+    unfinished = sum(task.state not in (FRESH, BLOCKED) for task in tasks)
     each = devices(ctx.device, jobs, len(os.sched_getaffinity(0)), torch.cuda.device_count())
-    first, *others = each[: max(1, waiting)]
+    first, *others = each[: max(1, unfinished)]
     ctx = replace(ctx, device=first)
     if not others:
         return run(tasks, ctx)
     torch.set_num_threads(1)
     progress.only_lines()
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
-    helpers = [
-        context.Process(target=_help, args=(tasks, replace(ctx, device=device, debug=False))) for device in others
+    workers = [
+        context.Process(target=_work, args=(tasks, replace(ctx, device=device, debug=False))) for device in others
     ]
     with block_interrupt():
-        for helper in helpers:
-            helper.start()
+        for worker in workers:
+            worker.start()
     try:
         return run(tasks, ctx)
     except BaseException:
-        for helper in helpers:
-            helper.terminate()  # what it was at is continued the next time
+        for worker in workers:
+            worker.terminate()  # its interrupted step is continued by the next run
         raise
     finally:
-        for helper in helpers:
-            helper.join()
+        for worker in workers:
+            worker.join()
 
 
 def devices(device: str, jobs: int, cores: int, accelerators: int) -> list[str]:
-    """The device of each process: "cuda" stands for all accelerators in turn, "cuda:1" for that one alone."""
+    """Device of each process: "cuda" stands for all accelerators in turn, "cuda:1" for that one only."""
     if device == "cpu":
         return ["cpu"] * (jobs or cores)
-    those = [f"cuda:{index}" for index in range(accelerators)] if device == "cuda" else [device]
-    return list(islice(cycle(those), jobs or len(those)))
+    available = [f"cuda:{index}" for index in range(accelerators)] if device == "cuda" else [device]
+    return list(islice(cycle(available), jobs or len(available)))
 
 
-def _help(tasks: Sequence[Task], ctx: RunContext) -> None:
-    """What the other processes do: the same, until nothing is left or their parent is gone."""
+def _work(tasks: Sequence[Task], ctx: RunContext) -> None:
+    """Run tasks in a worker process, until none is left or the parent is gone."""
     end_with_parent()
     gc.freeze()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # so that it ends processes of its own, too
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # an exit also ends its own child processes
     torch.set_num_threads(1)
     progress.only_lines()
     run(tasks, ctx, wait=False)

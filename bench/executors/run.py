@@ -1,4 +1,4 @@
-"""Running: every cell brought to its end, one after the other; what fails does not stop the rest."""
+"""Run cells one after the other; a cell that fails does not stop the others."""
 
 from collections.abc import Iterable
 
@@ -12,10 +12,10 @@ from bench.store.store import CELLS
 
 
 def run(tasks: Iterable[Task], ctx: RunContext, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:
-    """Bring every task to its end; returns those that are done and those that failed, with the reason.
+    """Finish every task; returns the finished ones and the failed ones with the reason.
 
-    A cell that another process works on is left for last, then waited for, unless `wait` is off. A cell that
-    raises is noted in the store and the others go on. KeyboardInterrupt passes through; finished steps stay.
+    A cell that another process works on comes last and is waited for, unless `wait` is off. The failure of a cell is
+    recorded in the store, and the others go on. KeyboardInterrupt passes through; finished steps stay.
     """
     done, failed, busy = [], [], []
     queue = [task for task in tasks if task.state != BLOCKED]
@@ -29,23 +29,23 @@ def run(tasks: Iterable[Task], ctx: RunContext, wait: bool = True) -> tuple[list
 
 
 def _attempt(task: Task, ctx: RunContext, failed: list[tuple[Task, str]], wait: bool) -> bool:
-    """Try to finish a task; False if another process has it or it failed."""
+    """Try to finish a task; False if another process works on it or it failed."""
     try:
-        with ctx.store.lock(CELLS, task.key, wait) as mine:
-            return mine and _finished(task, ctx, failed)
+        with ctx.store.lock(CELLS, task.key, wait) as acquired:
+            return acquired and _finish_locked(task, ctx, failed)
     except OSError as error:  # the store itself
         _fail(task, error, ctx, failed)
         return False
 
 
-def _finished(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) -> bool:
-    """Finish a task whose lock is held; False if that failed."""
+def _finish_locked(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) -> bool:
+    """Finish a task whose lock is held; False if it fails."""
     store = ctx.store
     if (failure := store.failure(task.key)) and failure.get("run") == ctx.run:
         failed.append((task, failure["why"]))  # another process of this run has tried it
         return False
     try:
-        store.forget_failure(task.key)  # before the cell is there: a kill leaves no failure beside it
+        store.forget_failure(task.key)  # before the cell is published: after a kill, no finished cell has a failure
         if not store.has(CELLS, task.key):
             store.sweep(CELLS, task.key)
             finish(task, ctx)
@@ -58,6 +58,7 @@ def _finished(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) -> bo
 
 
 def _fail(task: Task, error: Exception, ctx: RunContext, failed: list[tuple[Task, str]]) -> None:
+    """Report a failure, append it to `failed` and record it in the store."""
     why = explain(error)
     progress.say(f"✕ {task.cell.label}: {why}")
     failed.append((task, why))
@@ -65,10 +66,10 @@ def _fail(task: Task, error: Exception, ctx: RunContext, failed: list[tuple[Task
 
 
 def note_failure(task: Task, why: str, ctx: RunContext, code: int = CELL_FAILED) -> None:
-    """Remember why, unless the store itself is what failed."""
+    """Record in the store why a cell failed, unless the store itself failed."""
     try:
         note = {"cell": task.cell.label, "why": why, "code": code, "run": ctx.run}
-        note |= {"command": provenance.command(), "log": progress.tail()}
+        note |= {"command": provenance.command(), "log": progress.log()}
         ctx.store.note_failure(task.key, note)
     except OSError as error:
         progress.say(f"  the reason could not be stored: {error}")

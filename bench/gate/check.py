@@ -10,8 +10,8 @@ from typing import Any
 from bench import progress
 from bench.cells import matrix
 from bench.cells.cell import Cell
-from bench.cells.places import place
 from bench.cells.plan import BLOCKED, Task, plan
+from bench.cells.splits import parse_split
 from bench.context import RunContext
 from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
 from bench.errors import REGRESSED as EXIT_REGRESSED
@@ -174,10 +174,10 @@ def _result(task: Task, store: Store, done: set[int], failed: Iterable[tuple[Tas
     return Result(key, FAILED, why, CELL_FAILED, task.cell)
 
 
-def _score_fixed(fixed: matrix.Fixed, protocol: str, ctx: RunContext) -> Result:
+def _score_fixed(fixed: matrix.PredictionFile, protocol: str, ctx: RunContext) -> Result:
     """Score a prediction file; what raises is blocked if data are missing, else failed."""
     file = Path(fixed.file)
-    cell = Cell(file.stem, protocol, *place(fixed.dataset))
+    cell = Cell(file.stem, protocol, *parse_split(fixed.dataset))
     key = baseline.cell_key(cell, "predictions")
     with progress.step(f"{file.name} × {protocol}"):
         try:

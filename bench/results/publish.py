@@ -32,7 +32,7 @@ def publish_cell(
     notes: list[str] = []  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
         (folder / FILE).write_bytes(encode(measurements))
-        (folder / "log.txt").write_text(progress.tail())
+        (folder / "log.txt").write_text(progress.log())
         if scores.curve:
             (folder / "curve.csv").write_text(curve_csv(scores))
         if scores.samples:

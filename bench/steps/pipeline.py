@@ -48,7 +48,7 @@ from protocols.statistics.scores import Scores
 
 def finish(task: Task, ctx: RunContext) -> None:
     """All the steps that a cell still needs."""
-    progress.forget()
+    progress.clear_log()
     cell = task.cell
     seconds: dict[str, float] = {}
     if cell.rules.needs == "network":

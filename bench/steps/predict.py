@@ -14,7 +14,7 @@ from torch import nn
 
 from bench.cells.recipe import Recipe
 from bench.errors import CELL_FAILED, Problem
-from bench.progress import Step
+from bench.progress import Update
 from bench.store.store import archive, write_whole
 from bench.training.batches import normalised
 from protocols.network.bn_folding import fold_batch_norm
@@ -37,7 +37,7 @@ def predict(
     size: tuple[int, int],
     work: Path,
     device: str,
-    update: Step,
+    update: Update,
     fast: bool = False,
 ) -> Predictions:
     """Keypoints of all people, in the frame of their annotation (float64, pixels), and the heatmap maxima.

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.cells.places import place
+from bench.cells.splits import parse_split
 from bench.errors import DATA, Problem
 from bench.results.gallery import pictures
 from bench.steps.score import score_predictions
@@ -52,7 +52,7 @@ def terms(protocol: str, dataset: str, options: dict[str, Any], data: Path, limi
     if rules is None or rules.needs != "predictions":
         known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
         raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
-    return Terms(rules, *place(dataset or rules.default_dataset or datasets_of(rules)[0]), options, data, limit)
+    return Terms(rules, *parse_split(dataset or rules.default_dataset or datasets_of(rules)[0]), options, data, limit)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from bench import progress
 from bench.cells.training_sets import Source, parts_of, source_of
 from bench.processes import block_interrupt, end_with_parent
-from bench.progress import Step
+from bench.progress import Update
 from bench.store.digests import content_key
 from bench.store.store import PREPARED, Store
 from protocols.datasets import DATASETS
@@ -54,7 +54,7 @@ class Crops:
         return (self.keypoints / np.array([width, height]) - 0.5) * MARGIN + 0.5
 
 
-def prepare(store: Store, source: Source, size: tuple[int, int], update: Step) -> Crops:
+def prepare(store: Store, source: Source, size: tuple[int, int], update: Update) -> Crops:
     """Open the cache for networks with an input of `size`; build it first if it is missing.
 
     `update(done, total)` is called after every chunk. Raises DataError for an image that cannot be read, unless the
@@ -91,7 +91,7 @@ def _readable(count: int, folder: Path) -> np.ndarray:
     return np.setdiff1d(np.arange(count), dropped)
 
 
-def _build(store: Store, key: str, source: Source, people: People, side: tuple[int, int], update: Step) -> None:
+def _build(store: Store, key: str, source: Source, people: People, side: tuple[int, int], update: Update) -> None:
     """Fill the chunks that an earlier run left unfinished, then publish the cache."""
     work = store.work(PREPARED, key)
     path, finished, dropped = work / "pixels.npy", work / "finished", work / "dropped"

@@ -14,7 +14,7 @@ import torch
 import architectures
 from bench.cells import recipe as recipes
 from bench.cells.training_sets import Source
-from bench.progress import Step
+from bench.progress import Update
 from bench.store.store import Store
 from bench.training.examples import Examples, Training, people_examples
 from bench.training.prepare import prepare
@@ -33,7 +33,7 @@ def throughput(
     device: str,
     name: str,
     overrides: dict[str, Any],
-    update: Step,
+    update: Update,
 ) -> dict[str, Any]:
     """Measure images per second from the cache and from memory, by the median step, and their ratio in per cent."""
     row = architectures.describe(name, **overrides)

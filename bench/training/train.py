@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from architectures import weights as weight_files
 from bench import progress
 from bench.errors import CELL_FAILED, Problem
-from bench.progress import Step
+from bench.progress import Update
 from bench.training import checkpoint, distributed
 from bench.training.batches import rows_of_step
 from bench.training.checkpoint import BEST, DIVERGED, LAST, History, State
@@ -57,7 +57,7 @@ def fit(
     examples: Examples,
     training: Training,
     work: Path,
-    update: Step,
+    update: Update,
     draw: Draw = no_curves,
 ) -> State:
     """Train `network` in place; returns the final state with history and notes.

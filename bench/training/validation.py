@@ -13,7 +13,7 @@ from torch import nn
 from bench.cells.recipe import Augmentation
 from bench.cells.training_sets import Source
 from bench.errors import CELL_FAILED, Problem
-from bench.progress import Step
+from bench.progress import Update
 from bench.store.store import Store
 from bench.training import distributed
 from bench.training.batches import augmented
@@ -37,7 +37,7 @@ class HeldOut:
     radius: np.ndarray  # N, pixels of the input within which a joint is found; NaN where it is not defined
 
 
-def hold_out(store: Store, dataset: str, data: Path, training: Training, update: Step) -> HeldOut:
+def hold_out(store: Store, dataset: str, data: Path, training: Training, update: Update) -> HeldOut:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
     assert training.skeleton is not None  # only a classifier has none
     largest = PEOPLE[training.budget]

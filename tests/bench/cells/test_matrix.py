@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import architectures
 from architectures import ArchitectureError
 from bench.cells import matrix
-from bench.cells.matrix import Block, expand, match, places
+from bench.cells.matrix import Block, expand, match, splits_for
 from bench.errors import USAGE, Problem
 
 HOURGLASSES = ["hourglass-1", "hourglass-2", "hourglass-4", "hourglass-8"]
@@ -84,8 +84,8 @@ def test_protocols_without_data_have_one_cell_whatever_the_datasets():
 
 
 def test_datasets_without_the_ground_truth_are_left_out():
-    assert places("coco-ap", ["mannequin", "lsp", "coco"]) == [("mannequin", "val"), ("coco", "val2017")]
-    assert places("mpii-pckh", ["lsp"]) == []
+    assert splits_for("coco-ap", ["mannequin", "lsp", "coco"]) == [("mannequin", "val"), ("coco", "val2017")]
+    assert splits_for("mpii-pckh", ["lsp"]) == []
 
 
 def test_classifiers_have_no_keypoints():
@@ -161,9 +161,9 @@ def test_no_matrix():
 
 def test_choose():
     cells = expand(Block(("hourglass-*",), ("complexity",)))
-    assert [cell.architecture for cell in matrix.choose(cells, "hourglass-[24]")] == ["hourglass-2", "hourglass-4"]
-    assert matrix.choose(cells, "") == cells
-    assert matrix.choose(cells, "prm*") == []
+    assert [cell.architecture for cell in matrix.select(cells, "hourglass-[24]")] == ["hourglass-2", "hourglass-4"]
+    assert matrix.select(cells, "") == cells
+    assert matrix.select(cells, "prm*") == []
 
 
 @settings(max_examples=1000)

@@ -25,7 +25,7 @@ from test_cli import here  # noqa: F401 - a fixture
         (("run", "hourglass-1", "complexity", "--device", "gpu"), 2, "--device gpu: there is no such device"),
         (("run", "hourglass-1", "complexity", "--device", "cpu:7"), 2, "--device cpu:7: there is no such device"),
         (("run", "hourglass-1", "mpii-pckh", "--dataset", "coco"), 4, "mpii-pckh is not measured on coco"),
-        (("run", "wrn-28-10", "mpii-pckh"), 4, "mpii-pckh has nothing to say of wrn-28-10"),
+        (("run", "wrn-28-10", "mpii-pckh"), 4, "mpii-pckh does not apply to wrn-28-10"),
         (("status", "--matrix", "nowhere.toml"), 2, "nowhere.toml: there is no such matrix"),
         (("status", "--matrx", "nowhere.toml"), 2, "No such option: --matrx"),
         (("status", "matrix", "tiny.toml", "more"), 2, "unexpected extra argument"),

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bench.cells import recipe
-from bench.cells.matrix import places
+from bench.cells.matrix import splits_for
 from bench.cells.plan import plan
 from bench.cells.recipe import Augmentation, Plan, Recipe, Targets, Testing
 from bench.context import RunContext
@@ -88,9 +88,9 @@ def test_from_training_to_error(data, tmp_path):
 
 
 def test_one_dataset_needs_no_choice():
-    assert places("cifar10-error", ["mannequin"]) == [("cifar10", "test")]
-    assert places("cifar10-error", ["cifar10/train"]) == [("cifar10", "train")]
-    assert places("lsp-pck", ["coco"]) == []
+    assert splits_for("cifar10-error", ["mannequin"]) == [("cifar10", "test")]
+    assert splits_for("cifar10-error", ["cifar10/train"]) == [("cifar10", "train")]
+    assert splits_for("lsp-pck", ["coco"]) == []
 
 
 def test_without_the_files_the_cell_is_blocked(tmp_path):

@@ -11,7 +11,7 @@ import architectures
 from architectures import weights as weight_files
 from bench.cells.cell import Cell
 from bench.cells.keys import cell_inputs
-from bench.cells.matrix import places
+from bench.cells.matrix import splits_for
 from bench.errors import Problem
 from bench.store.digests import content_key
 from bench.store.store import CELLS, WEIGHTS, Store
@@ -52,11 +52,11 @@ def test_a_network_alone_needs_neither(recipe):
 
 
 def test_only_a_dataset_that_is_asked_for_and_has_heads_is_taken():
-    assert places("receptive-field", []) == [("", "")]
-    assert places("receptive-field", ["lsp"]) == [("", "")]
-    assert places("receptive-field", ["mannequin", "lsp", "mpii"]) == [("mannequin", "val"), ("mpii", "val")]
-    assert places("complexity", ["mannequin"]) == [("", "")]
-    assert places("mpii-pckh", []) == [("mannequin", "val")]
+    assert splits_for("receptive-field", []) == [("", "")]
+    assert splits_for("receptive-field", ["lsp"]) == [("", "")]
+    assert splits_for("receptive-field", ["mannequin", "lsp", "mpii"]) == [("mannequin", "val"), ("mpii", "val")]
+    assert splits_for("complexity", ["mannequin"]) == [("", "")]
+    assert splits_for("mpii-pckh", []) == [("mannequin", "val")]
 
 
 def test_from_training_to_the_field(tmp_path, recipe):

@@ -1,4 +1,4 @@
-"""From heatmaps to keypoints: the rules of the code bases that the papers compare with."""
+"""Decoding of heatmaps to keypoints, as in the code of the papers. Positions are in heatmap pixels."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ import torch
 
 
 def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Argmax, then a quarter cell towards the larger neighbour (SimpleBaseline, HRNet).
+    """Take the argmax, then a quarter pixel towards the larger neighbour (SimpleBaseline, HRNet).
 
-    `heatmaps`: N x J x h x w. Returns N x J x 2 positions (x, y) in cells and N x J maxima. The outermost
-    cells, and index 1, get no offset, as in the released code; a map without a positive value gives (0, 0).
+    `heatmaps`: N x J x h x w. Returns N x J x 2 positions (x, y) and N x J maxima. The outermost pixels, and
+    index 1, have no offset, as in the released code; a heatmap without a positive value gives (0, 0).
     """
     height, width = heatmaps.shape[-2:]
-    flat, place, x, y = _peaks(heatmaps)
-    maxima = flat.gather(-1, place)
+    flat, peak, x, y = _peaks(heatmaps)
+    maxima = flat.gather(-1, peak)
     steps = torch.tensor([1, -1, width, -width], device=flat.device)  # right, left, below, above
-    near = flat.gather(-1, (place + steps).clamp(0, height * width - 1))  # nothing new beyond the borders: no offset
+    near = flat.gather(-1, (peak + steps).clamp(0, height * width - 1))  # clamped ones are on the border: no offset
     offset = (near[..., ::2] - near[..., 1::2]).sign()
     inner = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
     points = torch.cat([x, y], dim=-1).to(heatmaps.dtype) + 0.25 * offset * inner
@@ -25,25 +25,25 @@ def quarter_offset(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def argmax(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The cell of the maximum: N x J x 2 positions (x, y) in cells and N x J maxima of N x J x h x w maps."""
-    flat, place, x, y = _peaks(heatmaps)
-    return torch.cat([x, y], dim=-1).to(heatmaps.dtype), flat.gather(-1, place).squeeze(-1)
+    """Return the positions of the maxima, N x J x 2 (x, y), and the maxima, N x J, of N x J x h x w heatmaps."""
+    flat, peak, x, y = _peaks(heatmaps)
+    return torch.cat([x, y], dim=-1).to(heatmaps.dtype), flat.gather(-1, peak).squeeze(-1)
 
 
 def _peaks(heatmaps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Maps as N x J x hw, and where their maxima lie: index, column, row (N x J x 1 each); the first of equal ones."""
+    """Return heatmaps as N x J x hw, and index, column and row of their first maxima (N x J x 1 each)."""
     flat = heatmaps.flatten(2)
-    # On a processor numpy compares many elements at a time, torch one after the other.
-    place = torch.from_numpy(flat.detach().numpy().argmax(-1)) if flat.is_cpu else flat.argmax(-1)
-    place = place.unsqueeze(-1)
-    return flat, place, place % heatmaps.shape[-1], place // heatmaps.shape[-1]
+    # On a CPU numpy compares many elements at a time, torch one after the other.
+    peak = torch.from_numpy(flat.detach().numpy().argmax(-1)) if flat.is_cpu else flat.argmax(-1)
+    peak = peak.unsqueeze(-1)
+    return flat, peak, peak % heatmaps.shape[-1], peak // heatmaps.shape[-1]
 
 
 def second_peak(heatmaps: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarray]:
-    """Blur, argmax, then a quarter cell towards the second maximum (Li 2019, released test code).
+    """Blur, take the argmax, then a quarter pixel towards the second maximum (Li 2019, released test code).
 
     `heatmaps`: N x J x h x w, on the scale 0..255; `kernel`: width of the blur, 5 on COCO and 9 on MPII.
-    Returns N x J x 2 positions in cells, clamped to the map, and N x J scores (value / 255 + 0.5).
+    Returns N x J x 2 positions, clamped to the heatmap, and N x J scores (value / 255 + 0.5).
     """
     n, joints, height, width = heatmaps.shape
     border = 10
@@ -65,11 +65,11 @@ def second_peak(heatmaps: np.ndarray, kernel: int) -> tuple[np.ndarray, np.ndarr
 
 
 def flip_average(heatmaps: torch.Tensor, mirrored: torch.Tensor, mirror: Sequence[int], shift: bool) -> torch.Tensor:
-    """Average the maps of an image with those of its mirror image.
+    """Average the heatmaps of an image with those of the flipped image.
 
-    `mirror`: the joint permutation of `Skeleton.mirror` (channels beyond it, such as a background, stay).
-    `shift` moves the flipped-back maps one column to the right, because cell i of a mirrored crop lies
-    0.75 cells beside its twin at stride 4 (HRNet's SHIFT_HEATMAP).
+    `mirrored`: heatmaps of the flipped image. `mirror`: the permutation `Skeleton.mirror` (further channels, such as a
+    background, keep their place). `shift` moves the heatmaps, flipped back, one column to the right: at stride 4 they
+    are 0.75 pixels off (SHIFT_HEATMAP of HRNet).
     """
     order = torch.tensor([*mirror, *range(len(mirror), heatmaps.shape[1])], device=heatmaps.device)
     mean = mirrored.index_select(1, order)

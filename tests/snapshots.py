@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bench.cells.conditions import Conditions
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import Snapshot
+from bench.store.provenance import Provenance
 from protocols import PROTOCOLS
 from reports.data.ablations import committed
 
@@ -42,11 +43,11 @@ def key(*words) -> str:
 
 def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **other) -> dict:
     """A cell with everything a report may ask for."""
-    made = {
-        "command": f"bench run {architecture!r} {protocol}", "date": "2026-01-02T03:04:05Z", "commit": "abcdef123456",
-        "versions": {"torch": "2.13.0", "numpy": "2.0.0"}, "device": "a test's imagination", "threads": 2,
-        "seconds": {"train": 112.4, "score": 0.3}, "peak_memory_mib": 812.0, "files": {"predictions.npz": "0" * 64},
-    }  # fmt: skip
+    made = Provenance(
+        command=f"bench run {architecture!r} {protocol}", date="2026-01-02T03:04:05Z", commit="abcdef123456",
+        device="a test's imagination", threads=2, versions={"torch": "2.13.0", "numpy": "2.0.0"},
+        seconds={"train": 112.4, "score": 0.3}, peak_memory_mib=812,
+    )  # fmt: skip
     tags = [f"{budget} budget"] if (budget := other.get("budget", "full")) != "full" else []
     tags += [f"partial: {limit} people"] if (limit := other.get("limit")) else []
     tags = (*tags, "fast") if other.get("fast") else tuple(tags)
@@ -56,7 +57,7 @@ def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **
         "dataset": dataset, "split": split, "seed": seed, "state": state, "why": "", "step": "",
         "label": f"{architecture} × {protocol}", "source": "measured", "conditions": about, "tags": tags,
         "budget": about.budget or "", "conventions": {}, "folder": "",
-        "provenance": made if state in ("fresh", "stale") else {},
+        "provenance": made if state in ("fresh", "stale") else Provenance(),
     }  # fmt: skip
     return row | other
 

@@ -64,7 +64,7 @@ def _unfinished(
     """State, reason and next step of a cell that is not there."""
     why, step = _next_step(cell, inputs, store)
     if failure := store.failure(key):
-        return FAILED, failure["why"], step
+        return FAILED, failure.why, step
     if older := earlier().get(table_key(cell.row.name, cell.seed, without_recipe(cell))):
         changed = differences(older.inputs or {}, inputs)
         return STALE, "; ".join(changed[:3]) + (" …" if len(changed) > 3 else ""), step
@@ -86,5 +86,5 @@ def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, s
 def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, CellRecord]:
     """Records of all finished cells by their place in the tables; of several, the newest."""
     found, _ = read_all(store, keys)
-    ordered = sorted(found.values(), key=lambda record: record.provenance["date"])
+    ordered = sorted(found.values(), key=lambda record: record.provenance.date)
     return {record.table_key: record for record in ordered}

@@ -8,6 +8,7 @@ import msgspec
 from bench.cells.cell import Cell
 from bench.cells.conditions import Conditions, conditions, of_file, table_key
 from bench.errors import Problem
+from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store
 
 
@@ -24,7 +25,7 @@ class CellRecord(msgspec.Struct, frozen=True):
     conventions: dict[str, str]  # of the protocol at that time
     inputs: dict[str, Any] | None  # the nested data that its key hashes; its form depends on the protocol
     warnings: tuple[str, ...] = ()
-    provenance: dict[str, Any] = {}
+    provenance: Provenance = Provenance()
 
     @property
     def protocol(self) -> str:
@@ -65,7 +66,7 @@ def record(
     *,
     device: str = "cpu",
     warnings: tuple[str, ...] = (),
-    provenance: dict[str, Any] | None = None,
+    provenance: Provenance | None = None,
 ) -> CellRecord:
     """Make the record of a cell; `source`: "measured", or "predictions" for a prediction file."""
     measured = source == "measured"
@@ -80,7 +81,7 @@ def record(
         conventions=cell.rules.conventions,
         inputs=inputs,
         warnings=warnings,
-        provenance=provenance or {},
+        provenance=provenance or Provenance(),
     )
 
 

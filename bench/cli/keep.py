@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
@@ -74,7 +75,7 @@ def _cell(store: "Store", key: str) -> "Kept":
     from bench.results.rows import measurements
 
     found = record.read(store, key)
-    made = {name: value for name, value in found.provenance.items() if name != "command"}
+    made = msgspec.structs.replace(found.provenance, command="")
     values = short(measurements(store, key))
     return Kept(key, found.architecture, found.conditions, values, found.seed, (), found.warnings, made)
 

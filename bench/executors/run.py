@@ -8,7 +8,7 @@ from bench.context import RunContext
 from bench.errors import CELL_FAILED, EXPECTED, exit_code, explain
 from bench.steps.pipeline import finish
 from bench.store import provenance
-from bench.store.store import CELLS
+from bench.store.store import CELLS, Failure
 
 
 def run(tasks: Iterable[Task], ctx: RunContext, wait: bool = True) -> tuple[list[Task], list[tuple[Task, str]]]:
@@ -41,8 +41,8 @@ def _attempt(task: Task, ctx: RunContext, failed: list[tuple[Task, str]], wait: 
 def _finish_locked(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) -> bool:
     """Finish a task whose lock is held; False if it fails."""
     store = ctx.store
-    if (failure := store.failure(task.key)) and failure.get("run") == ctx.run:
-        failed.append((task, failure["why"]))  # another process of this run has tried it
+    if (failure := store.failure(task.key)) and failure.run == ctx.run:
+        failed.append((task, failure.why))  # another process of this run has tried it
         return False
     try:
         store.forget_failure(task.key)  # before the cell is published: after a kill, no finished cell has a failure
@@ -68,8 +68,7 @@ def _fail(task: Task, error: Exception, ctx: RunContext, failed: list[tuple[Task
 def note_failure(task: Task, why: str, ctx: RunContext, code: int = CELL_FAILED) -> None:
     """Record in the store why a cell failed, unless the store itself failed."""
     try:
-        note = {"cell": task.cell.label, "why": why, "code": code, "run": ctx.run}
-        note |= {"command": provenance.command(), "log": progress.log()}
-        ctx.store.note_failure(task.key, note)
+        failure = Failure(task.cell.label, why, code, ctx.run, provenance.command(), progress.log())
+        ctx.store.note_failure(task.key, failure)
     except OSError as error:
         progress.say(f"  the reason could not be stored: {error}")

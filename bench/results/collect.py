@@ -14,6 +14,7 @@ from bench.errors import CELL_FAILED, Problem
 from bench.results.paired import paired
 from bench.results.rows import measurements
 from bench.results.snapshot import Snapshot
+from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
 from protocols.pose.skeletons import SKELETONS
@@ -62,7 +63,7 @@ def _records(store: Store) -> dict[str, CellRecord]:
 
 def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:
     """Of the records with the same place in the tables, the one measured last; prediction files all stay."""
-    ordered = sorted(records.values(), key=lambda record: record.provenance["date"])
+    ordered = sorted(records.values(), key=lambda record: record.provenance.date)
     last = {record.table_key: record for record in ordered}
     return sorted(last.values(), key=lambda record: record.cell)
 
@@ -87,10 +88,10 @@ def _finished(record: CellRecord, store: Store) -> dict[str, Any]:
 def _unfinished(task: Task, store: Store) -> dict[str, Any]:
     """A cell of the matrix that is not there, with the reason, and what was tried."""
     document = record(task.cell, task.key, task.inputs, "measured")
-    tried = (store.failure(task.key) if task.state == FAILED else None) or {}
+    tried = store.failure(task.key) if task.state == FAILED else None
     made = {
-        "provenance": {"command": tried["command"]} if "command" in tried else {},
-        "log": tried.get("log", ""),
+        "provenance": Provenance(tried.command if tried else ""),
+        "log": tried.log if tried else "",
         "folder": "",
     }
     return document.fields | {"state": task.state, "why": task.why, "step": task.step} | made

@@ -15,6 +15,7 @@ from bench.cells.conditions import Conditions
 from bench.cells.record import CellRecord
 from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
+from bench.store.provenance import Provenance
 from protocols import PROTOCOLS, Value
 
 DIGITS = 3  # behind the point, of points; intervals are some tenths wide
@@ -42,7 +43,7 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     seed: int | None = None
     seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
     warnings: tuple[str, ...] = ()
-    provenance: dict[str, Any] = {}
+    provenance: Provenance = Provenance()
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def finished(
     records, _ = read_all(store, store.keys(CELLS))
     asked = of_file(Cell(name, rules.name, *where, options=options))
     here = [record for record in records.values() if _under(asked, record.conditions)]
-    called = sorted((record for record in here if _called(record, name)), key=lambda record: record.provenance["date"])
+    called = sorted((record for record in here if _called(record, name)), key=lambda record: record.provenance.date)
     found = list({record.table_key: record for record in called}.values())
     kinds = {record.table_key if record.source == "predictions" else _kind(record): record for record in found}
     if len(kinds) != 1:

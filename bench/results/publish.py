@@ -9,6 +9,7 @@ from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
 from bench.cells.record import record
 from bench.results.rows import FILE, Source, encode, rows_of
+from bench.results.step_records import read_training
 from bench.store import provenance
 from bench.store.digests import content_key
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive
@@ -29,7 +30,7 @@ def publish_cell(
     """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
     cell, measured = task.cell, source == "measured"
     measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
-    notes: list[str] = []  # what the training did otherwise than the recipe says
+    notes: tuple[str, ...] = ()  # what the training did otherwise than the recipe says
     with store.publish(CELLS, task.key) as folder:
         (folder / FILE).write_bytes(encode(measurements))
         (folder / "log.txt").write_text(progress.log())
@@ -46,7 +47,7 @@ def publish_cell(
         if measured and cell.dataset and not cell.weights:
             trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
-            notes = store.read(WEIGHTS, trained.name, "training.json", dict)["notes"]
+            notes = read_training(store, trained.name).notes
         document = record(
             cell,
             task.key,

@@ -1,12 +1,12 @@
 """The steps of a cell: train, predict, score or measure; each is published as soon as it is finished."""
 
-import json
 import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 
@@ -23,6 +23,14 @@ from bench.errors import DATA, Problem
 from bench.progress import timed
 from bench.results.gallery import pictures
 from bench.results.publish import ATTENTION, publish_cell
+from bench.results.step_records import (
+    PREDICTION,
+    TRAINING,
+    PredictionRecord,
+    TrainingRecord,
+    read_prediction,
+    read_training,
+)
 from bench.steps import score
 from bench.steps.attention_maps import attention
 from bench.steps.predict import predict
@@ -159,7 +167,7 @@ def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[
                 train_with_torchrun(cell, ctx)
     folder = ctx.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, ctx, seconds))
     weight_files.load(network, folder / "weights.safetensors")
-    seconds.setdefault("train", ctx.store.read(WEIGHTS, key, "training.json", dict)["seconds"]["train"])
+    seconds.setdefault("train", read_training(ctx.store, key).provenance.seconds["train"])
     return network
 
 
@@ -173,8 +181,9 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunConte
         if (work / BEST).exists():
             shutil.copyfile(work / BEST, folder / BEST)  # not moved: a kill from here on would lose it
         (folder / "history.csv").write_text(history_csv(state.history))
-        document = {"architecture": cell.row.name, "inputs": inputs, "notes": state.notes}
-        (folder / "training.json").write_text(json.dumps(document | provenance.record(ctx.device, seconds)))
+        made = provenance.record(ctx.device, seconds)
+        record = TrainingRecord(cell.row.name, inputs, tuple(state.notes), made)
+        (folder / TRAINING).write_bytes(msgspec.json.encode(record))
 
 
 def _predictions(
@@ -183,7 +192,7 @@ def _predictions(
     """Predictions from the store, or made now."""
     key = content_key(inputs)
     ctx.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, ctx, seconds))
-    earlier = ctx.store.read(PREDICTIONS, key, "prediction.json", dict)["seconds"]
+    earlier = read_prediction(ctx.store, key).provenance.seconds
     for name, value in earlier.items():
         seconds.setdefault(name, value)
     arrays = ctx.store.read_arrays(PREDICTIONS, key, "predictions.npz")
@@ -208,5 +217,5 @@ def _predict(
         (folder / "predictions.npz").write_bytes(content)
         if seen:
             (folder / ATTENTION).write_bytes(seen)
-        document = {"architecture": cell.row.name, "inputs": inputs}
-        (folder / "prediction.json").write_text(json.dumps(document | provenance.record(ctx.device, seconds)))
+        record = PredictionRecord(cell.row.name, inputs, provenance.record(ctx.device, seconds))
+        (folder / PREDICTION).write_bytes(msgspec.json.encode(record))

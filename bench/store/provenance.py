@@ -1,4 +1,4 @@
-"""Where a number comes from: command, commit, versions, device, time."""
+"""Provenance of a number: command, commit, versions, device, time."""
 
 import importlib.metadata
 import os
@@ -9,23 +9,37 @@ import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 LIBRARIES = ("torch", "numpy", "scipy", "opencv-python-headless", "pycocotools", "fvcore", "safetensors")
 
 
-def record(device: str, seconds: dict[str, float]) -> dict[str, Any]:
-    """One row of provenance for a step that ends now; seconds by step, memory in MiB."""
-    return {
-        "command": command(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": commit(),
-        "device": device_name(device),
-        "threads": _threads(),
-        "versions": versions(),
-        "seconds": {step: round(value, 2) for step, value in seconds.items()},
-        "peak_memory_mib": peak_memory(device),
-    }
+class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The provenance of a finished step; at its defaults for one that is not finished."""
+
+    command: str = ""
+    date: str = ""  # UTC, ISO 8601
+    commit: str = ""
+    device: str = ""
+    threads: int = 0
+    versions: dict[str, str] = {}  # of Python and the libraries
+    seconds: dict[str, float] = {}  # by step
+    peak_memory_mib: int = 0
+
+
+def record(device: str, seconds: dict[str, float]) -> Provenance:
+    """The provenance of a step that ends now."""
+    return Provenance(
+        command=command(),
+        date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        commit=commit(),
+        device=device_name(device),
+        threads=_threads(),
+        versions=versions(),
+        seconds={step: round(value, 2) for step, value in seconds.items()},
+        peak_memory_mib=peak_memory(device),
+    )
 
 
 def command() -> str:

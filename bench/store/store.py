@@ -13,7 +13,6 @@ A folder under its key is whole. Whatever else lies there can be deleted without
 """
 
 import fcntl
-import json
 import os
 import shutil
 import uuid
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -54,6 +53,17 @@ def archive(**arrays: np.ndarray) -> bytes:
     buffer = BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The last try to finish a cell: what it raised, in which run, and the end of its log."""
+
+    cell: str  # its label
+    why: str
+    code: int = CELL_FAILED  # the exit code that the error asks for
+    run: str = ""
+    command: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,20 +184,21 @@ class Store:
             place.rename(place.with_name(f".{key}.{uuid.uuid4().hex[:8]}"))
             self.sweep(kind, key)
 
-    def note_failure(self, key: str, what: dict[str, Any]) -> None:
+    def note_failure(self, key: str, failure: Failure) -> None:
         """Keep why a cell failed; call with its lock held, as of the next one."""
         folder = self.root / "failed"
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(what, indent=1, sort_keys=True)
+        text = msgspec.json.format(msgspec.json.encode(failure), indent=1)
         write_whole(folder / f"{key}.json", text, folder / f".{key}.json")  # a known name: it can be swept
 
     def forget_failure(self, key: str) -> None:
         for name in (f"{key}.json", f".{key}.json"):
             (self.root / "failed" / name).unlink(missing_ok=True)
 
-    def failure(self, key: str) -> dict[str, Any] | None:
+    def failure(self, key: str) -> Failure | None:
+        """Why a cell failed the last time; None if it did not."""
         try:
-            return msgspec.json.decode((self.root / "failed" / f"{key}.json").read_bytes())
+            return _decoder(Failure).decode((self.root / "failed" / f"{key}.json").read_bytes())
         except FileNotFoundError:  # never asked whether it is there: another process may forget it at any time
             return None
 

@@ -128,7 +128,7 @@ def facts(committed: Committed) -> dict[str, str]:
     names = {change for cell in trained for change in cell["architecture"].partition("@")[2].split(",")}
     shared = sorted(name for name in names if name.partition("=")[0] in ("input", "width"))
     trainings = {(cell["architecture"], cell["dataset"], cell["seed"]): cell for cell in trained}
-    seconds = [taken for cell in trainings.values() if (taken := cell["provenance"]["seconds"].get("train"))]
+    seconds = [taken for cell in trainings.values() if (taken := cell["provenance"].seconds.get("train"))]
     return {
         "Matrix": f"matrix.{committed.fragment.name}.toml",
         "Networks": ", ".join(shared) or "the size of the papers",
@@ -137,10 +137,10 @@ def facts(committed: Committed) -> dict[str, str]:
         ),
         "Trained": f"{len(seconds)} networks in {formats.duration(sum(seconds))} of one process",
         "Seeds": ", ".join(str(seed) for seed in sorted({cell["seed"] for cell in trained})),
-        "Device": ", ".join(sorted({row["device"] for row in made})),
-        "Versions": ", ".join(sorted({f"torch {row['versions']['torch']}" for row in made})),
-        "Commit": ", ".join(sorted({row["commit"] for row in made if row["commit"]})),
-        "Date": formats.moment(max(row["date"] for row in made)),
+        "Device": ", ".join(sorted({each.device for each in made})),
+        "Versions": ", ".join(sorted({f"torch {each.versions['torch']}" for each in made})),
+        "Commit": ", ".join(sorted({each.commit for each in made if each.commit})),
+        "Date": formats.moment(max(each.date for each in made)),
     }
 
 

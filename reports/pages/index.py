@@ -21,16 +21,16 @@ def index_page(
     ledger: list[tuple[Claim, Verdict]],
 ) -> Page:
     """The state of everything, and what can be read from it."""
-    provenance = [cell["provenance"] for cell in snapshot.sorted_cells if cell["provenance"]]
+    provenance = [cell["provenance"] for cell in snapshot.sorted_cells]
     verdicts = Counter(comparison.verdict for group in compared.values() for comparison in group)
     context = {
         "matrix": tables.matrix(snapshot),
         "states": Counter(cell["state"] for cell in snapshot.cells),
         "verdicts": verdicts,
         "comparable": sum(verdicts[name] for name in ("reproduced", "above", "below")),
-        "date": max((row.get("date", "") for row in provenance), default=""),
-        "commits": sorted({row["commit"] for row in provenance if row.get("commit")}),
-        "devices": sorted({row["device"] for row in provenance if row.get("device")}),
+        "date": max((made.date for made in provenance), default=""),
+        "commits": sorted({made.commit for made in provenance if made.commit}),
+        "devices": sorted({made.device for made in provenance if made.device}),
         "papers": papers,
         "claims": Counter(verdict.verdict for _, verdict in ledger),
         "headlines": {

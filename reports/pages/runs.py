@@ -27,8 +27,7 @@ def runs_page(snapshot: Snapshot) -> Page:
 
 def _run(cell: dict[str, Any]) -> tuple:
     made = cell["provenance"]
-    seconds = sum(spent for spent in made.get("seconds", {}).values() if spent) or None
-    date, commit, memory = made.get("date", ""), made.get("commit", ""), made.get("peak_memory_mib")
+    seconds = sum(made.seconds.values()) or None
     return (
         cell["cell"],
         link(cell["architecture"], cell_path(cell), *tags(cell)),
@@ -37,10 +36,10 @@ def _run(cell: dict[str, Any]) -> tuple:
         cell["seed"],
         cell["budget"],
         Entry(cell["state"], page=(Piece(cell["state"], "state"),)),
-        Entry(date, page=(Piece(formats.moment(date) or "–"),)),
-        Entry(commit, page=(Piece(commit or "–", "code"),)),
-        Entry(made.get("device", ""), page=(Piece(made.get("device") or "–"),)),
+        Entry(made.date, page=(Piece(formats.moment(made.date) or "–"),)),
+        Entry(made.commit, page=(Piece(made.commit or "–", "code"),)),
+        Entry(made.device, page=(Piece(made.device or "–"),)),
         seconds and Entry(seconds, page=(Piece(formats.duration(seconds)),)),
-        memory and Entry(memory, page=(Piece(f"{memory:,.0f}"),)),
-        made.get("command", ""),
+        Entry(made.peak_memory_mib, page=(Piece(f"{made.peak_memory_mib:,}"),)) if made.peak_memory_mib else None,
+        made.command,
     )

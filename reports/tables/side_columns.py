@@ -59,7 +59,7 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
             found[column.name, row.architecture].append(row)
 
     def date(row: Measurement) -> str:
-        return snapshot.cell[row.cell]["provenance"].get("date", "")
+        return snapshot.cell[row.cell]["provenance"].date
 
     for rows in found.values():
         rows.sort(key=date, reverse=True)

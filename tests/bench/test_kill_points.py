@@ -15,7 +15,7 @@ import pytest
 import small_bench
 from test_kill import CONTEXT, RUN, check, work
 
-from bench.store.store import CELLS, WEIGHTS, Store, write_whole
+from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_whole
 from bench.training import prepare
 
 KEY, OTHER = "0123456789abcdef0123", "fedcba9876543210fedc"
@@ -77,7 +77,7 @@ def make_once(root: Path) -> None:
     with store.lock(CELLS, KEY, wait=True):
         if not store.has(CELLS, KEY):
             store.forget_failure(KEY)
-            store.note_failure(OTHER, {"why": "no such luck"})
+            store.note_failure(OTHER, Failure("net", "no such luck"))
             store.forget_failure(OTHER)
             store.sweep(CELLS, KEY)
             store.ensure(WEIGHTS, KEY, lambda: make(store))
@@ -126,7 +126,7 @@ def test_a_step_is_killed_at_every_point(tmp_path, rivals):
     left, code = 0, KILLED
     while code == KILLED:
         root = tmp_path / f"store-{left}"
-        Store(root).note_failure(KEY, {"why": "as the last time"})
+        Store(root).note_failure(KEY, Failure("net", "as the last time"))
         child = forked(make_once, root, left)
         others = [forked(make_once, root) for _ in range(rivals)]
         code = end(child)

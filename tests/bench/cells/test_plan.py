@@ -16,7 +16,8 @@ from bench.cells.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan
 from bench.cells.record import record
 from bench.errors import DATA, USAGE, exit_code
 from bench.store.digests import content_key
-from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
+from bench.store.provenance import Provenance
+from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Failure, Store
 from protocols import PROTOCOLS
 
 NOWHERE = Path("nowhere")
@@ -36,7 +37,7 @@ def located(cell: Cell, store: Store) -> Task:
 def finish(task: Task, store: Store, date: str = "2026-01-01T00:00:00Z") -> None:
     """Leave behind what a finished cell leaves."""
     with store.publish(CELLS, task.key) as folder:
-        document = record(task.cell, task.key, task.inputs, "measured", provenance={"date": date})
+        document = record(task.cell, task.key, task.inputs, "measured", provenance=Provenance(date=date))
         (folder / "cell.json").write_bytes(msgspec.json.encode(document))
 
 
@@ -110,7 +111,7 @@ def test_another_cell_is_missing_and_not_stale(store, change):
 
 def test_failed_says_why_and_is_tried_again(store):
     task = located(CELL, store)
-    store.note_failure(task.key, {"why": "The loss became nan."})
+    store.note_failure(task.key, Failure("net", "The loss became nan."))
     failed = located(CELL, store)
     assert (failed.state, failed.why, failed.step) == (FAILED, "The loss became nan.", "train")
     finish(task, store)

@@ -13,6 +13,7 @@ from bench.errors import NOTHING, USAGE
 from bench.results import fragment
 from bench.results.fragment import Fragment, Kept, Paired
 from bench.results.rows import measurements
+from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store, archive
 from reports.data import ablations
 from reports.data.ablations import Committed
@@ -53,7 +54,7 @@ def test_cells_means_and_differences(finished, monkeypatch):
     for cell in cells:
         rows = measurements(store, cell.cell)
         assert [row.value for row in cell.values] == pytest.approx([row.value for row in rows], abs=6e-4)
-        assert "command" not in cell.provenance and cell.provenance["versions"]["torch"]
+        assert not cell.provenance.command and cell.provenance.versions["torch"]
     place, metric = "mannequin", ("lsp-pck", "PCK@0.2", "mean")
     means = {}
     for name in ("hourglass-1", "mean-pose"):
@@ -88,7 +89,7 @@ def add(store: Store, number: int, name: str, hits: int, seed: int = 0, split: s
     """A finished cell of ten people, so many of whom are hit at every joint; its key."""
     key = f"{number:02d}" * 16
     about = Conditions("mpii-pckh", 1, "mpii", split)
-    record = CellRecord(key, key, name, seed, "measured", about, (), {}, {}, (), {"date": "", "command": "bench run"})
+    record = CellRecord(key, key, name, seed, "measured", about, (), {}, {}, (), Provenance("bench run"))
     with store.publish(CELLS, key) as folder:
         (folder / "cell.json").write_bytes(msgspec.json.encode(record))
         (folder / "measurements.jsonl").write_text("")

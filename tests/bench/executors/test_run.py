@@ -14,6 +14,7 @@ import small_bench
 
 from bench.cells.cell import Cell
 from bench.cells.plan import FRESH, plan
+from bench.cells.record import read
 from bench.context import RunContext
 from bench.errors import EXPECTED
 from bench.executors import run
@@ -80,9 +81,9 @@ def test_the_second_run_makes_nothing(store, cells, monkeypatch):
 
 def test_what_a_cell_keeps(store, cells):
     (task,), _ = attempt(cells[1:2], store)
-    document = store.read(CELLS, task.key, "cell.json", dict)
-    assert document["inputs"] == task.inputs and document["limit"] == 8
-    assert set(document["provenance"]["seconds"]) >= {"prepare", "train", "predict", "score"}
+    record = read(store, task.key)
+    assert record.inputs == task.inputs and record.conditions.people == "first 8"
+    assert set(record.provenance.seconds) >= {"prepare", "train", "predict", "score"}
     folder = store.folder(CELLS, task.key)
     assert {path.name for path in folder.iterdir()} == {
         "cell.json", "measurements.jsonl", "curve.csv", "samples.npz", "gallery.webp", "history.csv", "log.txt",
@@ -115,7 +116,7 @@ def test_a_cell_that_raises_does_not_stop_the_others(store, cells, monkeypatch, 
     assert [task.cell for task, _ in failed] == cells[:2]
     assert all(why == "ZeroDivisionError: a defect of ours" for _, why in failed)
     assert "Traceback" not in capsys.readouterr().err
-    assert "done in" in store.failure(failed[0][0].key)["log"], "what was done until then"
+    assert "done in" in store.failure(failed[0][0].key).log, "what was done until then"
     states = [task.state for task in plan(cells, store, NOWHERE)]
     assert states == ["failed", "failed", "fresh", "fresh", "fresh"]
     monkeypatch.undo()

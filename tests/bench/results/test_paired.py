@@ -9,6 +9,7 @@ from bench.cells.conditions import Conditions
 from bench.cells.record import CellRecord
 from bench.errors import NOTHING, Problem
 from bench.results.paired import difference, finished, paired
+from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store, archive
 from protocols import PROTOCOLS
 from protocols.coco import ap as coco_ap
@@ -23,7 +24,7 @@ def keep(store, key, distances, seed=0, day=1, about=UNDER):
     """A cell of mpii-pckh whose people have these distances, in head sizes; None: without samples."""
     made = CellRecord(
         key, f"net, seed {seed}", "net", seed, "measured", about, (), {}, {},
-        provenance={"date": f"2026-01-{day:02d}T00:00:00"},
+        provenance=Provenance(date=f"2026-01-{day:02d}T00:00:00"),
     )  # fmt: skip
     with store.publish(CELLS, key) as folder:
         (folder / "cell.json").write_bytes(msgspec.json.encode(made))

@@ -1,6 +1,5 @@
 """Several processes train a cell inside a run: the same key, the same curve, one writer; errors are sentences."""
 
-import json
 import signal
 import time
 
@@ -9,6 +8,7 @@ import small_bench
 from small_bench import TINY, bench
 
 from bench.errors import CELL_FAILED, INTERRUPTED, USAGE
+from bench.results.step_records import read_training
 from bench.store.store import WEIGHTS, Store
 
 RUN = ("run", "hourglass-1", "lsp-pck", "--device", "cpu", *TINY)
@@ -21,9 +21,9 @@ def run(folder, store: str, *words) -> small_bench.Outcome:
     )
 
 
-def notes(store: Store) -> list[str]:
+def notes(store: Store) -> tuple[str, ...]:
     (key,) = store.keys(WEIGHTS)
-    return json.loads((store.folder(WEIGHTS, key) / "training.json").read_text())["notes"]
+    return read_training(store, key).notes
 
 
 @pytest.mark.slow

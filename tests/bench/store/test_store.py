@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.store.digests import content_key, file_digest
-from bench.store.store import CELLS, WEIGHTS, Store, write_whole
+from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_whole
 
 KEY = "0123456789abcdef0123"
 
@@ -204,8 +204,8 @@ def test_write_whole_replaces_or_leaves(tmp_path, monkeypatch):
 
 def test_failures_are_kept_until_forgotten(store):
     assert store.failure(KEY) is None
-    store.note_failure(KEY, {"why": "too hot"})
-    assert store.failure(KEY) == {"why": "too hot"}
+    store.note_failure(KEY, Failure("net", "too hot"))
+    assert store.failure(KEY) == Failure("net", "too hot")
     store.forget_failure(KEY)
     store.forget_failure(KEY)
     assert store.failure(KEY) is None

@@ -50,7 +50,7 @@ def test_committed_rows(committed):
     asked = {name for block in matrix["cells"] for name in block["architectures"]}
     for cell in committed.snapshot.cells:
         assert cell["architecture"].partition("@")[0] in asked
-        assert cell["seeds"] or re.fullmatch(r"[0-9a-f]{12}", cell["provenance"]["commit"])
+        assert cell["seeds"] or re.fullmatch(r"[0-9a-f]{12}", cell["provenance"].commit)
     for row in committed.snapshot.measurements:
         assert row.low is None or row.low <= row.high
 

@@ -1,15 +1,19 @@
 """The page of the ablations: what it shows of made-up rows, and the answers that it computes."""
 
 import pytest
+from msgspec.structs import replace
 
 from bench.cells.conditions import Conditions
 from bench.results.fragment import Fragment, Kept, Paired, Short
+from bench.store.provenance import Provenance
 from protocols import Value
 from reports.data.ablations import Committed
 from reports.pages import ablations as ablation_page
 
 SHARED = "input=64,width=0.25"
-MADE = {"seconds": {"train": 90.0}, "device": "a test", "versions": {"torch": "2.13.0"}, "commit": "abcdef123456"}
+MADE = Provenance(
+    seconds={"train": 90.0}, device="a test", versions={"torch": "2.13.0"}, commit="abcdef123456"
+)  # fmt: skip
 
 
 def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -> Short:
@@ -18,7 +22,7 @@ def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -
 
 def cell(name: str, protocol: str, seed: int, values: list, recipe: str = "ablation", dataset: str = "lspet") -> Kept:
     about = Conditions(protocol, 1, dataset, "holdout" if dataset else "", recipe=recipe, budget="quick")
-    made = MADE | {"date": f"2026-01-0{seed + 1}T00:00:00Z"}
+    made = replace(MADE, date=f"2026-01-0{seed + 1}T00:00:00Z")
     return Kept(f"{name} {protocol} {seed}", f"{name}@{SHARED}", about, tuple(values), seed, provenance=made)
 
 

@@ -33,7 +33,7 @@ def counted(name, parameters=218_000):
 def timed(name, milliseconds, date="2026-01-02T03:04:05Z"):
     made, rows = network_alone(name, "speed", [("latency", "float32 eager", milliseconds, "ms"),
                                                ("latency", "bfloat16 eager", 1.0, "ms")])  # fmt: skip
-    changed = {"cell": f"{made['cell'][:8]}{milliseconds:g}", "provenance": {**made["provenance"], "date": date}}
+    changed = {"cell": f"{made['cell'][:8]}{milliseconds:g}", "provenance": replace(made["provenance"], date=date)}
     return made | changed, [replace(line, cell=changed["cell"]) for line in rows]
 
 

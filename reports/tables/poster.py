@@ -35,7 +35,7 @@ def poster(title: str, sheets: dict[str, Sheet]) -> bytes:
         table.draw(brush, top)
         top += table.height
     file = io.BytesIO()
-    canvas.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    canvas.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")
     return file.getvalue()
 
 

@@ -9,6 +9,8 @@ import pytest
 import small_bench
 from small_bench import TINY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
@@ -34,7 +36,6 @@ def mounted(here: Path, options: str, *scripts: str) -> subprocess.CompletedProc
 COMMAND = f"{sys.executable} -m bench run mean-pose mpii-pckh --recipe tiny.toml --store disk/runs " + " ".join(TINY)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", ["100k", "480k"], ids=["for the crops", "for the cell"])
 def test_a_full_disk_and_then_room(here, size):
     """The crops of sixteen people take 432 KiB."""
@@ -47,7 +48,6 @@ def test_a_full_disk_and_then_room(here, size):
     assert len(done.stdout.splitlines()) == 2  # nothing half-written was found in between
 
 
-@pytest.mark.slow
 def test_a_read_only_store(here):
     other = COMMAND.replace("mpii-pckh", "lsp-pck")
     done = mounted(here, "size=9m", COMMAND, "mount -o remount,ro disk", COMMAND, other)

@@ -23,6 +23,7 @@ from bench.steps import predict
 from bench.store.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS
 from bench.training import train as training
 
+pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("REPOSE_KILLS", "10"))
 SEED = int(os.environ.get("REPOSE_KILL_SEED", "0"))
 SAME_BYTES = ("pixels.npy", "weights.safetensors", "predictions.npz", "measurements.jsonl", "samples.npz")
@@ -107,7 +108,6 @@ def whole(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_kills_of_a_run(whole, tmp_path):
     small_bench.matrix(tmp_path)
     seconds = finished(tmp_path, RUN)  # of the second one: the first waits for the imports
@@ -125,7 +125,6 @@ def test_kills_of_a_run(whole, tmp_path):
         assert not list((tmp_path / "runs" / "work").iterdir())
 
 
-@pytest.mark.slow
 def test_kills_of_a_report(whole):
     seconds = finished(whole, REPORT)
     names = files(whole / "site")
@@ -142,7 +141,6 @@ def test_kills_of_a_report(whole):
     assert files(whole / "site") == names
 
 
-@pytest.mark.slow
 def test_helpers_end_with_a_killed_run(tmp_path):
     small_bench.recipe(tmp_path)
     recipe = tmp_path / "tiny.toml"

@@ -18,6 +18,7 @@ from test_kill import CONTEXT, RUN, check, work
 from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_whole
 from bench.training import prepare
 
+pytestmark = pytest.mark.slow
 KEY, OTHER = "0123456789abcdef0123", "fedcba9876543210fedc"
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -209,7 +210,6 @@ def killed_after(folder: Path, left: int) -> bool:
     return process.exitcode == KILLED
 
 
-@pytest.mark.slow
 def test_a_run_is_killed_from_its_first_to_its_last_point(tmp_path):
     (tmp_path / "net.py").write_text(NETWORK)
     (tmp_path / "tiny-matrix.toml").write_text(MATRIX.replace("RECIPE", small_bench.recipe(tmp_path)))

@@ -16,7 +16,7 @@ from test_browser import Watched, browser  # noqa: F401  (a fixture)
 
 from reports import site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AXE = "axe-core@4.14.1"  # always the same rules
 FOLDER = Path(__file__).resolve().parents[2] / "build" / AXE
 KINDS = (

@@ -5,6 +5,7 @@ import csv
 import html.parser
 import os
 import re
+import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -185,17 +186,16 @@ def test_an_empty_snapshot_gives_a_site(tmp_path):
     assert "0 cells" in words and "No published number is comparable" in words
 
 
-def test_a_new_site_replaces_the_old_one_whole(snapshot, tmp_path):
-    out = tmp_path / "site"
-    site.build(snapshot, out)
+def test_a_new_site_replaces_the_old_one_whole(built, tmp_path):
+    out = Path(shutil.copytree(built, tmp_path / "site"))
     (out / "stray.html").write_text("old")
     site.build(Snapshot([], [], [], []), out)
     assert not (out / "stray.html").exists() and not list((out / "cells").iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["site"], "nothing is left beside it"
 
 
-def test_a_failure_leaves_the_old_site(snapshot, tmp_path, monkeypatch):
-    index = site.build(snapshot, tmp_path / "site")
+def test_a_failure_leaves_the_old_site(built, tmp_path):
+    index = Path(shutil.copytree(built, tmp_path / "site")) / "index.html"
     before = index.read_bytes()
     with pytest.raises(KeyError):
         site.build(Snapshot([], [{"cell": "half a cell"}], [], []), tmp_path / "site")
@@ -236,6 +236,7 @@ def test_costs_are_those_of_the_whole_network(tmp_path):
     assert "9.00 M" in text and "2.00 G" in text and "1.00 M" not in text
 
 
+@pytest.mark.slow
 def test_cost_grows_no_faster_than_the_store(tmp_path):
     """Calls of functions, which unlike seconds are the same on every machine: those beyond an empty store's."""
 

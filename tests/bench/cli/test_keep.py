@@ -43,7 +43,6 @@ def keys(store: Store) -> list[str]:
     return sorted(store.keys("cells"))
 
 
-@pytest.mark.slow
 def test_cells_means_and_differences(finished, monkeypatch):
     """Two seeds of two networks: four cells, two means, and the difference that is asked for."""
     asks(monkeypatch, "hourglass-1", "mean-pose")
@@ -66,7 +65,6 @@ def test_cells_means_and_differences(finished, monkeypatch):
     assert difference.low <= difference.value <= difference.high
 
 
-@pytest.mark.slow
 def test_the_verb_writes_a_file_that_can_be_read(finished):
     out = finished / "kept" / "cpu.jsonl"
     outcome = bench("keep", "--matrix", finished / "matrix.toml", "--store", finished / "runs", "--out", out, "--json")
@@ -127,7 +125,6 @@ def test_nothing_finished_is_an_error_with_the_next_step(tmp_path):
     assert "bench run --matrix" in outcome.err
 
 
-@pytest.mark.slow
 def test_a_network_that_was_run_in_two_ways_has_no_mean(finished):
     matrix = (finished / "matrix.toml").read_text()
     both = finished / "both.toml"

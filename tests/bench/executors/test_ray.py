@@ -232,6 +232,7 @@ def on_a_node(order: Order, waits: bool) -> None:
     assert not why and set(folders) == {(CELLS, order.task.key)}, why
 
 
+@pytest.mark.slow
 def test_a_cell_keeps_the_folders_that_it_shares_with_another_one_on_the_same_node(
     place, tmp_path_factory, monkeypatch
 ):

@@ -19,7 +19,6 @@ def test_seconds_of_each_kind_without_the_ends_of_blocks(monkeypatch):
     assert benchmark._seconds(starts) == {"cache": [2.0, 2.0], "memory": [1.0, 1.0]}
 
 
-@pytest.mark.slow
 def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
     """A reader that sleeps for much longer than a step of a tiny network takes here and now."""
     import time

@@ -297,7 +297,6 @@ def test_refusals():
         values(network)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("control", [False, True])
 def test_hourglass_merges_grow_without_variance_control(control):
     """Sheet, section 3.7, item 4: two stacks, batch 2, 128x128 noise."""

@@ -133,7 +133,15 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, report: Callable[[int], None]) -> None:
-    """Fill chunks with one worker process per core; append each to `finished`, and report how many are left."""
+    """Fill chunks with one worker process per core; append each to `finished`, and report how many are left.
+
+    A single chunk is filled by this process: its crops take less time than a worker needs to start.
+    """
+    if len(chunks) == 1:
+        _open(source, path)
+        _append(finished, _fill(chunks[0]))
+        report(0)
+        return
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     workers = min(len(os.sched_getaffinity(0)), len(chunks))
     pool = ProcessPoolExecutor(workers, context, initializer=_open_worker, initargs=(source, path))
@@ -141,24 +149,34 @@ def _fill_all(chunks: list[int], source: Source, path: Path, finished: Path, rep
         with block_interrupt():
             futures = [pool.submit(_fill, start) for start in chunks]
         for left, future in zip(reversed(range(len(chunks))), as_completed(futures), strict=True):
-            with finished.open("a") as file:
-                file.write(f"{future.result()}\n")
+            _append(finished, future.result())
             report(left)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-_opened: tuple[People, np.memmap] | None = None  # people and crops of a worker process
-_dropped: Path | None = None  # its list of people whose image cannot be read; None: such an image is an error
+def _append(path: Path, number: int) -> None:
+    """Append a line with a number to a file."""
+    with path.open("a") as file:
+        file.write(f"{number}\n")
+
+
+_opened: tuple[People, np.memmap] | None = None  # the people to crop, and their crops
+_dropped: Path | None = None  # the list of people whose image cannot be read; None: such an image is an error
 
 
 def _open_worker(source: Source, path: Path) -> None:
     """Open people and crops in a worker process."""
     import cv2
 
-    global _opened, _dropped
     end_with_parent()
     cv2.setNumThreads(1)  # one worker a core: threads of their own would only compete
+    _open(source, path)
+
+
+def _open(source: Source, path: Path) -> None:
+    """Open people and crops for `_fill`."""
+    global _opened, _dropped
     _opened = (source.open(), open_memmap(path, mode="r+"))
     _dropped = path.with_name("dropped") if source.drop_invalid else None
 
@@ -177,8 +195,7 @@ def _fill(start: int) -> int:
                 error.next_step = f"{first}, or train without such people by --drop-invalid"
                 raise
             progress.say(f"left out: {error}")
-            with _dropped.open("a") as file:
-                file.write(f"{row}\n")
+            _append(_dropped, row)
             continue
         pixels[row] = crop(image, centre[row], height[row] * MARGIN, pixels.shape[1:3])
     pixels.flush()

@@ -21,6 +21,7 @@ import small_bench
 from bench.cli import main as cli
 from bench.steps import predict
 from bench.store.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS
+from bench.training import prepare
 from bench.training import train as training
 
 pytestmark = pytest.mark.slow
@@ -44,7 +45,7 @@ def work(folder: Path, words: tuple[str, ...]) -> None:
     log = (folder / "log").open("a")
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
-    training.CHECKPOINT_SECONDS, predict.SHARD = 0.0, 2
+    training.CHECKPOINT_SECONDS, predict.SHARD, prepare.CHUNK = 0.0, 2, 4
     sys.argv = ["bench", *words, "--matrix", "tiny-matrix.toml"]
     sys.exit(cli.main())
 

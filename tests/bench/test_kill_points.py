@@ -186,19 +186,10 @@ STEPS = 2 + 1 + 1 + 1  # crops to train and to validate on, weights, predictions
 
 def counted(folder: Path, left: int) -> None:
     """`work` of the random kills, killed after so many changes."""
-    prepare.CHUNK = 8
-    prepare._fill_all = fill_all  # the workers' own changes are pixels, in a file that is there
+    fill_all = prepare._fill_all  # by this process: the workers' own changes are pixels, in a file that is there
+    prepare._fill_all = lambda chunks, *how: [fill_all([start], *how) for start in chunks]
     count_down(folder, left)
     work(folder, RUN)
-
-
-def fill_all(chunks, source, path, finished, progress) -> None:
-    prepare._open_worker(source, path)
-    for left, start in zip(reversed(range(len(chunks))), chunks, strict=True):
-        done = prepare._fill(start)
-        with finished.open("a") as file:
-            file.write(f"{done}\n")
-        progress(left)
 
 
 def killed_after(folder: Path, left: int) -> bool:

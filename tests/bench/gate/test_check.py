@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -72,24 +73,43 @@ def place(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    Path("net.py").write_text(NETWORK)
-    Path("recipe.toml").write_text(RECIPE)
-    Path("matrix.toml").write_text(MATRIX)
+    write_matrix()
     return tmp_path
 
 
-def checked(store: str = "first", architectures: str = "", protocols: str = "") -> Outcome:
+def write_matrix() -> None:
+    Path("net.py").write_text(NETWORK)
+    Path("recipe.toml").write_text(RECIPE)
+    Path("matrix.toml").write_text(MATRIX)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> tuple[Path, Outcome]:
+    """A folder with the baseline of the small matrix, and the outcome that was accepted."""
+    folder = tmp_path_factory.mktemp("start")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_matrix()
+        outcome = checked("first")
+        accept(Path("baseline.jsonl"), outcome, {}, "a start", allow_missing=False)
+    return folder, outcome
+
+
+@pytest.fixture
+def accepted(place: Path, start: tuple[Path, Outcome]) -> Outcome:
+    """The accepted outcome; its baseline lies in the working directory."""
+    folder, outcome = start
+    for name in ("baseline.jsonl", "baseline.npz"):
+        shutil.copy(folder / name, place)
+    return outcome
+
+
+def checked(store: str = "second", architectures: str = "", protocols: str = "") -> Outcome:
     """The outcome against baseline.jsonl, measured in a store of its own."""
     path = Path("baseline.jsonl")
     earlier = baseline.read(path) if path.exists() else {}
     here = RunContext(Store(Path(store)), Path("data"), "cpu")
     return check(Path("matrix.toml"), earlier, here, architectures, protocols, jobs=1)[0]
-
-
-def accepted(reason: str = "a start") -> Outcome:
-    outcome = checked()
-    accept(Path("baseline.jsonl"), outcome, {}, reason, allow_missing=False)
-    return outcome
 
 
 def lines() -> list[dict]:
@@ -100,20 +120,18 @@ def states(outcome: Outcome) -> set[str]:
     return {entry.state for entry in outcome.comparisons}
 
 
-def test_the_same_code_gives_the_same_numbers(place):
-    first = accepted()
-    assert states(first) == {NEW} and first.exit_code() == NOTHING  # compared with nothing
+def test_the_same_code_gives_the_same_numbers(accepted):
+    assert states(accepted) == {NEW} and accepted.exit_code() == NOTHING  # compared with nothing
     rows = lines()
     assert next(row["value"] for row in rows if row["metric"] == "parameters") == PARAMETERS
     assert {row["reason"] for row in rows} == {"a start"}
-    again = checked("second")
+    again = checked()
     assert again.compared == again.expected == len(rows)
     assert states(again) == {SAME} and again.exit_code() == 0
     assert again.headline().startswith(f"{len(rows)} of {len(rows)} rows compared: {len(rows)} same")
 
 
-def test_a_baseline_is_sorted_and_lean(place):
-    accepted()
+def test_a_baseline_is_sorted_and_lean(accepted):
     rows = lines()
     keys = [(row["protocol"], row["architecture"], row["metric"], row["part"]) for row in rows]
     assert keys == sorted(keys)
@@ -121,10 +139,9 @@ def test_a_baseline_is_sorted_and_lean(place):
     assert Path("baseline.npz").stat().st_size < 64 * 16 * 4 * 2  # people x joints x float32, and names
 
 
-def test_an_exact_regression_is_found(place):
-    accepted()
+def test_an_exact_regression_is_found(accepted):
     Path("net.py").write_text(NETWORK.replace("kernel_size=3", "kernel_size=5"))
-    outcome = checked("second", protocols="complexity")
+    outcome = checked(protocols="complexity")
     assert outcome.exit_code() == 1
     worst = next(entry for entry in outcome.comparisons if entry.row.metric == "parameters")
     assert (worst.state, worst.old, worst.new) == (REGRESSED, PARAMETERS, 16 * 3 * 25 + 16)
@@ -134,29 +151,26 @@ def test_an_exact_regression_is_found(place):
     assert "must be identical" in line
 
 
-def test_a_statistical_regression_is_found(place):
-    accepted()
+def test_a_statistical_regression_is_found(accepted):
     Path("net.py").write_text(NETWORK.replace("SHIFT = 0", "SHIFT = 4"))
-    outcome = checked("second", protocols="mpii-pckh")
+    outcome = checked(protocols="mpii-pckh")
     assert outcome.exit_code() == 1
     mean = next(e for e in outcome.comparisons if e.row.name == ("AUC", "mean"))
     assert mean.state == REGRESSED and mean.high < 0 and mean.new < mean.old - 2
 
 
-def test_a_row_that_is_gone_is_found(place):
-    accepted()
+def test_a_row_that_is_gone_is_found(accepted):
     row = lines()[0] | {"metric": "elegance"}
     with Path("baseline.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
-    outcome = checked("second", protocols=row["protocol"])
+    outcome = checked(protocols=row["protocol"])
     assert outcome.compared == outcome.expected - 1
     assert outcome.exit_code() == NOTHING and outcome.exit_code(allow_missing=True) == 0
     assert "elegance" in summary(outcome) and "elegance" not in summary(outcome, allow_missing=True)
     assert re.search(r"elegance all [\d,.]+ → missing", junit(outcome))
 
 
-def test_a_new_row_is_reported_and_fails_nothing(place, capsys):
-    accepted()
+def test_a_new_row_is_reported_and_fails_nothing(accepted, capsys):
     kept = [json.dumps(row) for row in lines() if row["metric"] != "parameters"]
     Path("baseline.jsonl").write_text("\n".join(kept) + "\n")
     code = gate.gate(Path("matrix.toml"), Path("baseline.jsonl"), None, Path("data"), "cpu", Path("out"))
@@ -169,26 +183,23 @@ def test_a_new_row_is_reported_and_fails_nothing(place, capsys):
     assert f"parameters all new → {PARAMETERS}" in Path("out/junit.xml").read_text()
 
 
-def test_a_new_cell_that_measures_nothing_is_never_green(place):
-    accepted()
+def test_a_new_cell_that_measures_nothing_is_never_green(accepted):
     Path("matrix.toml").write_text(MATRIX + '[[predictions]]\nfile = "absent.npz"\nprotocols = ["mpii-pckh"]\n')
-    outcome = checked("second")
+    outcome = checked()
     assert outcome.compared == outcome.expected
     assert outcome.exit_code() == DATA and outcome.exit_code(allow_missing=True) == 0
 
 
-def test_a_cell_that_is_gone_is_found(place):
-    accepted()
+def test_a_cell_that_is_gone_is_found(accepted):
     Path("matrix.toml").write_text(MATRIX.replace("net.py:tiny", "net.py:pose"))
-    outcome = checked("second", protocols="complexity")
+    outcome = checked(protocols="complexity")
     assert outcome.exit_code() == NOTHING and outcome.exit_code(allow_missing=True) == NOTHING  # nothing is left
     assert "no such cell" in junit(outcome)
 
 
-def test_a_failed_cell_is_found(place):
-    accepted()
+def test_a_failed_cell_is_found(accepted):
     Path("net.py").write_text(NETWORK.replace("maps.roll(SHIFT, dims=-1)", "maps.rolled()"))
-    outcome = checked("second")
+    outcome = checked()
     assert outcome.exit_code() == outcome.exit_code(allow_missing=True) == CELL_FAILED
     root = ElementTree.fromstring(junit(outcome).encode())
     (error,) = root.iter("error")
@@ -198,13 +209,12 @@ def test_a_failed_cell_is_found(place):
     assert caught.value.code == CELL_FAILED
 
 
-def test_a_blocked_cell_is_never_green(place):
-    accepted()
+def test_a_blocked_cell_is_never_green(accepted):
     Path("matrix.toml").write_text(MATRIX + '[[predictions]]\nfile = "absent.npz"\nprotocols = ["mpii-pckh"]\n')
     row = lines()[0] | {"protocol": "mpii-pckh", "architecture": "absent", "dataset": "mannequin", "split": "val"}
     with Path("baseline.jsonl").open("a") as file:
         file.write(json.dumps(row | {"setting": "", "source": "predictions"}) + "\n")
-    outcome = checked("second")
+    outcome = checked()
     blocked = [result for result in outcome.results if result.state == BLOCKED]
     assert [result.key[1] for result in blocked] == ["absent"] and "no such file" in blocked[0].why
     assert outcome.exit_code() == DATA and outcome.exit_code(allow_missing=True) == 0
@@ -220,19 +230,18 @@ def test_the_score_of_a_file_is_exact(place):
     keypoints[0] += 1000
     np.savez("fixed.npz", keypoints=keypoints)
     Path("matrix.toml").write_text('cells = []\n[[predictions]]\nfile = "fixed.npz"\nprotocols = ["mpii-pckh"]\n')
-    accepted()
+    accept(Path("baseline.jsonl"), checked("first"), {}, "a start", allow_missing=False)
     keypoints[0, 9] -= 1000  # one more head top is right: better, yet not identical
     np.savez("fixed.npz", keypoints=keypoints)
-    outcome = checked("second")
+    outcome = checked()
     assert outcome.exit_code() == 1
     assert location(outcome.results[0])[0] == "protocols/joints/mpii_pckh.py"
 
 
-def test_rows_that_did_not_change_keep_their_reason(place):
-    accepted("a start")
+def test_rows_that_did_not_change_keep_their_reason(accepted):
     Path("net.py").write_text(NETWORK.replace("kernel_size=3", "kernel_size=5"))
     earlier = baseline.read(Path("baseline.jsonl"))
-    outcome = checked("second")
+    outcome = checked()
     changed = accept(Path("baseline.jsonl"), outcome, earlier, "a larger kernel", allow_missing=False)
     reasons = {(row["protocol"], row["metric"]): row["reason"] for row in lines()}
     assert reasons["complexity", "parameters"] == "a larger kernel"
@@ -240,17 +249,15 @@ def test_rows_that_did_not_change_keep_their_reason(place):
     assert changed == sum(row["reason"] == "a larger kernel" for row in lines())
 
 
-def test_cells_that_were_not_chosen_stay_in_the_baseline(place):
-    accepted()
+def test_cells_that_were_not_chosen_stay_in_the_baseline(accepted):
     earlier = baseline.read(Path("baseline.jsonl"))
-    outcome = checked("second", protocols="complexity")
+    outcome = checked(protocols="complexity")
     accept(Path("baseline.jsonl"), outcome, earlier, "the counts alone", allow_missing=False)
     assert {row["protocol"] for row in lines()} == {"complexity", "mpii-pckh"}
     assert {row["reason"] for row in lines()} == {"a start"}
 
 
-def test_everything_is_written_before_a_check_fails(place, monkeypatch, capsys):
-    accepted()
+def test_everything_is_written_before_a_check_fails(place, accepted, monkeypatch, capsys):
     Path("net.py").write_text(NETWORK.replace("kernel_size=3", "kernel_size=5"))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(place / "step.md"))
@@ -291,8 +298,7 @@ def test_nothing_to_compare_is_not_green(place):
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"protocol": "complexity"}', "\xff"])
-def test_a_broken_baseline_is_told_with_its_line(place, line):
-    accepted()
+def test_a_broken_baseline_is_told_with_its_line(accepted, line):
     with Path("baseline.jsonl").open("a", encoding="latin-1") as file:
         file.write(line + "\n")
     last = len(Path("baseline.jsonl").read_bytes().splitlines())
@@ -302,8 +308,7 @@ def test_a_broken_baseline_is_told_with_its_line(place, line):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive"])
-def test_damaged_samples_of_a_baseline_are_told_with_their_file(place, content):
-    accepted()
+def test_damaged_samples_of_a_baseline_are_told_with_their_file(accepted, content):
     Path("baseline.npz").write_bytes(content)
     with pytest.raises(Problem, match=r"baseline\.npz: the samples") as caught:
         gate_code()

@@ -35,17 +35,11 @@ def store(tmp_path) -> Store:
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Fill the chunks in this process: a worker takes a second to start."""
-
-    def fill_all(chunks, source, path, finished, progress):
-        preparation._opened = (source.open(), np.lib.format.open_memmap(path, mode="r+"))
-        for start in chunks:
-            preparation._fill(start)
-            with finished.open("a") as file:
-                file.write(f"{start}\n")
-
-    monkeypatch.setattr(preparation, "_fill_all", fill_all)
+def pairs(monkeypatch):
+    """Chunks of two people, all of them filled by this process: a worker takes a second to start."""
+    fill_all = preparation._fill_all
+    monkeypatch.setattr(preparation, "CHUNK", 2)
+    monkeypatch.setattr(preparation, "_fill_all", lambda chunks, *how: [fill_all([start], *how) for start in chunks])
 
 
 def quiet(*said) -> None:
@@ -71,19 +65,19 @@ def test_workers_cut_every_window(store):
     assert np.array_equal(crops.pixels, expected(70))
 
 
-def test_the_second_time_nothing_is_made(store, here, monkeypatch):
+def test_the_second_time_nothing_is_made(store, monkeypatch):
     first = prepare(store, source(3), SIZE, quiet)
     monkeypatch.setattr(preparation, "_build", None)
     assert np.array_equal(prepare(store, source(3), SIZE, quiet).pixels, first.pixels)
 
 
-def test_what_decides_the_pixels_has_a_cache_of_its_own(store, here):
+def test_what_decides_the_pixels_has_a_cache_of_its_own(store):
     for limit, size in ((3, SIZE), (2, SIZE), (3, (32, 64))):
         assert len(prepare(store, source(limit), size, quiet)) == limit
     assert len(store.keys(PREPARED)) == 3
 
 
-def test_without_augmentation_training_sees_what_testing_sees(store, here):
+def test_without_augmentation_training_sees_what_testing_sees(store):
     """The middle of a prepared crop is the window that prediction cuts."""
     crops = prepare(store, source(4), SIZE, quiet)
     generator = torch.Generator().manual_seed(0)
@@ -98,14 +92,13 @@ def test_without_augmentation_training_sees_what_testing_sees(store, here):
     assert np.allclose(points, to_crop(people.keypoints, centre, height, SIZE), atol=1e-3)
 
 
-def test_fractions_are_of_the_test_window(store, here):
+def test_fractions_are_of_the_test_window(store):
     crops = prepare(store, source(4), SIZE, quiet)
     people = source(4).open()
     assert np.allclose(crops.fractions() * 32, to_crop(people.keypoints, *windows(people), SIZE), atol=1e-3)
 
 
-def test_finished_chunks_are_kept(store, here, monkeypatch):
-    monkeypatch.setattr(preparation, "CHUNK", 2)
+def test_finished_chunks_are_kept(store, pairs, monkeypatch):
     fill, filled = preparation._fill, []
 
     def broken(start: int) -> int:
@@ -124,7 +117,7 @@ def test_finished_chunks_are_kept(store, here, monkeypatch):
     assert np.array_equal(crops.pixels, expected(6))
 
 
-def test_a_try_that_died_while_publishing_is_made_anew(store, here, monkeypatch):
+def test_a_try_that_died_while_publishing_is_made_anew(store, monkeypatch):
     """The pixels have left the work folder, and went with the unpublished folder."""
     rename = Path.rename
 
@@ -153,7 +146,7 @@ def test_a_full_disk_is_an_error_before_any_worker_starts(store, monkeypatch):
     assert store.keys(PREPARED) == set()
 
 
-def test_prepare_named(store, here, monkeypatch):
+def test_prepare_named(store, monkeypatch):
     named = preparation.source_of
     monkeypatch.setattr(preparation, "source_of", lambda *words, **more: replace(named(*words, **more), limit=3))
     said = prepare_named(store, "mannequin", Path("nowhere"), 32)
@@ -247,23 +240,14 @@ def broken_images(rows: set[int]):
     return lambda count, drop: Broken("mannequin", "train", Path("nowhere"), "mpii", count, drop)
 
 
-def test_a_broken_image_stops_the_preparation_with_its_name(store, here):
+def test_a_broken_image_stops_the_preparation_with_its_name(store):
     with pytest.raises(DataError, match=r"images/2\.jpg") as raised:
         prepare(store, broken_images({2})(5, False), SIZE, quiet)
     assert "--drop-invalid" in raised.value.next_step
     assert store.keys(PREPARED) == set()
 
 
-def test_a_broken_image_is_named_and_left_out_if_so_wanted(store, here, monkeypatch, capsys):
-    monkeypatch.setattr(preparation, "CHUNK", 2)
-    monkeypatch.setattr(preparation, "_dropped", None)
-    make = preparation._fill_all
-
-    def fill_all(chunks, source, path, finished, progress):
-        monkeypatch.setattr(preparation, "_dropped", path.with_name("dropped") if source.drop_invalid else None)
-        make(chunks, source, path, finished, progress)
-
-    monkeypatch.setattr(preparation, "_fill_all", fill_all)
+def test_a_broken_image_is_named_and_left_out_if_so_wanted(store, pairs, capsys):
     crops = prepare(store, broken_images({0, 3})(6, True), SIZE, quiet)
     said = capsys.readouterr().err
     assert "images/0.jpg" in said and "images/3.jpg" in said
@@ -278,7 +262,7 @@ def test_a_broken_image_is_named_and_left_out_if_so_wanted(store, here, monkeypa
     assert np.array_equal(again.pixels, crops.pixels)
 
 
-def test_whole_images_are_shared_with_those_who_would_not_mind(store, here):
+def test_whole_images_are_shared_with_those_who_would_not_mind(store):
     """What --drop-invalid prepares is a cache of its own: it may lack people."""
     assert len(prepare(store, source(3), SIZE, quiet)) == len(
         prepare(store, broken_images(set())(3, True), SIZE, quiet)
@@ -286,7 +270,7 @@ def test_whole_images_are_shared_with_those_who_would_not_mind(store, here):
     assert len(store.keys(PREPARED)) == 2
 
 
-def test_boxes_are_in_the_pixels_of_the_crops(store, here):
+def test_boxes_are_in_the_pixels_of_the_crops(store):
     people = Source("mannequin", "train", Path("nowhere"), "coco", 3).open()
     crops = prepare(store, Source("mannequin", "train", Path("nowhere"), "coco", 3), SIZE, quiet)
     centre, height = windows(people)

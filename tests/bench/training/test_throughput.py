@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from bench.store.store import Store
 from bench.training import throughput as benchmark

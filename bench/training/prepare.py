@@ -183,7 +183,7 @@ def _open(source: Source, path: Path) -> None:
 
 def _fill(start: int) -> int:
     """Crop the people of one chunk; returns its start."""
-    assert _opened is not None  # by _open_worker
+    assert _opened is not None  # by _open
     people, pixels = _opened
     centre, height = windows(people)
     for row in range(start, min(start + CHUNK, len(people))):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from shapes import by_shape
 
 from architectures import create
 from architectures.cifar import AggregatedBlock, WideBlock
@@ -9,7 +10,7 @@ from protocols.network.complexity import measure
 
 
 def counts(name):
-    with torch.device("meta"):
+    with by_shape():
         network = create(name)
     values = {(value.metric, value.part): value.value for value in measure(network, (32, 32))}
     return values["parameters", "all"], values["macs", "all"]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from shapes import by_shape
 from torch import nn
 from torch.nn import functional
 
@@ -19,7 +20,7 @@ def counts(network: nn.Module, side: int = 368) -> tuple[int, int]:
 
 
 def on_meta(name: str, **options) -> nn.Module:
-    with torch.device("meta"):
+    with by_shape():
         return create(name, **options)
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from shapes import by_shape
 from torch import nn
 
 from architectures import ArchitectureError, create
@@ -19,7 +20,7 @@ def counts(network: nn.Module) -> tuple[int, int]:
 
 
 def on_meta(name: str) -> nn.Module:
-    with torch.device("meta"):
+    with by_shape():
         return create(name)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from shapes import by_shape
 from torch.nn import functional
 
 from architectures import ArchitectureError, catalogue, checkpoint_renamer, create
@@ -31,7 +32,7 @@ def test_parameters_equal_the_arithmetic(stacks, form, second):
     stem = 3 * 64 * 49 + 64 + 2 * 64 + residual(64, 128) + residual(128, second) + residual(second, FEATURES)
     stack = 14 * residual(FEATURES, FEATURES) + FEATURES * 257 + 2 * FEATURES + 16 * 257
     back = FEATURES * 257 + FEATURES * 17
-    with torch.device("meta"):
+    with by_shape():
         network = stacked_hourglass(stacks=stacks, stem=form.lstrip("-") or "newell")
     assert parameters(network) == stem + stacks * stack + (stacks - 1) * back
 
@@ -44,7 +45,7 @@ def test_parameters_equal_the_arithmetic(stacks, form, second):
     ],
 )  # fmt: skip
 def test_counts_of_the_sheet(name, count, gmacs):
-    with torch.device("meta"):
+    with by_shape():
         network = create(name)
     assert parameters(network) == count
     if gmacs:
@@ -53,7 +54,7 @@ def test_counts_of_the_sheet(name, count, gmacs):
 
 
 def test_two_blocks_a_place_double_the_residual_units():
-    with torch.device("meta"):
+    with by_shape():
         one, two = stacked_hourglass(stacks=8), stacked_hourglass(stacks=8, blocks=2)
     assert parameters(two) - parameters(one) == 8 * 14 * residual(FEATURES, FEATURES)
     assert round(parameters(two) / 1e6, 3) == 49.461

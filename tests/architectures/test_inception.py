@@ -6,11 +6,13 @@ Expected counts are those of the spec sheet (a layer-by-layer count of the relea
 
 import pytest
 import torch
+from shapes import by_shape, output_shapes
 from torch import nn
 
 from architectures import ArchitectureError, catalogue, create, describe
 from architectures.inception import InceptionOfInception, InceptionResidual, Residual, _resize, inception, make_gate
 from architectures.joint_network import GROUPS, joint_network
+from protocols.network.graph import inference
 
 COUNTS = {  # parameters; GMACs as the sheet prints them, or all digits where it does
     "liu-res": (4_364_032, 11.606),
@@ -50,7 +52,7 @@ def count(network: nn.Module, *shape: int) -> tuple[int, int]:
         for layer in network.modules()
         if isinstance(layer, nn.Conv2d)
     ]
-    network(torch.empty(1, *shape, device="meta"))
+    inference(network, shape)
     for hook in hooks:
         hook.remove()
     return sum(parameter.numel() for parameter in network.parameters()), sum(macs)
@@ -74,21 +76,24 @@ def assert_counts(counted: tuple[int, int], printed: tuple[int, float], digits: 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_of_rows(name):
-    with torch.device("meta"):
-        assert_counts(count(create(name), 3, 256, 256), COUNTS[name], 3)
+    with by_shape():
+        network = create(name)
+    assert_counts(count(network, 3, 256, 256), COUNTS[name], 3)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_counts_of_options(option):
     name, key, value = option
-    with torch.device("meta"):
-        assert_counts(count(create(name, **{key: value}), 3, 256, 256), OPTIONS[option], 3)
+    with by_shape():
+        network = create(name, **{key: value})
+    assert_counts(count(network, 3, 256, 256), OPTIONS[option], 3)
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_counts_of_blocks(kind):
-    with torch.device("meta"):
-        assert_counts(count(block(kind), 128, 32, 32), BLOCKS[kind], 4)
+    with by_shape():
+        network = block(kind)
+    assert_counts(count(network, 128, 32, 32), BLOCKS[kind], 4)
 
 
 def test_every_row_is_counted_here():
@@ -96,15 +101,15 @@ def test_every_row_is_counted_here():
 
 
 def test_text_gate_with_64_channels_halves_the_gate():
-    with torch.device("meta"):
-        counted = count(InceptionOfInception(128, 128, 64, gate=make_gate("text", 128, 64, 64)), 128, 32, 32)
-    assert_counts(counted, (1_272_576, 1.2677), 4)
+    with by_shape():
+        network = InceptionOfInception(128, 128, 64, gate=make_gate("text", 128, 64, 64))
+    assert_counts(count(network, 128, 32, 32), (1_272_576, 1.2677), 4)
 
 
 def test_maps_lie_on_a_grid_of_stride_8():
-    with torch.device("meta"):
-        outputs = create("liu-cjn")(torch.empty(2, 3, 256, 256))
-    assert [output.shape for output in outputs] == [(2, 14, 32, 32)] * 2
+    with by_shape():
+        network = create("liu-cjn")
+    assert output_shapes(network, 3, 256, 256) == [(1, 14, 32, 32)] * 2
 
 
 def test_stage_2_reads_the_maps_of_stage_1():
@@ -116,7 +121,7 @@ def test_stage_2_reads_the_maps_of_stage_1():
 
 
 def test_released_widths():
-    with torch.device("meta"):
+    with by_shape():
         network = create("liu-cjn-released")
     for stage, widths in ((network.stage1, [64, 64, 64]), (network.stage2, [72, 79, 79])):
         firsts = [branch.blocks[0].branches[0][0] for branch in stage.branches]

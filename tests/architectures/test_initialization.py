@@ -4,6 +4,7 @@ from math import sqrt
 
 import pytest
 import torch
+from shapes import by_shape
 from torch import nn
 
 from architectures import ArchitectureError, catalogue, create, describe
@@ -46,7 +47,7 @@ def test_sum_that_another_module_made_counts_as_one_addend():
 
 @pytest.fixture(scope="module")
 def pyramid_counts():
-    with torch.device("meta"):
+    with by_shape():
         return count_branches(pyranet(stacks=2, unit="prm-b"), torch.empty(2, 3, 256, 256))
 
 
@@ -74,7 +75,7 @@ def test_branches_of_the_pyramid_network(pyramid_counts, layer, branches):
 
 
 def test_branches_of_other_units():
-    with torch.device("meta"):
+    with by_shape():
         separate = count_branches(pyranet(stacks=1, unit="prm-a"))
         concatenated = count_branches(pyranet(stacks=1, unit="prm-c"))
     assert separate["stem.4.reductions.2.1"] == (2, 5)  # the main branch and four reductions
@@ -145,7 +146,7 @@ def test_graph_uses_the_branches_that_it_finds():
 
 @pytest.mark.parametrize("row", [name for name in catalogue() if name.endswith(("-1", "-2", "-released", "prm"))])
 def test_graph_counts_every_layer_of_a_row(row):
-    with torch.device("meta"):
+    with by_shape():
         network = create(row, width=1 / 4)
     counts = count_branches(network, torch.empty(2, 3, *catalogue()[row].input))
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]

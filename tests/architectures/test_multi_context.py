@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from shapes import by_shape
 from torch import nn
 from torch.nn import functional
 
@@ -25,7 +26,7 @@ def parameters(network):
     ],
 )  # fmt: skip
 def test_counts_of_the_sheet(name, millions, gmacs):
-    with torch.device("meta"):
+    with by_shape():
         network = create(name)
     assert round(parameters(network) / 1e6, 3) == millions
     if gmacs:
@@ -34,7 +35,7 @@ def test_counts_of_the_sheet(name, millions, gmacs):
 
 
 def test_counts_to_the_last_digit():
-    with torch.device("meta"):
+    with by_shape():
         assert parameters(create("attention-8-released")) == 58_312_088
         assert parameters(HourglassResidual(256)) == 1_395_712
         assert parameters(HourglassResidual(256).context) == 1_181_184
@@ -45,7 +46,7 @@ def test_counts_to_the_last_digit():
 
 
 def test_units_of_the_side_branches():
-    with torch.device("meta"):
+    with by_shape():
         released = multi_context(stacks=1, layout="released").stacks[0].hourglass
         paper = multi_context(stacks=1).stacks[0].hourglass
     kinds = [[type(unit) for unit in side] for side in released.side]
@@ -163,7 +164,7 @@ def test_parts_replace_the_refined_map(two_stacks):
 
 
 def test_which_stacks_have_parts():
-    with torch.device("meta"):
+    with by_shape():
         stacks = multi_context(width=1 / 32).stacks
     assert [isinstance(stack.score, PartAttention) for stack in stacks] == [False] * 4 + [True] * 4
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from shapes import by_shape
 from torch import nn
 from torch.nn import functional
 
@@ -15,7 +16,7 @@ def parameters(network):
 
 
 def on_meta(name, **options):
-    with torch.device("meta"):
+    with by_shape():
         return create(name, **options)
 
 
@@ -46,7 +47,7 @@ def test_counts_of_the_sheet(name, millions, gmacs):
      ("prm-d", 254_396)],
 )  # fmt: skip
 def test_parameters_of_one_unit(unit, count):
-    with torch.device("meta"):
+    with by_shape():
         network = pyranet(stacks=1, unit=unit, variance_control=True)
     hourglass = network.stacks[0].hourglass
     assert parameters(hourglass.side[0]) == count

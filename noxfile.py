@@ -66,10 +66,22 @@ def matrix(session: nox.Session) -> None:
         webbrowser.open(index.as_uri())
 
 
+def run_tests(session: nox.Session, marker: str, *options: str) -> None:
+    """Run the tests that a marker expression chooses, on every core; what follows `--` goes to pytest, too."""
+    run(session, "pytest", "-m", marker, "--numprocesses=auto", "--durations=20", *options, *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests (-- -m "not slow" leaves out the slow ones)."""
-    run(session, "pytest", *(session.posargs or ("--numprocesses", "auto")))
+    """Run all tests but the slow ones (-- tests/bench -x: only these, up to the first failure)."""
+    coverage = ("--cov", "--cov-report=") if os.environ.get("CI") else ()  # its figure stands at the end of a CI log
+    run_tests(session, "not slow", *coverage)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that need long: kills, clusters, launchers, compilers, pages of the documentation."""
+    run_tests(session, "slow")
 
 
 @nox.session

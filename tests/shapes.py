@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from protocols.network.graph import inference
+from protocols.network.graph import trace_inference
 
 
 @contextmanager
@@ -22,6 +22,6 @@ def output_shapes(network: nn.Module, *size: int) -> list[tuple[int, ...]]:
     """The shapes of a network's outputs for one image of channels x height x width."""
     found = []
     hook = network.register_forward_hook(lambda network, images, outputs: found.extend(tuple(o.shape) for o in outputs))
-    inference(network, size)
+    trace_inference(network, size)
     hook.remove()
     return found

@@ -12,7 +12,7 @@ from torch import nn
 from architectures import ArchitectureError, catalogue, create, describe
 from architectures.inception import InceptionOfInception, InceptionResidual, Residual, _resize, inception, make_gate
 from architectures.joint_network import GROUPS, joint_network
-from protocols.network.graph import inference
+from protocols.network.graph import trace_inference
 
 COUNTS = {  # parameters; GMACs as the sheet prints them, or all digits where it does
     "liu-res": (4_364_032, 11.606),
@@ -52,7 +52,7 @@ def count(network: nn.Module, *shape: int) -> tuple[int, int]:
         for layer in network.modules()
         if isinstance(layer, nn.Conv2d)
     ]
-    inference(network, shape)
+    trace_inference(network, shape)
     for hook in hooks:
         hook.remove()
     return sum(parameter.numel() for parameter in network.parameters()), sum(macs)

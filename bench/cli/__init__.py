@@ -1,1 +1,1 @@
-"""The command line: verbs, options and texts; the only place that knows everything."""
+"""The command line: verbs, options and texts; the only folder that may import everything."""

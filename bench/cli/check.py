@@ -1,4 +1,4 @@
-"""`bench check` from its options to its exit code; whatever it finds is written before it ends."""
+"""`bench check`: runs the gate, prints and writes the outcome, returns the exit code."""
 
 import json
 import os
@@ -38,16 +38,16 @@ def gate(
 ) -> int:
     """Compare a matrix with the baseline `against`; returns the exit code.
 
-    store: None for a new one, so that every number is made by the code at hand.
-    accepted: why today's numbers become the baseline; "" to compare only.
+    store: None for an empty temporary one, so that the current code makes every number.
+    accepted: reason for accepting the new numbers as the baseline; "" only compares.
     """
     earlier = {} if accepted and not against.is_file() else baseline.read(against)
     with _folder(store) as folder:
         ctx = RunContext(Store(folder), data, device, debug)
         outcome, tasks = check(matrix, earlier, ctx, architectures, protocols)
         code = outcome.exit_code(allow_missing)
-        _tell(outcome, code, allow_missing, as_json)
-        written = _leave(outcome, tasks, ctx, out, allow_missing)
+        _print_outcome(outcome, code, allow_missing, as_json)
+        written = _write_files(outcome, tasks, ctx, out, allow_missing)
     print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
     if not accepted:
         return code
@@ -58,6 +58,7 @@ def gate(
 
 @contextmanager
 def _folder(store: Path | None) -> Iterator[Path]:
+    """The folder of the store, or a temporary one."""
     if store:
         yield store
     else:
@@ -65,8 +66,8 @@ def _folder(store: Path | None) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _tell(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> None:
-    """The count of compared rows first, then what fails, worst first."""
+def _print_outcome(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> None:
+    """Print the count of compared rows, then the failing ones, worst first."""
     if as_json:
         print(json.dumps(as_document(outcome, code)))
         return
@@ -83,10 +84,10 @@ def _tell(outcome: Outcome, code: int, allow_missing: bool, as_json: bool) -> No
     for line in outcome.additions[:SHOWN]:
         print(f"new: {line}")
     if outcome.additions:
-        print("New rows fail nothing; --accept --reason TEXT takes them into the baseline.")
+        print("New rows are no failure; --accept --reason TEXT adds them to the baseline.")
 
 
-def _leave(outcome: Outcome, tasks: list[Task], ctx: RunContext, out: Path, allow_missing: bool) -> list[Path]:
+def _write_files(outcome: Outcome, tasks: list[Task], ctx: RunContext, out: Path, allow_missing: bool) -> list[Path]:
     """Write the JUnit file, the summary and the site; on GitHub also annotations and the step's summary."""
     out.mkdir(parents=True, exist_ok=True)
     page = summary(outcome, allow_missing)

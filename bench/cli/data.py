@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.cell_options import settings_of_cells
+from bench.cli.cell_options import cell_settings
 from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreOption
 
 data_app = typer.Typer(help="List, check and prepare datasets; write the built-in one.", no_args_is_help=True)
@@ -14,7 +14,7 @@ data_app = typer.Typer(help="List, check and prepare datasets; write the built-i
 
 @data_app.command("list")
 def data_list(data: DataOption = DATA_FOLDER, as_json: Json = False) -> None:
-    """Which datasets are there."""
+    """List the datasets, and what is missing to use them."""
     from bench.cli.listing import datasets, print_datasets
 
     found = datasets(data)
@@ -28,15 +28,15 @@ def data_check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read a split and say what it holds."""
-    from bench.cli.listing import checked
+    """Read a split and count what it holds."""
+    from bench.cli.listing import describe_split
 
-    found = checked(dataset, data)
+    found = describe_split(dataset, data)
     print(json.dumps(found) if as_json else "\n".join(f"{key:<20} {value}" for key, value in found.items()))
 
 
 @data_app.command("prepare")
-@settings_of_cells("drop_invalid")
+@cell_settings("drop_invalid")
 def data_prepare(
     dataset: Annotated[str, typer.Argument(help="Name or name/split, or several joined by +.")],
     size: Annotated[int, typer.Option(help="Side of the network's input.")] = 256,
@@ -57,7 +57,7 @@ def data_prepare(
 @data_app.command("mannequin")
 def data_mannequin(
     out: Annotated[Path, typer.Option(help="Folder to write; usable with --data afterwards.")],
-    count: Annotated[int, typer.Option(help="How many people.")] = 100,
+    count: Annotated[int, typer.Option(help="Number of people.")] = 100,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""One block for a bug report: versions, device, flags, data, store."""
+"""`bench doctor`: versions, device, flags, data and store in one block for a bug report."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from bench.store.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
 
 
 def examine(data: Path, store: Path) -> dict[str, Any]:
-    """Everything that may explain why a number or an error differs from another machine's."""
+    """Collect what may explain why a number or an error differs from another machine's."""
     accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     kinds = (PREPARED, WEIGHTS, PREDICTIONS, CELLS)
     return {
@@ -32,7 +32,7 @@ def examine(data: Path, store: Path) -> dict[str, Any]:
 
 
 def measure_throughput(store: Path, data: Path, device: str, name: str, overrides: dict[str, Any]) -> dict[str, Any]:
-    """Step rate from the prepared cache against that of a batch in memory; on a processor, minutes."""
+    """Measure the step rate from the prepared cache against that of a batch in memory; takes minutes on a CPU."""
     from bench.progress import step
     from bench.training.throughput import throughput
 
@@ -41,7 +41,7 @@ def measure_throughput(store: Path, data: Path, device: str, name: str, override
 
 
 def estimate(path: Path, name: str, overrides: dict[str, Any], rate: float) -> dict[str, Any]:
-    """What the trainings of a matrix take where the network `name` trains on `rate` images a second."""
+    """Estimate the hours of a matrix's trainings, where the network `name` trains on `rate` images a second."""
     from bench.cells import matrix
     from bench.cells.cost import hours
 
@@ -49,7 +49,7 @@ def estimate(path: Path, name: str, overrides: dict[str, Any], rate: float) -> d
 
 
 def print_examination(found: dict[str, Any]) -> None:
-    """The same as aligned lines."""
+    """Print the result of `examine` as aligned lines."""
     for name, value in found.items():
         if name == "hours":
             from bench.cells.cost import print_hours

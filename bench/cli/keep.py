@@ -1,4 +1,4 @@
-"""`bench keep`: the finished cells of a matrix as one small file of rows that can be committed and shown anywhere."""
+"""`bench keep`: writes the finished cells of a matrix as one small file of rows that can be committed."""
 
 import importlib
 import json
@@ -28,7 +28,7 @@ def keep(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the finished cells of a matrix as rows that can be committed: the ablations that the site shows."""
+    """Write the finished cells of a matrix to a file of rows to commit; the site shows them as ablations."""
     from bench.cells import matrix as matrices
     from bench.cells.plan import FRESH, plan
     from bench.results.fragment import Fragment
@@ -50,26 +50,26 @@ def keep(
 def lines(store: "Store", keys: Sequence[str]) -> "Iterator[Kept | Paired]":
     """The lines of a fragment: the cells, the means over their seeds, the differences that the ablations ask for.
 
-    Raises Problem where a matrix holds a network twice that was trained or tested in two ways: it has no mean.
+    Raises Problem for a network whose seeds were trained or tested in different ways: it has no mean.
     """
     from bench.store.store import CELLS
 
-    places: dict[tuple, dict[str, list[Kept]]] = defaultdict(lambda: defaultdict(list))
+    splits: dict[tuple, dict[str, list[Kept]]] = defaultdict(lambda: defaultdict(list))
     for key in keys:
         cell = _cell(store, key)
         yield cell
         if (store.folder(CELLS, key) / "samples.npz").is_file():
             made = cell.conditions
-            places[made.protocol, made.dataset, made.split][cell.architecture].append(cell)
-    for networks in places.values():
+            splits[made.protocol, made.dataset, made.split][cell.architecture].append(cell)
+    for networks in splits.values():
         for seeds in networks.values():
             _check_comparable(seeds)
-    for networks in places.values():
+    for networks in splits.values():
         yield from _compared(store, networks)
 
 
 def _cell(store: "Store", key: str) -> "Kept":
-    """A finished cell; its command stays behind, since it names folders."""
+    """A finished cell, without its command, which names folders of this machine."""
     from bench.cells import record
     from bench.results.fragment import Kept, short
     from bench.results.rows import measurements
@@ -81,7 +81,7 @@ def _cell(store: "Store", key: str) -> "Kept":
 
 
 def _check_comparable(seeds: "Sequence[Kept]") -> None:
-    """Raise Problem for cells of a network in one place that differ in more than their seed."""
+    """Raise Problem for cells of a network on one split that differ in more than their seed."""
     from bench.cells.conditions import difference
 
     for one, two in pairwise(seeds):
@@ -94,7 +94,10 @@ def _check_comparable(seeds: "Sequence[Kept]") -> None:
 
 
 def _compared(store: "Store", networks: "dict[str, list[Kept]]") -> "Iterator[Kept | Paired]":
-    """Every network over its seeds, and the asked-for differences of two that were trained the same way."""
+    """The mean of every network over its seeds, and the differences that the ablations ask for.
+
+    Networks that were trained in different ways are not compared.
+    """
     from bench.cells.conditions import TEXT_OF_RECIPE, difference
     from bench.results.fragment import Kept, Paired, short
     from bench.store.digests import content_key
@@ -111,14 +114,14 @@ def _compared(store: "Store", networks: "dict[str, list[Kept]]") -> "Iterator[Ke
         yield mean
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations().values() for item in ablation.comparisons})
     for ours, theirs in (pair for pair in pairs if means.keys() >= {*pair}):
-        besides = TEXT_OF_RECIPE if theirs == BASELINE else ()  # it is not trained, however it is tested
+        besides = TEXT_OF_RECIPE if theirs == BASELINE else ()  # it is not trained
         if not difference(means[ours].conditions, means[theirs].conditions, besides):
             found = short(bootstrap.paired_difference(tallies[ours], tallies[theirs]))
             yield Paired(means[ours].cell, means[theirs].cell, found)
 
 
 def _tally(store: "Store", cell: "Kept") -> "Tally":
-    """What a cell credits every person with."""
+    """Per-person credits of a cell."""
     from bench.store.store import CELLS
     from protocols import PROTOCOLS
 

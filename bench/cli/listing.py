@@ -1,4 +1,4 @@
-"""What `list`, `status`, `data` and `run` print. Imports neither torch nor numpy."""
+"""Output of `bench list`, `status` and `data`. Imports neither torch nor numpy."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,7 @@ MARKS = {"fresh": "●", "stale": "◷", "missing": "–", "failed": "✕", "blo
 
 
 def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
-    """Everything there is, as plain data: architectures, protocols, datasets."""
+    """Architectures, protocols and datasets as plain data."""
     rows = [
         {
             "name": row.name,
@@ -34,6 +34,7 @@ def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _protocol(name: str, data: Path) -> dict[str, Any]:
+    """A protocol as plain data, with what is missing of its datasets."""
     rules = PROTOCOLS[name]
     lacking = {dataset: lack for dataset in datasets_of(rules) if (lack := missing(dataset, data))}
     return {
@@ -47,7 +48,7 @@ def _protocol(name: str, data: Path) -> dict[str, Any]:
 
 
 def datasets(data: Path) -> list[dict[str, Any]]:
-    """Every dataset and what it lacks; an empty `missing` means ready."""
+    """Datasets as plain data, with what is missing to use them; an empty `missing` means ready."""
     return [
         {
             "name": dataset.name,
@@ -60,7 +61,7 @@ def datasets(data: Path) -> list[dict[str, Any]]:
 
 
 def print_listing(found: dict[str, list[dict[str, Any]]]) -> None:
-    """The same for people: three tables."""
+    """Print a listing as three tables."""
     print("architectures")
     for row in found["architectures"]:
         print(f"  {row['name']:<30} {'x'.join(map(str, row['input'])):<8} {row['kind']:<14} {row['summary']}")
@@ -72,7 +73,7 @@ def print_listing(found: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def print_datasets(found: list[dict[str, Any]]) -> None:
-    """Datasets with their state."""
+    """Print the datasets with their state."""
     print("datasets")
     for row in found:
         state = f"missing: {row['missing']}" if row["missing"] else "ready"
@@ -80,7 +81,7 @@ def print_datasets(found: list[dict[str, Any]]) -> None:
 
 
 def print_status(tasks: list["Task"]) -> None:
-    """One line a cell, then the counts."""
+    """Print one line per cell, then the counts."""
     for task in tasks:
         step = f"  next: {task.step}" if task.step else ""
         why = f"  {task.why.splitlines()[0]}" if task.why else ""
@@ -89,8 +90,8 @@ def print_status(tasks: list["Task"]) -> None:
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cell matches")
 
 
-def checked(text: str, data: Path) -> dict[str, Any]:
-    """What a split holds, after reading it."""
+def describe_split(text: str, data: Path) -> dict[str, Any]:
+    """Read a split and count what it holds."""
     name, split = parse_split(text)
     if name == "cifar10":
         from protocols.datasets import cifar10

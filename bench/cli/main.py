@@ -1,7 +1,7 @@
 """The command line: `bench VERB [ARCHITECTURES] [PROTOCOLS]`.
 
 Every verb imports what it needs when it runs, so that `bench list` answers at once. Results go to stdout, with
-`--json` as one document; talk goes to stderr.
+`--json` as one document; messages go to stderr.
 """
 
 import json
@@ -15,7 +15,7 @@ import typer
 
 from bench.cells.cell import Cell
 from bench.cells.settings import chosen
-from bench.cli.cell_options import settings_of_cells
+from bench.cli.cell_options import cell_settings
 from bench.cli.data import data_app
 from bench.cli.keep import keep
 from bench.cli.options import (
@@ -65,7 +65,7 @@ BASELINE, CHECK_OUT = Path("tests/golden/baseline.jsonl"), Path("build/check")
 
 @app.command("list")
 def list_command(data: DataOption = DATA_FOLDER, as_json: Json = False, debug: Debug = False) -> None:
-    """Architectures, protocols and datasets, and what is missing to run them."""
+    """List architectures, protocols and datasets, and what is missing to run them."""
     from bench.cli.listing import listing, print_listing
 
     found = listing(data)
@@ -73,7 +73,7 @@ def list_command(data: DataOption = DATA_FOLDER, as_json: Json = False, debug: D
 
 
 @app.command()
-@settings_of_cells()
+@cell_settings()
 def run(
     architectures: Architectures = "",
     protocols: Protocols = "",
@@ -82,14 +82,14 @@ def run(
         list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
     ] = None,
     overrides: Set = None,
-    seed: Annotated[list[int] | None, typer.Option(help="May be given several times.", min=0)] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Random seed; may be repeated.", min=0)] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
-    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core, or one an accelerator.", min=0)] = 0,
-    processes: Annotated[int, typer.Option(help="That train a network together, one an accelerator.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Worker processes; 0: one per core, or one per accelerator.", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="Processes per training, one per accelerator.", min=1)] = 1,
     executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
-    address: Annotated[str, typer.Option(help="Of the Ray cluster; default: RAY_ADDRESS, else one here.")] = "",
+    address: Annotated[str, typer.Option(help="Ray cluster; default: RAY_ADDRESS, else this machine.")] = "",
     tensorboard: Tensorboard = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -116,7 +116,7 @@ def run(
     else:
         if dataset or seed or overrides or chosen(Cell("", "", **cell)):
             raise Problem(
-                f"Options of cells need a protocol: without one, the cells of {matrix} are run as they stand there.",
+                f"Options of cells need a protocol: without one, the cells of {matrix} are run as the file says.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
             )
         cells = matrices.select(matrices.load(matrix), architectures)
@@ -125,18 +125,18 @@ def run(
     tasks = plan(cells, Store(store), data)
     if all(task.state in (FRESH, BLOCKED) for task in tasks):
         done, failed = [task for task in tasks if task.state == FRESH], []
-    else:  # the imports take seconds: not for nothing
+    else:  # the imports take seconds: only if something is left to run
         from bench.context import RunContext
         from bench.executors.local import execute
 
-        device = device if executor == "ray" else chosen_device(device)  # of a cluster, the nodes know
+        device = device if executor == "ray" else chosen_device(device)  # nodes choose their own
         ctx = RunContext(Store(store), data, device, debug, processes, tensorboard)
         done, failed = execute(tasks, ctx, executor, jobs, address)
     conclude(tasks, done, failed, Store(store), as_json)
 
 
 @app.command()
-@settings_of_cells("recipe", "budget", "drop_invalid")
+@cell_settings("recipe", "budget", "drop_invalid")
 def train(
     architecture: Architectures,
     dataset: Annotated[str, typer.Argument(help="Name, name/split, or several joined by +.")] = "mannequin",
@@ -168,10 +168,10 @@ def score_command(
     subject: Annotated[str, typer.Argument(metavar="FILE", help=".h5, .mat, .npz, .npy or .json; or a network.")],
     protocol: Annotated[str, typer.Option(help="For instance mpii-pckh.")],
     dataset: Annotated[str, typer.Option(help="Name or name/split; default: the protocol's own.")] = "",
-    name: Annotated[str, typer.Option(help="How tables call it; default: the file's name.")] = "",
-    against: Annotated[str, typer.Option(help="A file or a measured network: adds the difference.")] = "",
-    variants: Annotated[bool, typer.Option("--variants", help="Also what other code would print.")] = False,
-    limit: Annotated[int, typer.Option(help="The file is of the first so many people.", min=0)] = 0,
+    name: Annotated[str, typer.Option(help="Name in tables; default: the file's name.")] = "",
+    against: Annotated[str, typer.Option(help="Also the difference to this file or network.")] = "",
+    variants: Annotated[bool, typer.Option("--variants", help="Also the numbers by other conventions in use.")] = False,
+    limit: Annotated[int, typer.Option(help="The file covers only the first N people.", min=0)] = 0,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the protocol, as resamples=0; may be repeated.")
     ] = None,
@@ -180,7 +180,7 @@ def score_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Score a prediction file of any origin and keep it beside the measured networks; or compare two of either.
+    """Score a prediction file of any origin and store it with the measured networks; or compare two of either.
 
     bench score mine.npz --protocol mpii-pckh --against theirs.npz;
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
@@ -200,7 +200,7 @@ def score_command(
 def report(
     out: Annotated[Path, typer.Option(help="Folder of the site.")] = SITE,
     matrix: Matrix = MATRIX,
-    check_only: Annotated[bool, typer.Option("--check", help="Write nothing: is the site there up to date?")] = False,
+    check_only: Annotated[bool, typer.Option("--check", help="Only report whether the site is up to date.")] = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
@@ -230,7 +230,7 @@ def status(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Every cell of a matrix: fresh, stale (why), missing, failed (why), blocked (why)."""
+    """List every cell of a matrix with its state: fresh, stale, missing, failed or blocked, and why."""
     from bench.cells import matrix as matrices
     from bench.cells.plan import plan
     from bench.cli.listing import print_status
@@ -255,21 +255,21 @@ def check(
     protocols: Protocols = "",
     matrix: Matrix = Path("matrix.check.toml"),
     against: Annotated[Path, typer.Option(help="The committed baseline.")] = BASELINE,
-    accept: Annotated[bool, typer.Option("--accept", help="Today's numbers become the baseline.")] = False,
-    reason: Annotated[str, typer.Option(help="Why they may change; kept in the rows.")] = "",
-    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Rows may be missing.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Make the new numbers the baseline.")] = False,
+    reason: Annotated[str, typer.Option(help="Why they may change; stored in the rows.")] = "",
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Missing rows are no failure.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for JUnit file, summary and site.")] = CHECK_OUT,
-    store: Annotated[Path | None, typer.Option(help="Take what is finished there; default: measure anew.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Reuse its finished work; default: measure all.")] = None,
     data: DataOption = DATA_FOLDER,
     device: Device = "cpu",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Compare with a baseline: the regression gate."""
+    """Compare the numbers with the committed baseline: the regression gate."""
     from bench.cli.check import gate
 
     if accept != bool(reason):
-        raise Problem("--accept and --reason TEXT belong together: the reason is kept in the rows.")
+        raise Problem("--accept and --reason TEXT belong together: the reason is stored in the rows.")
     code = gate(
         matrix,
         against,
@@ -292,7 +292,7 @@ def doctor(
     throughput: Annotated[bool, typer.Option("--throughput", help="Does training wait for its data?")] = False,
     architecture: Annotated[str, typer.Option(help="With --throughput or --rate: the network.")] = "hourglass-1",
     overrides: Set = None,
-    hours: Annotated[Path | None, typer.Option(help="A matrix: what its trainings take, an estimate.")] = None,
+    hours: Annotated[Path | None, typer.Option(help="Estimate the hours of the trainings of a matrix.")] = None,
     rate: Annotated[float, typer.Option(help="With --hours: images a second, instead of --throughput.", min=0)] = 0,
     data: DataOption = DATA_FOLDER,
     store: StoreOption = RUNS,
@@ -300,11 +300,11 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Versions, device, flags, data and weights in one block for a bug report."""
+    """Print versions, device, flags, data and store in one block for a bug report."""
     from bench.cli.doctor import estimate, examine, measure_throughput, print_examination
 
     if hours and not (throughput or rate):
-        raise Problem("Hours follow from a rate that was measured.", next_step="add --throughput, or --rate NUMBER")
+        raise Problem("--hours needs a measured rate.", next_step="add --throughput, or --rate NUMBER")
     found = examine(data, store)
     if throughput:
         found["throughput"] = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
@@ -321,11 +321,11 @@ def main() -> int:
         code = app(standalone_mode=False) or FINE
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except SystemExit:  # the way typer ends when the reader of stdout, for instance `head`, has gone
+    except SystemExit:  # raised by typer when the reader of stdout, such as `head`, has ended
         code = FINE
     except EXPECTED as error:
         code = exit_code(error)
-        _complain(error)
+        _print_error(error)
         _print_json(error, code)
     except Exception as error:
         code = USAGE if hasattr(error, "show") else CELL_FAILED
@@ -333,7 +333,7 @@ def main() -> int:
         if code == USAGE:  # of the command line itself
             error.show()
         else:
-            _complain(error)
+            _print_error(error)
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code, too
         stopped = Problem("Stopped. Finished work is kept; the same command continues it.")
@@ -342,18 +342,19 @@ def main() -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may Python complain when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python prints an error at exit
     return code
 
 
-def _complain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
+    """Print an error on stderr, with its traceback under --debug."""
     if "--debug" in sys.argv:
         traceback.print_exc()
     print(explain(error), file=sys.stderr)
 
 
 def _print_json(error: BaseException, code: int) -> None:
-    """Whoever asked for a document gets one."""
+    """Print an error as a document, if --json was given."""
     if "--json" in sys.argv:
         print(json.dumps(as_document(error, code)))
 

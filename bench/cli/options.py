@@ -1,4 +1,4 @@
-"""What verbs of the command line share: options, their defaults, and how their texts are read."""
+"""Options that several verbs share: their defaults, help texts and parsing."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,8 @@ import typer
 from bench.errors import Problem
 
 
-def drawable(folder: Path | None) -> Path | None:
-    """The folder for curves, if they can be drawn."""
+def curve_folder(folder: Path | None) -> Path | None:
+    """Return the folder for curves. Raises Problem if TensorBoard is not installed."""
     from bench.training.curves import require_tensorboard
 
     return require_tensorboard(folder)
@@ -29,7 +29,8 @@ Set = Annotated[
     typer.Option("--set", help="An option of the network, as input=64 or width=0.25; may be repeated."),
 ]
 Tensorboard = Annotated[
-    Path | None, typer.Option("--tensorboard", help="Folder for TensorBoard's curves of trainings.", callback=drawable)
+    Path | None,
+    typer.Option("--tensorboard", help="Folder for TensorBoard curves of trainings.", callback=curve_folder),
 ]
 RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
 

@@ -1,4 +1,4 @@
-"""Text of `bench score`."""
+"""Text output of `bench score`."""
 
 import sys
 from typing import Any
@@ -8,12 +8,12 @@ from protocols import PROTOCOLS
 
 
 def print_outcome(outcome: dict[str, Any]) -> None:
-    """Everything that was found, for people."""
-    for what, notes in outcome.get("read", {}).items():
-        told = ", ".join(
+    """Print the outcome of scoring as text."""
+    for file, notes in outcome.get("read", {}).items():
+        text = ", ".join(
             f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in notes.items()
         )
-        print(f"{what}: {told}", file=sys.stderr)
+        print(f"{file}: {text}", file=sys.stderr)
     rules = PROTOCOLS[outcome["cells"][0].protocol]
     for row in outcome["measurements"] if len(outcome["cells"]) == 1 else []:
         if row.metric == rules.headline[0]:

@@ -1,4 +1,4 @@
-"""The site of a store: what `bench report` and `bench check` write."""
+"""The site of a store, as `bench report` and `bench check` write it."""
 
 import tempfile
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
 
 
 def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:
-    """The files of a site that would be others if it were written now; Problem if there is no site."""
+    """List the files of a site that writing it now would change. Raises Problem if there is no site."""
     if not (out / "index.html").is_file():
         raise Problem(f"There is no site in {out} to compare with.", next_step="bench report", code=NOTHING)
     with tempfile.TemporaryDirectory() as folder:

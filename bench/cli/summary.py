@@ -1,4 +1,4 @@
-"""What a run says at its end: measurements, warnings, a count, and the exit code."""
+"""End of a run: prints measurements, warnings and counts, and sets the exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from bench.store.store import Store
 def conclude(
     tasks: Sequence[Task], done: Sequence[Task], failed: Sequence[tuple[Task, str]], store: Store, as_json: bool
 ) -> None:
-    """Say what came out of a run, and leave with the exit code that fits."""
+    """Print the results of a run; raises typer.Exit with the exit code if a cell failed or is blocked."""
     rows = (row for task in done for row in measurements(store, task.key))
     blocked = [task for task in tasks if task.state == BLOCKED]
     cells = [read(store, task.key) for task in done]
     warnings = [f"{cell.label}: {text}" for cell in cells for text in cell.warnings]
     warnings += [f"{task.cell.label}: blocked: {task.why}" for task in blocked]
     if as_json:
-        warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # others have read it already
+        warnings += [f"{task.cell.label}: failed: {why}" for task, why in failed]  # printed already without --json
         print_json({"measurements": list(rows), "cells": cells, "warnings": warnings})
     else:
         print_measurements(rows)

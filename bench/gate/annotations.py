@@ -1,4 +1,4 @@
-"""The outcome of a check for people: annotations at the lines they are about, and a summary in Markdown."""
+"""Outcome of a check for readers on GitHub: annotations of source lines, and a summary in Markdown."""
 
 import re
 from pathlib import Path
@@ -10,20 +10,20 @@ from bench.gate.compare import Comparison, number, worst_first
 from protocols import PROTOCOLS
 
 ROOT = Path(protocols.__file__).resolve().parent.parent
-MOST = 10  # GitHub shows no more errors of one step
+MOST = 10  # GitHub shows at most this many errors per step
 SUMMARY_ROWS = 200  # keeps the summary far below GitHub's limit of 1 MiB
 LONG = 300  # characters of one message
 
 
 def problems(outcome: Outcome, allow_missing: bool = False) -> list[tuple[Result, list[Comparison]]]:
-    """The cells that fail the check with their failing rows, both worst first; failed cells lead."""
+    """Cells that fail the check, with their failing rows; failed cells first, then by severity."""
     found = [(result, worst_first(result.comparisons, allow_missing)) for result in outcome.results]
     found = [(result, rows) for result, rows in found if rows or result.state == FAILED]
     return sorted(found, key=lambda pair: (pair[0].state != FAILED, -(pair[1][0].severity if pair[1] else 0)))
 
 
 def annotations(outcome: Outcome, allow_missing: bool = False) -> list[str]:
-    """At most ten GitHub workflow commands, one a cell, worst first."""
+    """At most ten GitHub workflow commands, one per cell, worst first."""
     lines = []
     for result, rows in problems(outcome, allow_missing)[:MOST]:
         file, line = location(result)
@@ -43,19 +43,19 @@ def _title(result: Result, rows: list[Comparison]) -> str:
 
 
 def location(result: Result) -> tuple[str, int]:
-    """The file and line that a cell is about: the builder of its network; for a prediction file the protocol."""
+    """Source file and line to annotate for a cell: its network's builder; for a prediction file the protocol."""
     if result.cell is not None and result.source == "measured":
-        place, _, function = result.cell.row.builder.rpartition(":")
-        if place.endswith(".py"):
-            return place, _line(Path(place), function)
-        path = f"architectures/{place}.py"
+        module, _, function = result.cell.row.builder.rpartition(":")
+        if module.endswith(".py"):
+            return module, _line(Path(module), function)
+        path = f"architectures/{module}.py"
     else:
         path, function = PROTOCOLS[result.key[0]].module.replace(".", "/") + ".py", "(score|measure)"
     return path, _line(ROOT / path, function)
 
 
 def _line(path: Path, function: str) -> int:
-    """Where a function is defined; 1 if it is not found."""
+    """Line of a function's definition; 1 if it is not found."""
     if not path.is_file():
         return 1
     for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -73,7 +73,7 @@ def _property(text: str) -> str:
 
 
 def summary(outcome: Outcome, allow_missing: bool = False) -> str:
-    """A Markdown page: the count of compared rows, the failing ones worst first, what could not be measured."""
+    """Format a Markdown page: count of compared rows, failing rows worst first, cells that could not be measured."""
     lines = ["## bench check", "", f"**{outcome.headline()}.**", ""]
     failing = [(result, row) for result, rows in problems(outcome, allow_missing) for row in rows]
     if failing:

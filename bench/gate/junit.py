@@ -1,4 +1,4 @@
-"""The outcome of a check as a JUnit file, which every CI can show: one test case a cell."""
+"""Outcome of a check as a JUnit file, which every CI can show: one test case per cell."""
 
 import re
 from xml.etree import ElementTree
@@ -12,7 +12,7 @@ SHOWN = 50  # rows of one cell
 
 
 def junit(outcome: Outcome, allow_missing: bool = False) -> str:
-    """The XML text."""
+    """Format the outcome as JUnit XML."""
     cases = [_case(result, allow_missing) for result in outcome.results]
     suite = ElementTree.Element("testsuite", name="bench check", tests=str(len(cases)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -25,7 +25,7 @@ def junit(outcome: Outcome, allow_missing: bool = False) -> str:
 
 
 def _case(result: Result, allow_missing: bool) -> ElementTree.Element:
-    """A failed cell is an error, a blocked one is skipped, a regression or a missing row is a failure."""
+    """Test case of a cell: failed cells are errors, blocked ones skipped, regressions and missing rows failures."""
     case = ElementTree.Element("testcase", classname=result.key[0], name=_text(result.label))
     failing = worst_first(result.comparisons, allow_missing)
     if result.state == FAILED:

@@ -1,5 +1,5 @@
-"""Benchmarks: our way beside a peer's, one script a question; `python -m benchmarks` runs them all."""
+"""Benchmarks: our code compared with a peer, one script for each question; `python -m benchmarks` runs them all."""
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in `bench`: threads that spin disturb the peer
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in `bench`: spinning threads slow down the peer

@@ -9,9 +9,11 @@ HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in ("__init__", "__main__", "rounds"))
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)} (default: all)")
-parser.add_argument("--tiny", action="store_true", help="the smallest sizes: shows that they run, times nothing")
-parser.add_argument("--out", default="runs/benchmarks.jsonl", help="where the rows go (default: %(default)s)")
+parser.add_argument("names", nargs="*", metavar="NAME", help=f"names of benchmarks: {', '.join(NAMES)} (default: all)")
+parser.add_argument(
+    "--tiny", action="store_true", help="the smallest sizes: checks that they run, the times mean nothing"
+)
+parser.add_argument("--out", default="runs/benchmarks.jsonl", help="file of the rows (default: %(default)s)")
 chosen = parser.parse_args()
 if unknown := set(chosen.names) - set(NAMES):
     parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")

@@ -1,4 +1,4 @@
-"""How long `bench list` and `bench --help` take to answer; neither imports torch."""
+"""Time of `bench list` and `bench --help`; neither imports torch."""
 
 import subprocess
 import sys
@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from benchmarks.rounds import Line, in_turn, main
 
 COMMANDS = (("list",), ("--help",))
-IMPORTS = "import sys; from bench import cli; sys.argv = ['bench', *{!r}]; cli.main(); sys.exit('torch' in sys.modules)"
+IMPORTS = (
+    "import sys; from bench.cli.main import main; sys.argv = ['bench', *{!r}]; main(); sys.exit('torch' in sys.modules)"
+)
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     rounds = 1 if tiny else 7
     for words in COMMANDS:
         check = subprocess.run([sys.executable, "-c", IMPORTS.format(words)], capture_output=True, check=False)

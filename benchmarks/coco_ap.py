@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -16,16 +15,16 @@ from benchmarks.rounds import Line, in_turn, main, seconds
 from protocols.coco import annotations as coco_annotations
 from protocols.coco import ap as coco_ap
 from protocols.coco import results as coco_results
+from protocols.coco.results import Entry
 
 IMAGES, PEOPLE, RESAMPLES = 5000, 11_000, 1000
-Entries = list[dict[str, Any]]
 
 
-def sample(images: int, people: int) -> tuple[dict[str, Any], Entries]:
-    """An annotation file with people on half of its images, as in val2017, and a result or two for most of them."""
+def sample(images: int, people: int) -> tuple[dict[str, object], list[Entry]]:
+    """Draw an annotation file with people on half of its images, as in val2017, and results for most of them."""
     rng = np.random.default_rng(0)
-    annotations: Entries = []
-    results: Entries = []
+    annotations: list[dict[str, object]] = []
+    results: list[Entry] = []
     for number, image in enumerate(rng.integers(1, images // 2 + 1, people).tolist(), start=1):
         size, corner = np.exp(rng.uniform(np.log(20), np.log(400))), rng.uniform(0, 400, 2)
         points = corner + rng.uniform(0, 1, (17, 2)) * [size / 2, size]
@@ -46,7 +45,7 @@ def sample(images: int, people: int) -> tuple[dict[str, Any], Entries]:
 
 
 def official(truth: COCO, results: COCO) -> np.ndarray:
-    """The ten numbers of pycocotools."""
+    """Return the ten numbers of pycocotools."""
     with contextlib.redirect_stdout(io.StringIO()):
         run = COCOeval(truth, results, "keypoints")
         run.evaluate()
@@ -56,12 +55,15 @@ def official(truth: COCO, results: COCO) -> np.ndarray:
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     annotations, entries = sample(*((40, 90) if tiny else (IMAGES, PEOPLE)))
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "truth.json"
         path.write_text(json.dumps(annotations))
+        result_path = Path(folder) / "results.json"
+        result_path.write_text(json.dumps(entries))
         truth, annotated = coco_annotations.read(path), COCO(str(path))
-        results, found = coco_results.from_entries(entries, truth), annotated.loadRes(entries)
+        results, found = coco_results.from_entries(entries, truth), annotated.loadRes(str(result_path))
     ours = [value.value for value in coco_ap.score(results, truth, resamples=0).values]
     np.testing.assert_array_equal(ours, official(annotated, found))
     rounds, resamples = (1, 5) if tiny else (3, RESAMPLES)

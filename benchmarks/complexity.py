@@ -1,4 +1,4 @@
-"""Counting networks by shape alone, against building each for real and counting during a real forward pass."""
+"""Complexity from shapes only, compared with counting during a real forward pass."""
 
 import gc
 import multiprocessing
@@ -14,11 +14,11 @@ import architectures
 from benchmarks.rounds import Line, in_turn, main
 from protocols.network import complexity
 
-SAMPLE = 12  # one row of so many is built for real: all of them take minutes
+SAMPLE = 12  # every 12th row is built with weights: all of them take minutes
 
 
 def by_shape(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Parameters and MACs on the meta device."""
+    """Count parameters and MACs on the meta device."""
     gc.freeze()  # as `bench run` does
     found = []
     for name in names:
@@ -32,7 +32,7 @@ def by_shape(names: Sequence[str]) -> list[tuple[int, int]]:
 
 @torch.inference_mode()
 def for_real(names: Sequence[str]) -> list[tuple[int, int]]:
-    """The same from networks with weights, run on an image, with torch's own counter of floating-point operations."""
+    """Count them in networks with weights, run on an image, with torch's FlopCounterMode."""
     gc.unfreeze()  # a plain script does not
     found = []
     for name in names:
@@ -45,26 +45,27 @@ def for_real(names: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def alone(way: Callable[[Sequence[str]], object], names: Sequence[str]) -> tuple[float, float]:
-    """Seconds, and MiB beyond the libraries, in a process of its own."""
+    """Return seconds, and MiB beyond the libraries, of a call in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_needs, way, names).result()
 
 
 def _needs(way: Callable[[Sequence[str]], object], names: Sequence[str]) -> tuple[float, float]:
-    way(names[-1:])  # what the first call alone needs
+    way(names[-1:])  # warm up
     before, start = _peak(), time.perf_counter()
     way(names)
     return time.perf_counter() - start, _peak() - before
 
 
 def _peak() -> float:
-    """The most memory that this process has had, MiB; NaN where the system does not tell."""
+    """Return the peak memory of this process in MiB; NaN if the system does not report it."""
     path = Path("/proc/self/status")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     every = list(architectures.catalogue())
     names = ["cpm-1"] if tiny else every[::SAMPLE]
     counts = {}

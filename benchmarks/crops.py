@@ -1,4 +1,4 @@
-"""Crops of 256 x 256 with rotation and flip from decoded images, against those of the public hourglass code."""
+"""Crops of 256 x 256 with rotation and flip from decoded images, compared with the public hourglass code."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,7 +20,7 @@ RULES = Augmentation(rotation=30, scale=(0.75, 1.25), flip=0.5)
 
 
 def hourglass_style(image: np.ndarray, centre: np.ndarray, height: float, degrees: float, flip: bool) -> np.ndarray:
-    """A crop (3 x SIDE x SIDE float32, 0..1) in the way of the public PyTorch hourglass code, pytorch-pose.
+    """Crop (3 x SIDE x SIDE float32, 0..1) as the public PyTorch hourglass code does, pytorch-pose.
 
     After Newell's img.lua: mirror the whole image; shrink the whole image where the person is at least twice the
     crop; cut a square, padded if it is turned; turn it, trim it, resize it. That code holds an image (3 x H x W) as
@@ -48,7 +48,7 @@ def hourglass_style(image: np.ndarray, centre: np.ndarray, height: float, degree
 
 
 def _pillow(image: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    """Like scipy.misc.imresize and imrotate: what is not uint8 is first spread over 0..255."""
+    """Change an image as scipy.misc.imresize and imrotate do: other types than uint8 are first scaled to 0..255."""
     if image.dtype != np.uint8:
         low, high = image.min(), image.max()
         image = ((image - low) * (255 / (high - low or 1)) + 0.5).astype(np.uint8)
@@ -56,11 +56,12 @@ def _pillow(image: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> 
 
 
 def as_loaded(image: np.ndarray) -> np.ndarray:
-    """H x W x 3 uint8 as that code keeps an image: 3 x H x W float32, 0..1."""
+    """Convert H x W x 3 uint8 to the 3 x H x W float32, 0..1, of that code."""
     return image.transpose(2, 0, 1).astype(np.float32) / 255
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     cv2.setNumThreads(1)  # as in the workers that crop
     count = 2 if tiny else PEOPLE
     rng = np.random.default_rng(0)

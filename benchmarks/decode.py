@@ -1,4 +1,4 @@
-"""Flip average, argmax, quarter offset and the way back to the image, against a numpy loop over people and joints."""
+"""Flip average, argmax, quarter offset and mapping to the image, compared with a numpy loop over people and joints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,14 +11,14 @@ from benchmarks.rounds import Line, in_turn, main
 from protocols.pose.crops import to_image
 from protocols.pose.skeletons import MPII
 
-PEOPLE, SIDE, STRIDE = 64, 64, 4  # people, cells, pixels of the crop a cell
+PEOPLE, SIDE, STRIDE = 64, 64, 4  # people, heatmap pixels, pixels of the crop a heatmap pixel
 RECIPE = recipes.load("newell2016")  # flip test with shift, quarter offset
 
 
 def by_loops(
     maps: np.ndarray, mirrored: np.ndarray, mirror: Sequence[int], centre: np.ndarray, height: np.ndarray
 ) -> np.ndarray:
-    """Keypoints (N x J x 2, pixels of the image) of N x J x h x w maps, one person and one joint at a time."""
+    """Decode N x J x h x w heatmaps to keypoints (N x J x 2, pixels of the image), one joint at a time."""
     people, joints, rows, columns = maps.shape
     found = np.zeros((people, joints, 2))
     for person in range(people):
@@ -40,7 +40,7 @@ def by_loops(
 
 
 def ours(maps: torch.Tensor, mirrored: torch.Tensor, centre: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """The same as `bench` does it: in its batches, and with a look for values that are not finite."""
+    """Decode as `bench` does: in batches, with a check for values that are not finite."""
     size = (SIDE * STRIDE, SIDE * STRIDE)
     batches = zip(maps.split(BATCH), mirrored.split(BATCH), strict=True)
     points = torch.cat([decoded([views], RECIPE, MPII, size)[0] for views in batches])
@@ -48,6 +48,7 @@ def ours(maps: torch.Tensor, mirrored: torch.Tensor, centre: np.ndarray, height:
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     people = 2 if tiny else PEOPLE
     rng = np.random.default_rng(0)
     maps, mirrored = (rng.normal(size=(people, 16, SIDE, SIDE)).astype(np.float32) for _ in range(2))

@@ -29,11 +29,12 @@ PEOPLE, SIDE, NETWORK, WIDTH = 64, 256, "hourglass-2", 0.0625
 
 
 def sample(count: int, folder: Path) -> tuple[People, str]:
-    """People with JPEG files: the five of MPII's test fixture, repeated, if they are there; else mannequins."""
+    """Return people with JPEG files: the five of MPII's test fixture, repeated, if present; else mannequins."""
     real = Path(os.environ.get("REPOSE_REAL_DATA", "../shared/data")) / "mpii" / "fixture"
     if not real.is_dir():
         return mannequins(count, folder), "mannequins"
     found = mpii_files.json_records(real / "test_mpii.json", validation=True)
+    assert found.images and found.centre is not None and found.scale is not None
     rows = np.arange(count) % len(found.images)
     names = tuple(found.images[row] for row in rows)
     people = replace(
@@ -46,7 +47,7 @@ def sample(count: int, folder: Path) -> tuple[People, str]:
 
 
 def mannequins(count: int, folder: Path) -> People:
-    """Mannequins written as JPEG files."""
+    """Write mannequins as JPEG files."""
     people = mannequin.people("val", count=count)
     names = tuple(f"{row}.jpg" for row in range(count))
     for row, name in enumerate(names):
@@ -55,7 +56,7 @@ def mannequins(count: int, folder: Path) -> People:
 
 
 class PlainCrops(Dataset):
-    """A person an item: read, cropped in the hourglass style."""
+    """Dataset of people, read and cropped as in the hourglass code."""
 
     def __init__(self, people: People):
         self.people = people
@@ -72,7 +73,7 @@ class PlainCrops(Dataset):
 
 @torch.inference_mode()
 def plainly(network: nn.Module, people: People, workers: int) -> dict[tuple[str, str], float]:
-    """The score by a loop over the batches of a DataLoader."""
+    """Compute the score in a loop over the batches of a DataLoader."""
     data, start, found = PlainCrops(people), 0, []
     for batch in DataLoader(data, batch_size=BATCH, num_workers=workers):
         maps, mirrored = network(batch)[-1].numpy(), network(batch.flip(-1))[-1].numpy()
@@ -83,7 +84,7 @@ def plainly(network: nn.Module, people: People, workers: int) -> dict[tuple[str,
 
 
 def ours(network: nn.Module, people: People) -> object:
-    """The score by way of `bench`, whose predictions go through a file."""
+    """Compute the score as `bench` does, with predictions in a file."""
     recipe = recipes.load("newell2016")
     with tempfile.TemporaryDirectory() as work:
         found = predict(network, people, recipe, (SIDE, SIDE), Path(work), "cpu", lambda *said: None)
@@ -91,6 +92,7 @@ def ours(network: nn.Module, people: People) -> object:
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     cv2.setNumThreads(1)
     torch.manual_seed(0)
     plain = architectures.create(NETWORK, width=WIDTH).eval()
@@ -102,7 +104,8 @@ def lines(tiny: bool) -> Iterator[Line]:
         def bare() -> None:
             with torch.inference_mode():
                 for part in batch.split(BATCH):
-                    network(part), network(part.flip(-1))
+                    network(part)
+                    network(part.flip(-1))
 
         rounds = 1 if tiny else 3
         mine, alone, worker, forward = in_turn(

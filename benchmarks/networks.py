@@ -1,6 +1,6 @@
-"""What makes a network faster in evaluation on the device at hand, against eager float32.
+"""Ways to speed up a network in evaluation on this device, compared with eager float32.
 
-`bench` itself uses channels_last; `--fast` is what helps on every machine and stays within its stated tolerance.
+`bench` itself uses channels_last; `--fast` combines those that help on every machine within the stated tolerance.
 """
 
 import copy
@@ -11,7 +11,7 @@ import torch
 import architectures
 from bench.steps.predict import TOLERANCE, faster
 from bench.store.provenance import device_name
-from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
+from benchmarks.rounds import Line, device_to_use, in_turn, main, synchronized
 from protocols.network.bn_folding import fold_batch_norm
 
 NETWORK, SIDE, BATCH = "hourglass-1", 256, 4
@@ -19,8 +19,9 @@ Way = Callable[[], torch.Tensor]
 
 
 def variants(network: torch.nn.Module, images: torch.Tensor, device: str) -> dict[str, Way]:
-    """Name -> a call that returns the prediction for the images."""
-    spread = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    """Return name -> a call that predicts for the images."""
+    # torch accepts memory_format alone, which its types leave out.
+    spread = copy.deepcopy(network).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     pixels = images.contiguous(memory_format=torch.channels_last)
     fold, fast, compiled = fold_batch_norm(network), faster(network, device), torch.compile(fold_batch_norm(network))
 
@@ -39,8 +40,9 @@ def variants(network: torch.nn.Module, images: torch.Tensor, device: str) -> dic
 
 @torch.inference_mode()
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     torch.manual_seed(0)
-    device, rounds = at_hand(), 1 if tiny else 5
+    device, rounds = device_to_use(), 1 if tiny else 5
     side, batch, width = (64, 1, 0.0625) if tiny else (SIDE, BATCH, 1.0)
     network = architectures.create(NETWORK, width=width).to(device).eval()
     images = torch.randn(batch, 3, side, side, device=device)
@@ -48,7 +50,7 @@ def lines(tiny: bool) -> Iterator[Line]:
     if tiny:
         del ways["folded and compiled"]  # a compiler works for a minute, whatever the size
     truth = network(images)[-1]
-    calls = (waiting(way, device) for way in (lambda: network(images), *ways.values()))
+    calls = (synchronized(way, device) for way in (lambda: network(images), *ways.values()))
     plain, *found = in_turn(*calls, rounds=rounds)
     for (name, way), seconds in zip(ways.items(), found, strict=True):
         off = float((way().float() - truth).abs().max() / truth.abs().max())

@@ -14,7 +14,7 @@ THRESHOLDS = np.arange(51) * 0.01
 
 
 def sample(count: int) -> tuple[Predictions, People]:
-    """People as on MPII, one joint in fifteen not annotated, and predictions within a few pixels."""
+    """Draw people as on MPII, one joint in fifteen not annotated, and predictions within a few pixels."""
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 1000, (count, 16, 2))
     people = People(
@@ -27,18 +27,18 @@ def sample(count: int) -> tuple[Predictions, People]:
 
 
 def by_loops(predictions: Predictions, people: People) -> dict[tuple[str, str], float]:
-    """The same numbers as the official scorers find them: joint by joint, threshold by threshold."""
+    """Compute the numbers as the official scorers do: joint by joint, threshold by threshold."""
     joints = predictions.keypoints.shape[1]
-    distance = np.full((joints, len(people)), np.nan)
+    distance, head_size = np.full((joints, len(people)), np.nan), mpii_pckh.head_sizes(people)
     for joint in range(joints):
-        there = people.annotated[:, joint]
-        gap = predictions.keypoints[there, joint] - people.keypoints[there, joint]
-        distance[joint, there] = np.linalg.norm(gap, axis=1) / people.head_size[there]
+        annotated = people.annotated[:, joint]
+        gap = predictions.keypoints[annotated, joint] - people.keypoints[annotated, joint]
+        distance[joint, annotated] = np.linalg.norm(gap, axis=1) / head_size[annotated]
     table = np.empty((len(THRESHOLDS), joints))
     for joint in range(joints):
-        for place, threshold in enumerate(THRESHOLDS):
-            known = distance[joint][~np.isnan(distance[joint])]
-            table[place, joint] = 100 * np.mean(known <= threshold)
+        for step, threshold in enumerate(THRESHOLDS):
+            finite = distance[joint][~np.isnan(distance[joint])]
+            table[step, joint] = 100 * np.mean(finite <= threshold)
     counted = (~np.isnan(distance)).sum(axis=1)
     curves = {part: table[:, list(columns)].mean(axis=1) for part, columns in mpii_pckh.PCKH.parts}
     pooled = list(mpii_pckh.PCKH.mean)
@@ -51,7 +51,7 @@ def by_loops(predictions: Predictions, people: People) -> dict[tuple[str, str], 
 
 
 def check(predictions: Predictions, people: People) -> None:
-    """Both ways find the same numbers."""
+    """Check that both compute the same numbers."""
     theirs = by_loops(predictions, people)
     ours = {(v.metric, v.part): v.value for v in mpii_pckh.score(predictions, people, resamples=0).values}
     assert ours.keys() == theirs.keys()
@@ -59,6 +59,7 @@ def check(predictions: Predictions, people: People) -> None:
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     given = sample(50 if tiny else PEOPLE)
     check(*given)
     rounds = 1 if tiny else 15

@@ -11,11 +11,11 @@ from protocols.joints import mpii_pckh
 from protocols.pose.people import People, Predictions
 
 RESAMPLES = 1000
-CALLED = 10  # of them, and the time is multiplied: all would take a quarter of an hour
+CALLED = 10  # resamples that are timed, since all would take a quarter of an hour
 
 
-def resampled(predictions: Predictions, people: People, times: int) -> list[dict]:
-    """The plain scorer on people drawn with replacement, as often as `times`."""
+def resampled(predictions: Predictions, people: People, times: int) -> list[dict[tuple[str, str], float]]:
+    """Score `times` resamples of the people with the plain scorer."""
     rng, found = np.random.default_rng(0), []
     for _ in range(times):
         rows = rng.integers(0, len(people), len(people))
@@ -23,13 +23,14 @@ def resampled(predictions: Predictions, people: People, times: int) -> list[dict
             people,
             keypoints=people.keypoints[rows],
             visibility=people.visibility[rows],
-            head_size=people.head_size[rows],
+            head_size=mpii_pckh.head_sizes(people)[rows],
         )
         found.append(by_loops(Predictions(predictions.keypoints[rows]), drawn))
     return found
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     given = sample(50 if tiny else PEOPLE)
     rounds, called, resamples = (1, 1, 10) if tiny else (7, CALLED, RESAMPLES)
     ours, some = in_turn(

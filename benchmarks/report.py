@@ -1,4 +1,4 @@
-"""How long a report takes for 1,000, 10,000 and 100,000 rows, in a process each, and what memory it needs."""
+"""Time and memory of a report of 1,000, 10,000 and 100,000 rows, in a process each."""
 
 import resource
 import subprocess
@@ -14,7 +14,7 @@ CELLS = (20, 200, 2000)  # of 50 rows
 
 
 def build(cells: int) -> tuple[float, float]:
-    """Seconds and MiB of one report on made-up rows."""
+    """Build a report of random rows; return seconds and MiB."""
     sys.path.insert(0, str(TESTS))
     from report_scale import keep, many
 
@@ -27,6 +27,7 @@ def build(cells: int) -> tuple[float, float]:
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     for cells in CELLS[:1] if tiny else CELLS:
         code = f"from benchmarks.report import build; print(*build({cells}))"
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

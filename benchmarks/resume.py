@@ -1,15 +1,16 @@
-"""How long `bench run` and `bench status` take over a matrix of finished cells."""
+"""Time of `bench run` and `bench status` for a matrix of finished cells."""
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from bench.cells import matrix
 from bench.cells.plan import plan
-from bench.results.publish import describe
+from bench.cells.record import record
 from bench.store.store import CELLS, Store
 from benchmarks.rounds import Line, in_turn, main
 
@@ -17,21 +18,22 @@ SIZES = (100, 1000, 10_000)  # cells
 
 
 def finished(folder: Path, cells: int) -> list[str]:
-    """Options for a store in which all cells of a matrix are finished."""
+    """Write a store in which all cells of a matrix are finished; return the options that name it."""
     path, store = folder / "matrix.toml", Store(folder / "runs")
     path.write_text(
         '[[cells]]\narchitectures = ["mean-pose", "hourglass-1"]\nprotocols = ["mpii-pckh"]\nbudget = "quick"\n'
         f"seeds = {list(range(cells // 2))}\n"
     )
     for task in plan(matrix.load(path), store, folder):
-        place = store.folder(CELLS, task.key)
-        place.mkdir(parents=True)
-        (place / "cell.json").write_text(json.dumps(describe(task, "measured")))
-        (place / "measurements.jsonl").write_text("")
+        cell = store.folder(CELLS, task.key)
+        cell.mkdir(parents=True)
+        (cell / "cell.json").write_bytes(msgspec.json.encode(record(task.cell, task.key, task.inputs, "measured")))
+        (cell / "measurements.jsonl").write_text("")
     return ["--matrix", str(path), "--store", str(store.root)]
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     rounds = 1 if tiny else 3
     for cells in (4,) if tiny else SIZES:
         with tempfile.TemporaryDirectory() as folder:

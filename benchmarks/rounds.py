@@ -1,4 +1,4 @@
-"""What the benchmarks share: two ways timed in turn, medians, one printed line, one row of results."""
+"""Timing of benchmarks: calls in turn, medians, a printed line and a stored row for each comparison."""
 
 import argparse
 import json
@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-SHORTEST = 0.05  # seconds: what takes less is repeated within a round
+MIN_SECONDS = 0.05  # shorter calls are repeated within a round
 
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison. `peer` is None where something is only held against a limit."""
+    """One comparison with a peer, or with a limit if `peer` is None."""
 
     what: str
     ours: float  # median seconds
@@ -28,21 +28,21 @@ class Line:
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster ours is."""
+        """Speed-up of ours over the peer."""
         return None if self.peer is None else self.peer / self.ours
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached; None without one."""
+        """True if the target is reached; None without one."""
         if self.reach is None:
             return None
         return self.ours <= self.reach if self.ratio is None else self.ratio >= self.reach
 
 
 def in_turn(*ways: Callable[[], object], rounds: int) -> list[float]:
-    """The median seconds of each way over some rounds, in each of which all of them run.
+    """Return the median seconds of each call over some rounds, in each of which all of them run.
 
-    So other programs on the machine disturb all alike. A first, unmeasured call fills caches.
+    Other load on the machine then affects all of them equally. A first, unmeasured call fills caches.
     """
     for way in ways:
         way()
@@ -50,32 +50,34 @@ def in_turn(*ways: Callable[[], object], rounds: int) -> list[float]:
 
 
 def seconds(way: Callable[[], object]) -> float:
-    """How long a call takes; the mean of several if it is short."""
+    """Return the seconds of a call; the mean of several if it is short."""
     calls, start = 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < SHORTEST or not calls:
+    while (passed := time.perf_counter() - start) < MIN_SECONDS or not calls:
         way()
         calls += 1
     return passed / calls
 
 
-def at_hand() -> str:
-    """The accelerator, or the processor where there is none."""
+def device_to_use() -> str:
+    """Return the name of the accelerator, or of the CPU if there is none."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def waiting(way: Callable[[], object], device: str) -> Callable[[], object]:
-    """The call and, on an accelerator, the end of what it started there."""
+def synchronized(way: Callable[[], object], device: str) -> Callable[[], object]:
+    """Return a call that, on an accelerator, also waits for the result."""
     import torch
 
     return way if device == "cpu" else lambda: (way(), torch.cuda.synchronize())
 
 
 def main(name: str, lines: Callable[[bool], Iterable[Line]]) -> None:
-    """Run a benchmark from the command line: prints its lines, and keeps them in the file of --out."""
+    """Run a benchmark from the command line: print its lines, and store them in the file of --out."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--tiny", action="store_true", help="the smallest sizes: shows that it runs, times nothing")
+    parser.add_argument(
+        "--tiny", action="store_true", help="the smallest sizes: checks that it runs, the times mean nothing"
+    )
     parser.add_argument("--out", type=Path, help="JSON Lines file in which the rows of this benchmark are replaced")
     chosen = parser.parse_args()
     found = []
@@ -87,7 +89,7 @@ def main(name: str, lines: Callable[[bool], Iterable[Line]]) -> None:
 
 
 def text(line: Line) -> str:
-    """A line for people."""
+    """Return a line as text."""
     parts = [f"{line.what}: {duration(line.ours)}"]
     if line.peer is not None:
         parts.append(f"{line.against}: {duration(line.peer)}, {line.ratio:.3g}x")
@@ -98,12 +100,12 @@ def text(line: Line) -> str:
 
 
 def duration(value: float) -> str:
-    """Seconds in the unit that fits."""
+    """Return seconds as text, in s or ms."""
     return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
 
 
 def _keep(path: Path, name: str, lines: list[Line]) -> None:
-    """Put the rows of a benchmark into a file, in the place of those of an earlier run."""
+    """Write the rows of a benchmark into a file, replacing those of an earlier run."""
     import torch
 
     from bench.store.provenance import device_name

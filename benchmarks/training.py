@@ -1,4 +1,4 @@
-"""A training step fed from the prepared cache, against the same step on a batch that lies in memory."""
+"""Training step from the prepared cache, compared with the same step on a batch in memory."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ NETWORK = "hourglass-1"
 
 
 def lines(tiny: bool) -> Iterator[Line]:
+    """Yield the comparisons, `tiny` ones to check that they run."""
     options = {"width": 0.0625, "input": 64} if tiny else {"width": 0.25, "input": 128}
     with tempfile.TemporaryDirectory() as folder:
         found = throughput(Store(Path(folder)), Path(folder), "cpu", NETWORK, options, lambda *said: None)

@@ -1,6 +1,6 @@
-"""How much of the device the networks use in training and evaluation, and what a step does beside the network.
+"""Utilization of the device in training and evaluation, and the share of a step outside the network.
 
-Networks as in the papers where an accelerator is at hand, in bfloat16; narrow ones in float32 on a processor.
+Networks as in the papers on an accelerator, in bfloat16; narrow ones in float32 on a CPU.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from bench.training.batches import normalised
 from bench.training.examples import Training, people_examples
 from bench.training.optimizers import optimizer_of
 from bench.training.prepare import MARGIN, Crops
-from benchmarks.rounds import Line, at_hand, in_turn, main, waiting
+from benchmarks.rounds import Line, device_to_use, in_turn, main, synchronized
 from protocols.network import complexity
 from protocols.pose.people import VISIBLE
 from protocols.pose.skeletons import SKELETONS
@@ -31,22 +31,22 @@ BACKWARD = 2  # passes forward that a pass backward costs: one product for the i
 
 
 def peak(device: str, rounds: int) -> float:
-    """FLOP/s of a product of two large matrices, in the precision of the networks."""
+    """Measure the FLOP/s of a product of two large matrices, in the precision of the networks."""
     side = SIDE[device]
     left = torch.randn(side, side, device=device, dtype=torch.float32 if device == "cpu" else torch.bfloat16)
-    (found,) = in_turn(waiting(lambda: left @ left, device), rounds=rounds)
+    (found,) = in_turn(synchronized(lambda: left @ left, device), rounds=rounds)
     return 2 * side**3 / found
 
 
 def flops(row: Architecture) -> float:
-    """Of one image through the network."""
+    """Count the FLOPs of one image through the network."""
     with torch.device("meta"):
         network = architectures.create(row)
     return 2 * next(value.value for value in complexity.measure(network, row.input) if value.metric == "macs")
 
 
 def people(row: Architecture, count: int) -> Crops:
-    """Made-up people in the prepared cache."""
+    """Draw random people as in the prepared cache."""
     rng, size = np.random.default_rng(0), [round(side * MARGIN) for side in row.input]
     joints = len(SKELETONS[row.skeleton])
     points = rng.uniform(0, min(size), (count, joints, 2)).astype(np.float32)
@@ -58,7 +58,7 @@ Way = Callable[[], object]
 
 
 def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
-    """A step of training, and the network's own part in it, forward and backward."""
+    """Return a step of training, and the forward and backward pass of the network alone."""
     recipe, count, size = recipes.load(row.recipe), BATCH[device], row.input
     training = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
     examples, rows = people_examples(people(row, count), network, training), np.arange(count)
@@ -76,18 +76,18 @@ def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, W
 
     def alone() -> None:
         network.zero_grad(set_to_none=True)
-        sum(output.float().sum() for output in forward(ready)).backward()
+        torch.stack([output.float().sum() for output in forward(ready)]).sum().backward()
 
     return step, alone
 
 
 def views(recipe: recipes.Recipe) -> int:
-    """How often the network sees a person in a test: once for every scale, and again as its mirror image."""
+    """Count the forward passes of a person in a test: one for every scale, twice with a flip test."""
     return len(recipe.testing.scales) * (1 + recipe.testing.flip)
 
 
 def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way, Way]:
-    """A batch from crops to keypoints, and the network's own part in it."""
+    """Return a step from crops to keypoints, and the forward passes of the network alone."""
     recipe, skeleton = recipes.load(row.recipe), SKELETONS[row.skeleton]
     crops = np.random.default_rng(0).integers(0, 256, (BATCH[device], *row.input, 3), np.uint8)
     ready = torch.rand(len(crops), 3, *row.input, device=device).contiguous(memory_format=torch.channels_last)
@@ -109,15 +109,18 @@ def evaluation(row: Architecture, network: nn.Module, device: str) -> tuple[Way,
 
 
 def lines(tiny: bool) -> Iterator[Line]:
-    device, rounds = at_hand(), 1 if tiny else 5
+    """Yield the comparisons, `tiny` ones to check that they run."""
+    device, rounds = device_to_use(), 1 if tiny else 5
     most = peak(device, rounds)
     for name in NETWORKS[:2] if tiny else NETWORKS:
         row = architectures.describe(name, **(NARROW if device == "cpu" else {}))
         once, seen = flops(row) * BATCH[device], views(recipes.load(row.recipe))
         for mode, make, passes in (("training", training, 1 + BACKWARD), ("evaluation", evaluation, seen)):
             torch.manual_seed(0)
-            network = architectures.create(row).to(device, memory_format=torch.channels_last)
-            step, alone = in_turn(*(waiting(way, device) for way in make(row, network, device)), rounds=rounds)
+            network = architectures.create(row).to(device)
+            # torch accepts memory_format alone, which its types leave out.
+            network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            step, alone = in_turn(*(synchronized(way, device) for way in make(row, network, device)), rounds=rounds)
             note = (
                 f"the network reaches {once * passes / alone / 1e9:.3g} GFLOP/s, {once * passes / alone / most:.0%} of "
                 f"the {most / 1e9:.3g} of a matrix product; {max(0, 1 - alone / step):.0%} of the step is outside it"

@@ -8,6 +8,7 @@
       work/KIND-KEY/     the finished part of a step that is under way
       failed/KEY.json    why a cell could not be finished
       locks/             who works on what
+      format             the FORMAT of all this
 
 A folder under its key is whole. Whatever else lies there can be deleted without loss.
 """
@@ -30,6 +31,7 @@ import numpy as np
 from bench.errors import CELL_FAILED, Problem
 
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
+FORMAT = 2  # of keys and documents; raise it when those of before mean something else
 T = TypeVar("T")
 _decoder = cache(msgspec.json.Decoder)  # of a type
 
@@ -79,7 +81,8 @@ class Store:
         return self.folder(kind, key).is_dir()
 
     def keys(self, kind: str) -> set[str]:
-        """The keys of everything finished of a kind."""
+        """The keys of everything finished of a kind. Raises Problem for a store of another format."""
+        self._check_format()
         folder = self.root / kind
         return {entry.name for entry in os.scandir(folder) if entry.name[0] != "."} if folder.is_dir() else set()
 
@@ -120,9 +123,29 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def _check_format(self, begin: bool = False) -> None:
+        """Refuse a store of another format; give its format to one that begins."""
+        path, kinds = self.root / "format", (PREPARED, WEIGHTS, PREDICTIONS, CELLS)
+        begun = any((self.root / kind).is_dir() for kind in kinds)  # looked at first: others may begin just now
+        found = path.read_text().split("\n")[0] if path.is_file() else ""
+        if found == str(FORMAT):
+            return
+        if found or begun:
+            raise Problem(
+                f"{self.root} was written by another version of Repose: its keys mean something else.",
+                next_step="move it away or name another folder with --store; all is trained and measured anew",
+            )
+        if begin:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:  # appended: whole, or nothing, also where several processes begin at once
+                file.write(f"{FORMAT}\n")
+                file.flush()
+                os.fsync(file.fileno())
+
     @contextmanager
     def publish(self, kind: str, key: str) -> Iterator[Path]:
         """A new folder to fill; it appears under its key when the block ends, or not at all."""
+        self._check_format(begin=True)
         place = self.folder(kind, key)
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = place.with_name(f".{key}.{uuid.uuid4().hex[:8]}")
@@ -145,8 +168,9 @@ class Store:
         """Hold the right to work on a step; yields False if another process has it and `wait` is off.
 
         Several may hold it together if all of them share it. The operating system lets go of it when the process
-        ends, however it ends.
+        ends, however it ends. Raises Problem for a store of another format.
         """
+        self._check_format(begin=True)
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{kind}-{key}").open("a") as file:

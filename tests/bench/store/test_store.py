@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import Problem
 from bench.store.digests import content_key, file_digest
-from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_whole
+from bench.store.store import CELLS, FORMAT, WEIGHTS, Failure, Store, write_whole
 
 KEY = "0123456789abcdef0123"
 
@@ -31,6 +32,26 @@ def python(store: Store, code: str, **options) -> subprocess.Popen:
     head = "import sys; from pathlib import Path; from bench.store.store import CELLS, Store\n"
     head += f"store = Store(Path({str(store.root)!r}))\n"
     return subprocess.Popen([sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True, **options)
+
+
+def test_a_store_of_another_format_is_refused_before_anything_is_done(store):
+    assert store.keys(CELLS) == set() and not store.root.exists()  # looking leaves nothing behind
+    with store.publish(CELLS, KEY):
+        pass
+    assert store.keys(CELLS) == {KEY} and (store.root / "format").read_text() == f"{FORMAT}\n"
+    for content in (None, "1\n"):  # before there was such a file, and of another time
+        (store.root / "format").unlink(missing_ok=True)
+        if content:
+            (store.root / "format").write_text(content)
+        for use in (lambda: store.keys(WEIGHTS), lambda: store.ensure(WEIGHTS, KEY, list), lambda: refused(store)):
+            with pytest.raises(Problem, match="another version of Repose") as caught:
+                use()
+        assert "move it away" in caught.value.next_step and not store.has(WEIGHTS, KEY)
+
+
+def refused(store: Store) -> None:
+    with store.publish(WEIGHTS, KEY):
+        pass
 
 
 def test_nothing_is_visible_before_the_end_of_the_block(store):
@@ -61,7 +82,7 @@ def test_files_are_flushed_before_the_rename(store, monkeypatch):
     monkeypatch.setattr(Path, "rename", noted_rename)
     with store.publish(CELLS, KEY) as folder:
         (folder / "cell.json").write_text("{}")
-    assert events[0] == "cell.json"
+    assert events.pop(0) == "format" and events[0] == "cell.json"
     assert events[1].startswith(f".{KEY}")
     assert events[2:] == ["rename", "cells"]
 

@@ -100,8 +100,8 @@ def of_file(cell: Cell) -> Conditions:
 def table_key(network: str, seed: int | None, conditions: Conditions) -> tuple:
     """The place of a cell in every table: stays when a version or the text of a recipe changes, so that a stale
     result is recognized."""
-    fields = (field for field in conditions.__struct_fields__ if field not in ("version", "machine", *TEXT_OF_RECIPE))
-    return (network, seed, *(_plain(getattr(conditions, field)) for field in fields))
+    fields = [field for field in conditions.__struct_fields__ if field not in ("version", "machine", *TEXT_OF_RECIPE)]
+    return (network, seed, *[_plain(getattr(conditions, field)) for field in fields])
 
 
 def difference(ours: Conditions, theirs: Conditions, besides: Iterable[str] = ()) -> tuple[str, ...]:

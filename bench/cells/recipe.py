@@ -1,6 +1,6 @@
 """Recipes: how a paper trains and tests, read from `architectures/recipes/*.toml`."""
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,7 +124,7 @@ class Pixels(_Table):
     channels: Literal["rgb", "bgr"] = "rgb"
 
 
-class Recipe(_Table):
+class Recipe(_Table, dict=True):
     """A recipe: how a network is trained and tested."""
 
     paper: str
@@ -138,13 +138,20 @@ class Recipe(_Table):
 
     def train_inputs(self, budget: str) -> dict[str, Any]:
         """Fields that decide the weights, as plain data for the key."""
-        return _deciding(
-            training=self.budgeted(budget),
-            augmentation=self.augmentation,
-            targets=self.targets,
-            loss=self.loss,
-            pixels=self.pixels,
-        )
+        if budget not in self._train_inputs:
+            self._train_inputs[budget] = _deciding(
+                training=self.budgeted(budget),
+                augmentation=self.augmentation,
+                targets=self.targets,
+                loss=self.loss,
+                pixels=self.pixels,
+            )
+        return self._train_inputs[budget]
+
+    @cached_property
+    def _train_inputs(self) -> dict[str, dict[str, Any]]:
+        """Inputs by budget: thousands of cells share them."""
+        return {}
 
     def test_inputs(self) -> dict[str, Any]:
         """Fields that decide the predictions of given weights, as plain data for the key."""
@@ -194,11 +201,12 @@ def _digest(path: Path, budget: str) -> str:
 
 
 def _path(name: str) -> Path:
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    # Absolute, since a relative path means another file in another working directory.
+    path = Path(name).absolute() if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise Problem(f"There is no recipe {name!r}.", expected=f"one of {known}, or a .toml file")
-    return path.absolute()  # a relative path means another file in another working directory
+    return path
 
 
 @cache

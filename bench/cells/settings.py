@@ -1,7 +1,7 @@
 """Settings: the fields of a cell that a matrix and the command line offer, each declared once beside its field."""
 
 import dataclasses
-from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -25,11 +25,12 @@ def setting(default: Any, help: str, enters: Step, **more: Any) -> Any:
     return dataclasses.field(**value, metadata={"setting": Setting(help, enters, **more)})
 
 
-def settings(cell: type) -> Iterator[tuple[dataclasses.Field, Setting]]:
+@cache  # asked several times a cell
+def settings(cell: type) -> tuple[tuple[dataclasses.Field, Setting], ...]:
     """The fields of a class of cells that are settings, in their order."""
-    for field in dataclasses.fields(cell):
-        if "setting" in field.metadata:
-            yield field, field.metadata["setting"]
+    return tuple(
+        (field, field.metadata["setting"]) for field in dataclasses.fields(cell) if "setting" in field.metadata
+    )
 
 
 def default(field: dataclasses.Field) -> Any:
@@ -41,15 +42,20 @@ def chosen(cell: Any, *enters: Step) -> dict[str, Any]:
     """name -> value of the settings of a cell that are not at their default; only those that enter such a step."""
     return {
         field.name: value
-        for field, about in settings(type(cell))
-        if (not enters or about.enters in enters) and (value := getattr(cell, field.name)) != default(field)
+        for (field, about), usual in zip(settings(type(cell)), _defaults(type(cell)), strict=True)
+        if (not enters or about.enters in enters) and (value := getattr(cell, field.name)) != usual
     }
+
+
+@cache
+def _defaults(cell: type) -> tuple[Any, ...]:
+    return tuple(default(field) for field, _ in settings(cell))
 
 
 def key_values(cell: Any, step: Step) -> dict[str, Any]:
     """What the settings of a cell add to the key of a step as they stand."""
-    plain = {field.name for field, about in settings(type(cell)) if not about.by_content}
-    return {name: value for name, value in chosen(cell, step).items() if name in plain}
+    by_content = {field.name for field, about in settings(type(cell)) if about.by_content}
+    return {name: value for name, value in chosen(cell, step).items() if name not in by_content}
 
 
 def tag(cell: type, name: str, value: Any) -> str:

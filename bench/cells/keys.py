@@ -14,7 +14,7 @@ from bench.cells.cell import Cell
 from bench.cells.settings import key_values
 from bench.errors import Problem
 from bench.store.digests import file_digest, unusual
-from bench.store.provenance import device_name
+from bench.store.provenance import chosen_device, device_kind, device_name
 from protocols.datasets import datasets_of
 
 # Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
@@ -56,9 +56,10 @@ def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
     return training_inputs(cell, train_fingerprint)
 
 
-def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> dict[str, Any]:
+def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str, device: str) -> dict[str, Any]:
     """What decides the predictions."""
     return {
+        **({"device": device_kind(device)} if cell.fast else {}),  # what is quicker there has a precision of its own
         "version": PREDICTION_VERSION,
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
@@ -67,13 +68,18 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str) -> d
     }
 
 
-def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") -> dict[str, Any]:
-    """What decides the numbers of a cell."""
+def depends_on_device(cell: Cell) -> bool:
+    """Whether another device gives another number, beyond the last digits."""
+    return cell.fast or cell.protocol == "speed"
+
+
+def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", device: str = "auto") -> dict[str, Any]:
+    """What decides the numbers of a cell; `device` is looked at where it does."""
     given = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
     options = unusual(given, cell.rules.options)
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
-        inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint)
+        inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint, device)
         if cell.protocol == "occluded-limb":
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
@@ -86,7 +92,7 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "") 
             expected=f"--dataset {' or '.join(datasets_of(cell.rules))}: people with head sizes",
         )
     if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
-        inputs["machine"] = device_name(cell.options.get("device", "cpu"))
+        inputs["machine"] = device_name(chosen_device(device))
         inputs |= key_values(cell, "predictions")
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
 

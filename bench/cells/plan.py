@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.cells.cell import Cell, box_options
 from bench.cells.conditions import table_key, without_recipe
-from bench.cells.keys import CLEAN, COVERED, cell_inputs, differences, weights_in
+from bench.cells.keys import CLEAN, COVERED, cell_inputs, depends_on_device, differences, weights_in
 from bench.cells.record import CellRecord, read_all
 from bench.cells.training_sets import fingerprint_of
 from bench.errors import EXPECTED, explain
@@ -32,30 +32,38 @@ class Task:
     problem: Exception | None = None  # why it is blocked
 
 
-def plan(cells: Iterable[Cell], store: Store, data: Path) -> list[Task]:
-    """The state of every cell, in order; reads no image and imports no torch."""
+def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> list[Task]:
+    """The state of every cell, in order.
+
+    `device`: of the run that is planned. Where it decides the number and is "", a cell counts as finished if the
+    accelerator or the processor of this machine has measured it.
+    """
     finished = store.keys(CELLS)
     earlier = cache(lambda: _finished_cells(store, finished))  # read if some cell is not there
+    # Cells share datasets: each is looked at once.
+    trained_on = cache(lambda text, skeleton: fingerprint_of(text, data, skeleton))
+    people = cache(lambda name, split, skeleton, **boxes: fingerprint(name, split, data, skeleton, **boxes))
     tasks = []
     for cell in cells:
+        devices = ("auto", "cpu") if depends_on_device(cell) and not device else (device or "auto",)
         try:
-            inputs = _inputs(cell, data)
+            found = {content_key(inputs := _inputs(cell, trained_on, people, each)): inputs for each in devices}
         except EXPECTED as error:
             tasks.append(Task(cell, BLOCKED, explain(error), problem=error))
             continue
-        key = content_key(inputs)
+        key = next((key for key in found if key in finished), next(iter(found)))
+        inputs = found[key]
         state, why, step = (FRESH, "", "") if key in finished else _unfinished(cell, key, inputs, store, earlier)
         tasks.append(Task(cell, state, why, step, key, inputs))
     return tasks
 
 
-def _inputs(cell: Cell, data: Path) -> dict[str, Any]:
+def _inputs(cell: Cell, trained_on: Callable[..., str], people: Callable[..., str], device: str) -> dict[str, Any]:
     """What decides the numbers of a cell. Raises what blocks it: something it needs is not there."""
     if not cell.dataset:
-        return cell_inputs(cell)
-    train = "" if cell.weights else fingerprint_of(cell.training_data, data, cell.skeleton)
-    people = fingerprint(cell.dataset, cell.split, data, cell.skeleton, **box_options(cell))
-    return cell_inputs(cell, train, people)
+        return cell_inputs(cell, device=device)
+    train = "" if cell.weights else trained_on(cell.training_data, cell.skeleton)
+    return cell_inputs(cell, train, people(cell.dataset, cell.split, cell.skeleton, **box_options(cell)), device)
 
 
 def _unfinished(

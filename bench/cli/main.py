@@ -33,7 +33,6 @@ from bench.cli.options import (
     Set,
     StoreOption,
     Tensorboard,
-    chosen_device,
     pairs,
 )
 from bench.errors import (
@@ -48,6 +47,7 @@ from bench.errors import (
     exit_code,
     explain,
 )
+from bench.store.provenance import chosen_device
 
 app = typer.Typer(
     help="Benchmark and reproducibility suite for human-pose networks.",
@@ -122,7 +122,7 @@ def run(
         cells = matrices.select(matrices.load(matrix), architectures)
     if not cells:
         raise Problem("Nothing to run: no cell matches.", next_step="bench list, bench status", code=NOTHING)
-    tasks = plan(cells, Store(store), data)
+    tasks = plan(cells, Store(store), data, device)
     if all(task.state in (FRESH, BLOCKED) for task in tasks):
         done, failed = [task for task in tasks if task.state == FRESH], []
     else:  # the imports take seconds: only if something is left to run

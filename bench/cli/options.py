@@ -1,6 +1,5 @@
 """Options that several verbs share: their defaults, help texts and parsing."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,25 +48,3 @@ def pairs(texts: list[str] | None) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[name] = value
     return found
-
-
-def chosen_device(device: str) -> str:
-    """The device to use; auto means the first accelerator, else the processor."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise Problem(f"--device {device}: there is no such device.", expected="cpu, cuda, cuda:1 or auto")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise Problem(
-            f"--device {device}: torch sees no accelerator.",
-            cause=f"torch {torch.__version__} is a CPU build, or the driver is missing",
-            next_step="use --device cpu, or install a CUDA build of torch",
-        )
-    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
-        raise Problem(
-            f"--device {device}: torch sees {torch.cuda.device_count()} accelerators, and counts them from 0.",
-            next_step="choose one of those, or --device cuda for all of them",
-        )
-    return device

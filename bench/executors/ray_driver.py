@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +21,7 @@ from bench.errors import CELL_FAILED, EXPECTED, Problem, explain
 from bench.executors.ray_worker import Order, Step, finish_order, outside_files, pack, shared_steps, unpack
 from bench.executors.run import note_failure, run
 from bench.store import provenance
+from bench.store.provenance import chosen_device
 from bench.store.store import CELLS
 
 PACKAGES = ("architectures", "bench", "protocols", "reports")
@@ -53,7 +54,8 @@ def on_ray(tasks: Sequence[Task], ctx: RunContext, address: str = "") -> tuple[l
     away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and task.cell.protocol != "speed"]
     with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints what nodes say
         done, failed = _RayDriver(ray, ctx).run(away)
-    measured, others = run(at_home, ctx)  # a speed belongs to the machine that asks
+    here = replace(ctx, device=chosen_device(ctx.device)) if at_home else ctx
+    measured, others = run(at_home, here)  # a speed belongs to the machine that asks
     return done + measured, failed + others
 
 

@@ -62,7 +62,7 @@ def finish_order(order: Order) -> tuple[str, Folders]:
         os.chdir(folder)
         try:
             data = Path(os.environ.get("REPOSE_DATA", order.data))
-            task = _same(order.task, plan([order.task.cell], store, data)[0])
+            task = _same(order.task, plan([order.task.cell], store, data, order.device)[0])
             _, failed = run([task], RunContext(store, data, order.device, processes=order.processes))
         finally:
             os.chdir(scratch)
@@ -126,7 +126,7 @@ def _same(home: Task, here: Task) -> Task:
         changed = "; ".join(differences(home.inputs, here.inputs))
         raise Problem(
             f"{home.cell.label}: this node would measure something else: {changed}.",
-            cause="other data on this node than at home",
+            cause="other data on this node than at home, or another kind of device",
             next_step="put the same datasets on every node, or set REPOSE_DATA there",
             code=DATA,
         )

@@ -120,7 +120,7 @@ def check(
     files = [pair for pair in files if _chosen(architectures, protocols, Path(pair[0].file).stem, pair[1])]
     if not cells and not files:
         raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
-    tasks = plan(cells, ctx.store, ctx.data)
+    tasks = plan(cells, ctx.store, ctx.data, ctx.device)
     done, failed = local(tasks, ctx, jobs)
     found = [_result(task, ctx.store, {id(task) for task in done}, failed) for task in tasks]
     found += [_score_fixed(fixed, name, ctx) for fixed, name in files]

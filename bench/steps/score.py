@@ -42,7 +42,7 @@ def measure_network(cell: Cell, network: nn.Module, device: str) -> list[Value]:
         return list(_variances(module, network, row.input, **cell.options))
     if cell.protocol == "speed":
         network = fold_batch_norm(network) if cell.fast else network
-        return list(module.measure(network, row.input, **{"device": device, **cell.options}))
+        return list(module.measure(network, row.input, device=device, **cell.options))
     return list(module.measure(network, row.input, **cell.options))
 
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+
+from bench.errors import Problem
 
 LIBRARIES = ("torch", "numpy", "scipy", "opencv-python-headless", "pycocotools", "fvcore", "safetensors")
 
@@ -83,6 +86,33 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "absent"
     return found
+
+
+def chosen_device(device: str) -> str:
+    """The device to use; auto means the first accelerator, else the processor."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise Problem(f"--device {device}: there is no such device.", expected="cpu, cuda, cuda:1 or auto")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise Problem(
+            f"--device {device}: torch sees no accelerator.",
+            cause=f"torch {torch.__version__} is a CPU build, or the driver is missing",
+            next_step="use --device cpu, or install a CUDA build of torch",
+        )
+    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
+        raise Problem(
+            f"--device {device}: torch sees {torch.cuda.device_count()} accelerators, and counts them from 0.",
+            next_step="choose one of those, or --device cuda for all of them",
+        )
+    return device
+
+
+def device_kind(device: str) -> str:
+    """cpu or cuda. The accelerator need not be in this machine."""
+    return (chosen_device(device) if device == "auto" else device).partition(":")[0]
 
 
 def device_name(device: str) -> str:

@@ -273,12 +273,35 @@ def test_a_covered_limb_needs_both_predictions(cell):
 
 
 def test_fast_is_another_cell_of_the_same_weights(cell):
-    inputs, fast = (cell_inputs(which, "t", "p") for which in (cell, replace(cell, fast=True)))
+    inputs, fast = (cell_inputs(which, "t", "p", "cpu") for which in (cell, replace(cell, fast=True)))
     assert "fast" not in str(inputs)  # so that keys without it stay
-    assert differences(inputs, fast) == ["predictions.fast nothing -> True"]
+    assert differences(inputs, fast) == ["predictions.device nothing -> cpu", "predictions.fast nothing -> True"]
     assert keys.weights_in(inputs) == keys.weights_in(fast)
     timed = Cell("hourglass-1", "speed")
     assert differences(cell_inputs(timed), cell_inputs(replace(timed, fast=True))) == ["fast nothing -> True"]
+
+
+@pytest.fixture
+def accelerator(monkeypatch):
+    """A machine with an accelerator called Fake 9000."""
+    monkeypatch.setattr(keys, "chosen_device", lambda device: "cuda" if device == "auto" else device)
+    monkeypatch.setattr(keys, "device_name", lambda device: "Fake 9000" if device.startswith("cuda") else "a processor")
+
+
+def test_a_speed_belongs_to_the_device_that_it_was_measured_on(accelerator):
+    timed = Cell("hourglass-1", "speed")
+    names = [cell_inputs(timed, device=device)["machine"] for device in ("cpu", "cuda", "cuda:1", "auto")]
+    assert names == ["a processor", "Fake 9000", "Fake 9000", "Fake 9000"]
+    for protocol in ("complexity", "init-variance"):  # do not ask
+        assert cell_inputs(Cell("hourglass-1", protocol), device="cuda") == cell_inputs(Cell("hourglass-1", protocol))
+
+
+def test_the_kind_of_device_decides_predictions_that_are_fast_on_it(cell):
+    keys = [
+        content_key(cell_inputs(replace(cell, fast=True), "t", "v", device)) for device in ("cpu", "cuda", "cuda:1")
+    ]
+    assert keys[0] != keys[1] == keys[2]
+    assert cell_inputs(cell, "t", "v", "cuda") == cell_inputs(cell, "t", "v", "cpu")
 
 
 def test_inputs_are_the_same_after_a_journey_through_a_file(cell):

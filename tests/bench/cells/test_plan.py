@@ -10,7 +10,7 @@ import pytest
 import small_bench
 from msgspec import structs
 
-from bench.cells import matrix
+from bench.cells import keys, matrix
 from bench.cells.cell import Cell
 from bench.cells.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan
 from bench.cells.record import record
@@ -69,6 +69,23 @@ def test_the_next_step_follows_what_is_there(store):
 def test_counting_is_one_step(store):
     task = located(Cell("hourglass-1", "complexity"), store)
     assert (task.state, task.step) == (MISSING, "measure")
+
+
+def test_a_speed_of_the_processor_is_none_of_the_accelerator(store, monkeypatch):
+    monkeypatch.setattr(keys, "chosen_device", lambda device: "cuda" if device == "auto" else device)
+    monkeypatch.setattr(keys, "device_name", lambda device: "Fake 9000" if device == "cuda" else "a processor")
+    timed = Cell("hourglass-1", "speed")
+
+    def state(*device: str) -> tuple[str, str]:
+        (task,) = plan([timed], store, NOWHERE, *device)
+        return task.state, task.why
+
+    finish(plan([timed], store, NOWHERE, "cpu")[0], store)
+    assert state("cpu") == (FRESH, "")
+    assert state("cuda") == state("auto") == (STALE, "machine a processor -> Fake 9000")
+    assert state() == (FRESH, "")  # where no run is planned, what this machine measured counts
+    finish(plan([timed], store, NOWHERE, "cuda")[0], store)
+    assert state("cpu") == state("cuda") == state() == (FRESH, "")
 
 
 def test_stale_says_what_changed(store, monkeypatch):
@@ -163,6 +180,8 @@ def test_ten_thousand_finished_cells(tmp_path):
             '[[cells]]\narchitectures = ["mean-pose", "hourglass-1"]\nprotocols = ["mpii-pckh"]\nbudget = "quick"\n'
             f"seeds = {list(range(cells // 2))}"
         )
+        with store.lock(CELLS, "any", wait=True):
+            pass  # the store has its format now
         for task in plan(matrix.load(path), store, NOWHERE):
             folder = store.folder(CELLS, task.key)
             folder.mkdir(parents=True)

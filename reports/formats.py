@@ -1,4 +1,4 @@
-"""How numbers, places and times are written on every page."""
+"""Text of numbers, places and times on every page."""
 
 import hashlib
 import re

@@ -54,15 +54,15 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     """
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(out.parent):
-        _refuse_strangers(out)
+    with _locked(out.parent):
+        _refuse_other_folders(out)
         _remove_leftovers(out)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
     gc.freeze()  # or the collector would walk over all rows again and again
     try:
         _write(snapshot, papers(), fresh, contact_sheet)
         fresh.chmod(0o755)  # mkdtemp's folders are private, a site is not
-        with _alone(out.parent):
+        with _locked(out.parent):
             _swap(fresh, out)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -100,7 +100,7 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
     for page in pages(evidence, ledger, contact_sheet):
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
-    _write_kept(snapshot, folder / "data")
+    _write_ablations(snapshot, folder / "data")
     rows = sorted(snapshot.measurements, key=lambda row: [*map(str, _ORDER(row))])
     printed = [value for paper in published.values() for value in paper.values()]
     claims = ledger_sheet(ledger)
@@ -113,9 +113,9 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
         (folder / "data" / f"{name}.csv").write_text(sheet_files.csv_text(columns, lines), encoding="utf-8")
 
 
-def _write_kept(snapshot: Snapshot, folder: Path) -> None:
+def _write_ablations(snapshot: Snapshot, folder: Path) -> None:
     """The committed rows of the ablations as they are."""
-    for committed in snapshot.kept:
+    for committed in snapshot.ablations:
         (folder / f"ablations-{formats.slug(committed.fragment.name)}.jsonl").write_bytes(committed.fragment.encode())
 
 
@@ -162,7 +162,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
         "picture_path": picture_path,
         "all_papers": published,
         "benchmarked": bool(snapshot.benchmarks),
-        "ablated": bool(snapshot.kept),
+        "ablated": bool(snapshot.ablations),
         "all_protocols": sorted(snapshot.protocol),
     }
 
@@ -175,7 +175,7 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
     return render
 
 
-def _refuse_strangers(out: Path) -> None:
+def _refuse_other_folders(out: Path) -> None:
     """A folder that is not an older site may be somebody's work: it is never replaced."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
@@ -185,7 +185,7 @@ def _refuse_strangers(out: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Of all reports that change this folder, one at a time: between two renames there is no site in its place."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -170,7 +170,7 @@ def with_own_pages(base: Snapshot) -> Snapshot:
         made | {"what": "bench list", "against": "", "ours": 0.15, "peer": None, "ratio": None, "reach": 0.25,
                 "reached": True},
     )  # fmt: skip
-    return dataclasses.replace(base, kept=committed(), benchmarks=lines)
+    return dataclasses.replace(base, ablations=committed(), benchmarks=lines)
 
 
 def strangers() -> Snapshot:

@@ -15,7 +15,7 @@ from bench.cli.options import DATA_FOLDER, RUNS, DataOption, Debug, Json, StoreO
 from bench.errors import NOTHING, Problem
 
 if TYPE_CHECKING:
-    from bench.results.fragment import Kept, Paired
+    from bench.results.fragment import CellLine, PairLine
     from bench.store.store import Store
     from protocols.statistics.tally import Tally
 
@@ -47,14 +47,14 @@ def keep(
     print(json.dumps(document) if as_json else words)
 
 
-def lines(store: "Store", keys: Sequence[str]) -> "Iterator[Kept | Paired]":
+def lines(store: "Store", keys: Sequence[str]) -> "Iterator[CellLine | PairLine]":
     """The lines of a fragment: the cells, the means over their seeds, the differences that the ablations ask for.
 
     Raises Problem for a network whose seeds were trained or tested in different ways: it has no mean.
     """
     from bench.store.store import CELLS
 
-    splits: dict[tuple, dict[str, list[Kept]]] = defaultdict(lambda: defaultdict(list))
+    splits: dict[tuple, dict[str, list[CellLine]]] = defaultdict(lambda: defaultdict(list))
     for key in keys:
         cell = _cell(store, key)
         yield cell
@@ -68,19 +68,19 @@ def lines(store: "Store", keys: Sequence[str]) -> "Iterator[Kept | Paired]":
         yield from _compared(store, networks)
 
 
-def _cell(store: "Store", key: str) -> "Kept":
+def _cell(store: "Store", key: str) -> "CellLine":
     """A finished cell, without its command, which names folders of this machine."""
     from bench.cells import record
-    from bench.results.fragment import Kept, short
+    from bench.results.fragment import CellLine, short_values
     from bench.results.rows import measurements
 
     found = record.read(store, key)
     made = msgspec.structs.replace(found.provenance, command="")
-    values = short(measurements(store, key))
-    return Kept(key, found.architecture, found.conditions, values, found.seed, (), found.warnings, made)
+    values = short_values(measurements(store, key))
+    return CellLine(key, found.architecture, found.conditions, values, found.seed, (), found.warnings, made)
 
 
-def _check_comparable(seeds: "Sequence[Kept]") -> None:
+def _check_comparable(seeds: "Sequence[CellLine]") -> None:
     """Raise Problem for cells of a network on one split that differ in more than their seed."""
     from bench.cells.conditions import difference
 
@@ -93,13 +93,13 @@ def _check_comparable(seeds: "Sequence[Kept]") -> None:
             )
 
 
-def _compared(store: "Store", networks: "dict[str, list[Kept]]") -> "Iterator[Kept | Paired]":
+def _compared(store: "Store", networks: "dict[str, list[CellLine]]") -> "Iterator[CellLine | PairLine]":
     """The mean of every network over its seeds, and the differences that the ablations ask for.
 
     Networks that were trained in different ways are not compared.
     """
     from bench.cells.conditions import TEXT_OF_RECIPE, difference
-    from bench.results.fragment import Kept, Paired, short
+    from bench.results.fragment import CellLine, PairLine, short_values
     from bench.store.digests import content_key
     from protocols.statistics import bootstrap
     from reports.data.ablations import BASELINE, ablations, network
@@ -108,19 +108,19 @@ def _compared(store: "Store", networks: "dict[str, list[Kept]]") -> "Iterator[Ke
     for name, seeds in networks.items():
         keys = tuple(seed.cell for seed in seeds)
         tallies[network(name)] = [_tally(store, seed) for seed in seeds]
-        found = short(bootstrap.values(tallies[network(name)]))
-        mean = Kept(content_key({"mean": keys}), name, seeds[0].conditions, found, seeds=keys)
+        found = short_values(bootstrap.values(tallies[network(name)]))
+        mean = CellLine(content_key({"mean": keys}), name, seeds[0].conditions, found, seeds=keys)
         means[network(name)] = mean
         yield mean
     pairs = sorted({(item.ours, item.theirs) for ablation in ablations().values() for item in ablation.comparisons})
     for ours, theirs in (pair for pair in pairs if means.keys() >= {*pair}):
         besides = TEXT_OF_RECIPE if theirs == BASELINE else ()  # it is not trained
         if not difference(means[ours].conditions, means[theirs].conditions, besides):
-            found = short(bootstrap.paired_difference(tallies[ours], tallies[theirs]))
-            yield Paired(means[ours].cell, means[theirs].cell, found)
+            found = short_values(bootstrap.paired_difference(tallies[ours], tallies[theirs]))
+            yield PairLine(means[ours].cell, means[theirs].cell, found)
 
 
-def _tally(store: "Store", cell: "Kept") -> "Tally":
+def _tally(store: "Store", cell: "CellLine") -> "Tally":
     """Per-person credits of a cell."""
     from bench.store.store import CELLS
     from protocols import PROTOCOLS

@@ -16,7 +16,7 @@ from reports.site import build, differences
 
 def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
     """Write the site of a store; returns its index page."""
-    return build(replace(snapshot(tasks, store), kept=committed()), out, contact_sheet())
+    return build(replace(snapshot(tasks, store), ablations=committed()), out, contact_sheet())
 
 
 def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:

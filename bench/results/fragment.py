@@ -21,7 +21,7 @@ from protocols import PROTOCOLS, Value
 DIGITS = 3  # behind the point, of points; intervals are some tenths wide
 
 
-class Short(msgspec.Struct, frozen=True, array_like=True):
+class ShortValue(msgspec.Struct, frozen=True, array_like=True):
     """A value as a list of seven."""
 
     metric: str
@@ -33,13 +33,13 @@ class Short(msgspec.Struct, frozen=True, array_like=True):
     n: int
 
 
-class Kept(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="cell"):
+class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="cell"):
     """A cell with its rows."""
 
     cell: str
     architecture: str
     conditions: Conditions
-    values: tuple[Short, ...]
+    values: tuple[ShortValue, ...]
     seed: int | None = None
     seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
     warnings: tuple[str, ...] = ()
@@ -65,29 +65,29 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
         return [Measurement(**where, **msgspec.structs.asdict(value)) for value in self.values]
 
 
-class Paired(msgspec.Struct, frozen=True, tag_field="kind", tag="paired"):
+class PairLine(msgspec.Struct, frozen=True, tag_field="kind", tag="paired"):
     """A cell minus another on the same people."""
 
     ours: str
     theirs: str
-    values: tuple[Short, ...]
+    values: tuple[ShortValue, ...]
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """What is kept of one matrix."""
+    """The finished cells of one matrix."""
 
     name: str  # "cpu" for matrix.cpu.toml
-    lines: tuple[Kept | Paired, ...]
+    lines: tuple[CellLine | PairLine, ...]
 
     @property
     def snapshot(self) -> Snapshot:
         """The same as a report reads it."""
-        cells = [line for line in self.lines if isinstance(line, Kept)]
+        cells = [line for line in self.lines if isinstance(line, CellLine)]
         pairs = {
             (line.ours, line.theirs): [Value(**msgspec.structs.asdict(value)) for value in line.values]
             for line in self.lines
-            if isinstance(line, Paired)
+            if isinstance(line, PairLine)
         }
         rows = [row for line in cells for row in line.rows]
         protocols = list(PROTOCOLS.values())
@@ -101,15 +101,17 @@ class Fragment:
 def read(path: Path) -> Fragment:
     """The fragment in a file. Raises ValueError, with the file, for a line that is not one of a fragment."""
     try:
-        lines = msgspec.json.Decoder(Kept | Paired).decode_lines(path.read_bytes())
+        lines = msgspec.json.Decoder(CellLine | PairLine).decode_lines(path.read_bytes())
     except msgspec.MsgspecError as error:
         raise ValueError(f"{path.name}: {error}; bench keep writes it anew") from error
     return Fragment(path.stem, tuple(lines))
 
 
-def short(values: Iterable[Measurement | Value]) -> tuple[Short, ...]:
-    """Rows as a fragment keeps them."""
-    return tuple(Short(*(_rounded(getattr(value, name)) for name in Short.__struct_fields__)) for value in values)
+def short_values(values: Iterable[Measurement | Value]) -> tuple[ShortValue, ...]:
+    """Rows as lists for a fragment, rounded."""
+    return tuple(
+        ShortValue(*(_rounded(getattr(value, name)) for name in ShortValue.__struct_fields__)) for value in values
+    )
 
 
 def _rounded(value: Any) -> Any:

@@ -33,7 +33,7 @@ class Snapshot:
         the cells keep no samples or were not scored on the same people.
     benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
         reach, reached, rounds, note, machine, date.
-    kept: the committed rows of the ablations, a collection a matrix.
+    ablations: the committed cells of the ablations, a matrix each.
     """
 
     measurements: list[Measurement]
@@ -43,7 +43,7 @@ class Snapshot:
     paired: Callable[[str, str], Iterable[Value]] = _nothing
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
-    kept: tuple[Any, ...] = ()  # of reports.data.ablations.Collection
+    ablations: tuple[Any, ...] = ()  # of reports.data.ablations.Committed
 
     @cached_property
     def sorted_cells(self) -> list[dict[str, Any]]:

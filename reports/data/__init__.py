@@ -1,1 +1,1 @@
-"""Data of the pages and claims: published values, kept ablations, files of cells."""
+"""Data of the pages and claims: published values, committed ablations, files of cells."""

@@ -1,4 +1,4 @@
-"""The ablations that this suite has run itself: what they compare, and the committed measurements that answer.
+"""Ablations that this suite has run itself: their questions, and the committed measurements that answer them.
 
 `bench keep` writes measured/NAME.jsonl from the finished cells of matrix.NAME.toml. Every file stands for itself:
 nothing is ever ranked or compared across two of them.
@@ -19,7 +19,7 @@ from protocols import Value
 from reports import formats
 
 FOLDER = Path(__file__).parents[1] / "measured"
-SHARED = ("input", "width")  # what all networks of a matrix have alike; the rest of a name is what is compared
+SHARED = ("input", "width")  # the same for all networks of a matrix; the rest of a name is compared
 BASELINE = "mean-pose"
 Cell = dict[str, Any]
 Metric = tuple[str, str, str]  # protocol, metric, part
@@ -45,7 +45,7 @@ class Ablation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Committed:
-    """The measurements of one matrix by network: over all of its seeds, or of the network alone."""
+    """Measurements of one matrix by network: over all of its seeds, or of a network alone."""
 
     fragment: Fragment
 
@@ -67,7 +67,7 @@ class Committed:
         return self._row(cell["cell"], metric) if cell else None
 
     def seeds(self, name: str, dataset: str, metric: Metric) -> list[Measurement]:
-        """The same of every seed alone."""
+        """The measurement of every single seed, in their order."""
         cell = self.cells.get((name, dataset, metric[0]))
         rows = (self._row(key, metric) for key in (cell["seeds"] if cell else ()))
         return [row for row in rows if row]
@@ -94,15 +94,15 @@ def network(name: str) -> str:
 
 
 def ablations() -> dict[str, Ablation]:
-    """key -> what measured/ablations.toml asks, in its order."""
+    """The ablations of measured/ablations.toml by key, in its order."""
     return msgspec.toml.decode((FOLDER / "ablations.toml").read_bytes(), type=dict[str, Ablation])
 
 
 def committed(folder: Path = FOLDER) -> tuple[Committed, ...]:
-    """All that is committed, by the name of the matrix."""
+    """All committed measurements, a matrix each, in the order of their names."""
     return tuple(Committed(fragment.read(path)) for path in sorted(folder.glob("*.jsonl")))
 
 
 def trial_name(matrix: str, ablation: str, dataset: str) -> str:
-    """Where on the page an ablation on a dataset lies."""
+    """Anchor of an ablation on a dataset on its page."""
     return formats.slug(f"{matrix}-{ablation}-{dataset}")

@@ -1,9 +1,9 @@
-"""Files that a cell keeps beside its rows, to be looked at."""
+"""Files that a cell saves beside its rows, to be looked at."""
 
 from pathlib import Path
 from typing import Any
 
-# What cells keep to be looked at: name -> (what it is, how it was chosen and how to read it).
+# Pictures that cells save: name -> (what it is, how it was chosen and how to read it).
 PICTURES = {
     "gallery": (
         "Predicted skeletons",
@@ -23,11 +23,11 @@ PICTURES = {
 
 
 def picture(cell: dict[str, Any], name: str = "gallery") -> Path | None:
-    """A picture that a cell kept, one of PICTURES; None if it did not."""
-    return kept(cell, f"{name}.webp")
+    """Path of a picture of a cell, one of PICTURES; None if the cell saved none."""
+    return saved(cell, f"{name}.webp")
 
 
-def kept(cell: dict[str, Any], name: str) -> Path | None:
-    """A file that a cell kept beside its rows, None if it did not."""
+def saved(cell: dict[str, Any], name: str) -> Path | None:
+    """Path of a file that a cell saved beside its rows; None if it saved none."""
     path = Path(cell["folder"]) / name
     return path if cell["folder"] and path.is_file() else None

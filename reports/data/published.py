@@ -205,7 +205,7 @@ def papers(folder: Path = FOLDER) -> dict[str, Paper]:
 
 
 def _check(file: str, paper: Paper) -> None:
-    """What the types cannot say: as many values as columns, and every place named once."""
+    """Raise ValueError for what the types cannot say: numbers of values, names that occur twice, unclear figures."""
     if file != f"{paper.key}.toml":
         raise ValueError(f"{file}: the file of {paper.key!r} must be called {paper.key}.toml")
     _unique(file, "table", [table.name for table in paper.tables])

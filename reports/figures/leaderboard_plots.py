@@ -1,4 +1,4 @@
-"""What is drawn of a leaderboard: accuracy against cost, curves, trainings, pictures of people."""
+"""Plots of a leaderboard: accuracy against cost, curves, trainings, pictures of people."""
 
 import io
 from collections import Counter
@@ -8,40 +8,40 @@ from typing import Any
 import pandas as pd
 
 from reports import formats
-from reports.data.cell_files import kept, picture
-from reports.figures import svg as figures
+from reports.data.cell_files import picture, saved
+from reports.figures import svg
 from reports.tables.leaderboards import Leaderboard
 
 _PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 
-def cost(board: Leaderboard) -> figures.Figure | None:
+def cost(board: Leaderboard) -> svg.Figure | None:
     """Accuracy against operations, where at least two networks of a leaderboard have both."""
     if board.protocol.needs != "predictions" or not board.protocol.higher_is_better:
         return None
-    counted = [entry for entry in board.entries if "MACs" in entry.beside]
+    counted = [entry for entry in board.entries if "MACs" in entry.side]
     points = [
-        figures.Point(label, entry.beside["MACs"].number / 1e9, entry.head)
+        svg.Point(label, entry.side["MACs"].number / 1e9, entry.head)
         for label, entry in zip(labels([entry.cell for entry in counted]), counted, strict=True)
     ]
     if len(points) < 2:
         return None
     metric, part, unit = board.columns[0]
-    return figures.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part}{f' ({unit})' if unit else ''}")
+    return svg.cost(f"Accuracy and cost: {title(board)}", points, f"{metric}, {part}{f' ({unit})' if unit else ''}")
 
 
-def curves(boards: list[Leaderboard]) -> list[figures.Figure]:
+def curves(boards: list[Leaderboard]) -> list[svg.Figure]:
     """Score against threshold, a figure a leaderboard."""
     drawn = []
     for board in boards:
         lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
         if lines:
             unit = board.protocol.threshold_unit
-            drawn.append(figures.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
+            drawn.append(svg.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
     return drawn
 
 
-def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
+def trainings(boards: list[Leaderboard]) -> list[svg.Figure]:
     """Loss and held-out score while training, once for all protocols that score the same trained networks."""
     found: dict[tuple, str] = {}
     for board in boards:
@@ -50,7 +50,7 @@ def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
         if trained:
             found.setdefault(trained, f"Training for {title(board)}")
     return [
-        figures.training(name, {label: pd.read_csv(io.StringIO(text)) for label, text in trained})
+        svg.training(name, {label: pd.read_csv(io.StringIO(text)) for label, text in trained})
         for trained, name in found.items()
     ]
 
@@ -58,8 +58,7 @@ def trainings(boards: list[Leaderboard]) -> list[figures.Figure]:
 def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
     """The pictures of each leaderboard, best network first."""
     shown = [
-        (title(board), [entry for entry in board.entries if picture(entry.cell)][: figures.MOST_LINES])
-        for board in boards
+        (title(board), [entry for entry in board.entries if picture(entry.cell)][: svg.MOST_LINES]) for board in boards
     ]
     return [(name, entries) for name, entries in shown if entries]
 
@@ -71,7 +70,7 @@ def title(board: Leaderboard) -> str:
 
 
 def labels(cells: list[dict[str, Any]]) -> list[str]:
-    """Names for the lines of a figure, no two alike: where a network occurs more than once, with what sets it apart.
+    """Names for the lines of a figure, each once: a network that occurs several times gets its seed and tags behind it.
 
     What still has the name of another cell (other detected boxes, say) has the beginning of its key behind it.
     """
@@ -86,6 +85,6 @@ def labels(cells: list[dict[str, Any]]) -> list[str]:
 
 
 def _lead(board: Leaderboard, name: str) -> dict[str, Path]:
-    """label -> file called `name`, for the best entries of a leaderboard that kept one."""
-    found = [(entry.cell, path) for entry in board.entries if (path := kept(entry.cell, name))][: figures.MOST_LINES]
+    """label -> file called `name`, for the best entries of a leaderboard that saved one."""
+    found = [(entry.cell, path) for entry in board.entries if (path := saved(entry.cell, name))][: svg.MOST_LINES]
     return dict(zip(labels([cell for cell, _ in found]), (path for _, path in found), strict=True))

@@ -8,7 +8,7 @@ from bench.results.rows import Measurement
 from reports import formats
 from reports.data.cell_files import picture
 from reports.data.published import FigureSpec
-from reports.figures import svg as figures
+from reports.figures import svg
 from reports.figures.paper_plots import DRAWINGS, rows
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
@@ -48,7 +48,7 @@ def redrawn(evidence: Evidence, paper: str) -> Iterator[Redrawn]:
 
 
 def _missing(evidence: Evidence, spec: FigureSpec, drawn: bool) -> str:
-    """What the figure still lacks, as a sentence; "" if it is whole."""
+    """Sentence on what the figure still lacks; "" if it is whole."""
     if spec.needs:
         return "" if drawn else f"Not measured yet: {spec.needs} of {_names(spec.networks)}."
     lacking = [name for name in spec.networks if not any(_as_printed(evidence, spec, name))]
@@ -63,13 +63,13 @@ def _as_printed(evidence: Evidence, spec: FigureSpec, name: str) -> Iterator[Mea
 
 
 def _pictures(evidence: Evidence, spec: FigureSpec) -> list[Cell]:
-    """Cells that kept the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
+    """Cells that saved the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
     found: dict[tuple, Cell] = {}
     for cell in evidence.snapshot.sorted_cells if spec.picture else ():
         if (spec.needs or cell["protocol"] == spec.protocol) and picture(cell, spec.picture):
             found.setdefault((cell["architecture"], cell["dataset"]), cell)
     own = [cell for cell in found.values() if cell["architecture"].partition("@")[0] in spec.networks]
-    return (own or list(found.values()))[: figures.MOST_LINES]
+    return (own or list(found.values()))[: svg.MOST_LINES]
 
 
 def _names(names: tuple[str, ...] | list[str]) -> str:

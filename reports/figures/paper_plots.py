@@ -1,4 +1,4 @@
-"""How the papers' figures are drawn from our measurements, a function a kind of figure.
+"""Plots of the papers' figures from our measurements, a function a kind of figure.
 
 Nothing is drawn that was not measured, and only networks that are comparable share a figure.
 """
@@ -13,10 +13,9 @@ from bench.cells.conditions import FROM_THE_ROW, difference
 from bench.results.rows import Measurement
 from protocols import PROTOCOLS
 from reports import formats
-from reports.data.cell_files import kept
+from reports.data.cell_files import saved
 from reports.data.published import FigureSpec
-from reports.figures import line_plots as sketch
-from reports.figures import svg as figures
+from reports.figures import line_plots, svg
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
 
@@ -24,7 +23,7 @@ Cell = dict[str, Any]
 
 
 def rows(evidence: Evidence, spec: FigureSpec, name: str) -> list[Measurement]:
-    """What was measured of a network in the setting of a figure."""
+    """Measurements of a network in the setting of a figure."""
     return evidence.rows(name, spec.protocol, spec.metric, spec.parts[0])
 
 
@@ -52,15 +51,15 @@ def comparable_rows(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str,
             yield where, group
 
 
-def ladder(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
+def component_bars(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score, parameters and operations of networks that differ in one part each, side by side."""
     costs = [panel for panel in (_parameters(evidence, spec), _operations(evidence, spec)) if panel]
     drawn = []
     for where, rows in comparable_rows(evidence, spec):
         score = (f"{spec.metric}, {spec.parts[0]} ({next(iter(rows.values())).unit})", rows)
-        drawn.append(figures.bars(f"{spec.title}, {where}", list(spec.networks), [score, *costs]))
+        drawn.append(svg.bars(f"{spec.title}, {where}", list(spec.networks), [score, *costs]))
     if not drawn and costs:
-        drawn.append(figures.bars(f"{spec.title}: size and operations", list(spec.networks), costs))
+        drawn.append(svg.bars(f"{spec.title}: size and operations", list(spec.networks), costs))
     return drawn
 
 
@@ -87,12 +86,12 @@ def cost(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     drawn = []
     for where, rows in comparable_rows(evidence, spec):
         points = [
-            figures.Point(name, counted.number / 1e9, row)
+            svg.Point(name, counted.number / 1e9, row)
             for name, row in rows.items()
             if (counted := evidence.row(name, "complexity", "macs")) and "@" not in row.architecture
         ]
         if len(points) > 1:
-            drawn.append(figures.cost(f"{spec.title}, {where}", points, f"{spec.metric} ({spec.parts[0]})"))
+            drawn.append(svg.cost(f"{spec.title}, {where}", points, f"{spec.metric} ({spec.parts[0]})"))
     return drawn
 
 
@@ -100,21 +99,21 @@ def curves(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Score against threshold, for the parts that the paper shows."""
     unit = PROTOCOLS[spec.protocol].threshold_unit
     return [
-        figures.curves(f"{spec.title}, {where}", unit, frames, spec.parts)
-        for where, frames in _kept(evidence, spec, "curve.csv")
+        svg.curves(f"{spec.title}, {where}", unit, frames, spec.parts)
+        for where, frames in _saved(evidence, spec, "curve.csv")
     ]
 
 
 def trainings(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Loss and held-out score while training."""
     found = ((where, {name: frame for name, frame in frames.items() if len(frame)})
-             for where, frames in _kept(evidence, spec, "history.csv"))  # fmt: skip
-    return [figures.training(f"{spec.title}, {where}", frames) for where, frames in found if len(frames) > 1]
+             for where, frames in _saved(evidence, spec, "history.csv"))  # fmt: skip
+    return [svg.training(f"{spec.title}, {where}", frames) for where, frames in found if len(frames) > 1]
 
 
-def _kept(evidence: Evidence, spec: FigureSpec, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
+def _saved(evidence: Evidence, spec: FigureSpec, file: str) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
     for where, rows in comparable_rows(evidence, spec):
-        paths = {name: path for name, row in rows.items() if (path := kept(evidence.cell(row), file))}
+        paths = {name: path for name, row in rows.items() if (path := saved(evidence.cell(row), file))}
         if len(paths) > 1:
             yield where, {name: pd.read_csv(path) for name, path in paths.items()}
 
@@ -137,12 +136,12 @@ def variances(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
             words = f"{title}: variance of the sum at every addition, in the order of execution; a line a network."
             axes = ("addition, in the order of execution", "variance")
             drawn.append(
-                sketch.lines(title, words, found, axes, (("network", "addition", "variance"), table), log=True)
+                line_plots.lines(title, words, found, axes, (("network", "addition", "variance"), table), log=True)
             )
     return drawn
 
 
-def scales(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
+def field_shares(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """Share of a block's pathways that have each field: differences of the distribution function."""
     found = {}
     for name in spec.networks:
@@ -153,10 +152,10 @@ def scales(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
                 shares[at], before = row.number - before, row.number
         if shares:
             found[f"{spec.blocks[name]} ({name})"] = shares
-    return [figures.shares(spec.title, found)] if found else []
+    return [svg.shares(spec.title, found)] if found else []
 
 
-def empirical(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
+def empirical_fields(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
     """The radius around a joint that holds half of the gradient, a panel a joint."""
     drawn = []
     for where, rows in comparable_rows(evidence, spec):
@@ -169,11 +168,11 @@ def empirical(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
                 if (other.metric, other.part) == (spec.metric, joint)
             }
             panels.append((f"{spec.metric}, {joint} (head sizes)", found))
-        drawn.append(figures.bars(f"{spec.title}, {where}", list(spec.networks), panels))
+        drawn.append(svg.bars(f"{spec.title}, {where}", list(spec.networks), panels))
     return drawn
 
 
 DRAWINGS: dict[str, Callable[[Evidence, FigureSpec], list[Figure]]] = {
-    "bars": ladder, "cost": cost, "curves": curves, "empirical fields": empirical, "shares of fields": scales,
-    "trainings": trainings, "variances": variances,
+    "bars": component_bars, "cost": cost, "curves": curves, "empirical fields": empirical_fields,
+    "shares of fields": field_shares, "trainings": trainings, "variances": variances,
 }  # fmt: skip

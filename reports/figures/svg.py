@@ -19,7 +19,7 @@ from matplotlib.figure import Figure as Canvas
 from bench.results.rows import Measurement
 from reports import formats
 
-# Placeholder -> CSS. The series colours are Paul Tol's "bright" and "muted": told apart without red and green.
+# Placeholder -> CSS. The series colours are Paul Tol's "bright" and "muted": no two differ in red and green alone.
 _INK, _FAINT, _GRID = "#010101", "#010102", "#010103"
 SERIES = ("#0077bb", "#cc3311", "#009988", "#ee7733", "#aa3377", "#33bbee", "#777711", "#555577")
 _CSS = {_INK: "currentColor", _FAINT: "var(--faint, #666666)", _GRID: "var(--line, #dddddd)"} | {
@@ -140,7 +140,7 @@ def cost(title: str, points: list[Point], metric: str) -> Figure:
 
 
 def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
-    """Loss, and the held-out score where it was kept, against optimizer steps, a line a network.
+    """Loss, and the held-out score where it was saved, against optimizer steps, a line a network.
 
     histories: label -> step, loss and perhaps metric; at most MOST_LINES are drawn.
     """
@@ -200,7 +200,7 @@ def _bar(row: Measurement | None) -> str:
 
 
 def shares(title: str, found: dict[str, dict[int, float]]) -> Figure:
-    """How the pathways of blocks are distributed over receptive fields: label -> field -> share."""
+    """Shares of the pathways of blocks that have each receptive field: label -> field -> share."""
     table = pd.DataFrame(
         [(label, at, share) for label, values in found.items() for at, share in values.items()],
         columns=["block", "field", "share"],
@@ -232,7 +232,7 @@ def standalone(figure: Figure) -> str:
 
 
 def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend: bool) -> None:
-    """One line a label; colour and dashes both tell them apart. (seaborn's lineplot takes 50 times as long.)"""
+    """One line a label; colours and dashes both differ. (seaborn's lineplot takes 50 times as long.)"""
     groups = dict(list(table.groupby("label", sort=False)))
     for index, label in enumerate(labels):
         dashes = (0, DASHES[index % len(DASHES)]) if DASHES[index % len(DASHES)] else "solid"

@@ -108,7 +108,7 @@ def committed(evidence: Evidence, ours: str, theirs: str, setting: Setting, part
     protocol, metric = INSTEAD.get(setting.protocol, (setting.protocol, setting.metric))
     part = "mean" if setting == COCO else part  # AP is of all joints together
     found = []
-    for matrix in evidence.snapshot.kept:
+    for matrix in evidence.snapshot.ablations:
         value = matrix.difference(ours, theirs, PHOTOGRAPHS, (protocol, metric, part))
         if value:
             seeds = min(len(matrix.cells[name, PHOTOGRAPHS, protocol]["seeds"]) for name in (ours, theirs))

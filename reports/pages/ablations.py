@@ -65,7 +65,7 @@ class Trial:
 
     @cached_property
     def ways(self) -> dict[str, str]:
-        """network -> how it was trained, if that is not the same for all of them."""
+        """network -> recipe and budget, if these are not the same for all."""
         found = {name: way for name in self.networks if (way := _way(self.committed, name, self.dataset))}
         return found if len(set(found.values())) > 1 else {}
 
@@ -121,7 +121,7 @@ def rankings(committed: Committed, dataset: str) -> dict[str, Ablation]:
 
 
 def facts(committed: Committed) -> dict[str, str]:
-    """What all cells of a matrix share, and what they cost; computed from their provenance."""
+    """Facts that all cells of a matrix share, and their cost, from their provenance."""
     cells = [cell for cell in committed.snapshot.cells if not cell["seeds"]]
     trained = [cell for cell in cells if cell["dataset"]]
     made = [cell["provenance"] for cell in cells]
@@ -205,12 +205,12 @@ def _difference(value: Value | None, says: str) -> tuple[Entry | str | None, ...
 
 
 def caption(trial: Trial) -> str:
-    """What was compared, on what, by which matrix."""
+    """Title, dataset and matrix of a trial."""
     return f"{trial.ablation.title}, on {formats.dataset(trial.dataset)}, matrix.{trial.committed.fragment.name}.toml"
 
 
 def _way(committed: Committed, name: str, dataset: str) -> str:
-    """How a network was trained; "" for the baseline, which has no recipe and stands beside all."""
+    """Recipe and budget of a network; "" for the baseline, which is not trained."""
     cells = (cell for (network, where, _), cell in committed.cells.items() if (network, where) == (name, dataset))
     made: Any = next(cells)["conditions"]
     return f"{made.recipe}, {made.budget} budget" if made.recipe else ""

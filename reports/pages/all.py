@@ -1,11 +1,10 @@
-"""The pages of the site: what each one shows, computed from the rows. Words and layout are in templates/."""
+"""All pages of the site, computed from the rows. Words and layout are in templates/."""
 
 from collections.abc import Iterator
 
 from reports import formats
 from reports.data.published import Paper
-from reports.figures import leaderboard_plots as illustrations
-from reports.figures import svg as figures
+from reports.figures import leaderboard_plots, svg
 from reports.ledger.claim import Claim, Verdict
 from reports.ledger.claims import CLAIMS
 from reports.ledger.evidence import Evidence, Source
@@ -18,7 +17,7 @@ from reports.pages.page import Page, numbered
 from reports.pages.paper import paper_page
 from reports.pages.protocol import protocol_page
 from reports.pages.runs import runs_page
-from reports.tables import leaderboards as tables
+from reports.tables import leaderboards
 from reports.tables.leaderboards import Leaderboard
 from reports.tables.published_vs_measured import compare
 from reports.tables.sheets import Sheet
@@ -31,7 +30,7 @@ Ledger = list[tuple[Claim, Verdict]]
 def pages(evidence: Evidence, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
     """Every page. `contact_sheet` is the site's path of the picture of mannequins, "" for none."""
     snapshot, papers = evidence.snapshot, evidence.papers
-    boards = {name: tables.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
+    boards = {name: leaderboards.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
     compared = {key: compare(paper.values(), snapshot) for key, paper in papers.items()}
     ranked = [board for group in boards.values() for board in group]
     yield index_page(snapshot, papers, ranked, compared, ledger)
@@ -44,10 +43,10 @@ def pages(evidence: Evidence, ledger: Ledger, contact_sheet: str) -> Iterator[Pa
     yield from architecture_pages(snapshot, papers, [item for group in compared.values() for item in group])
     yield _curves(ranked)
     yield _training(ranked)
-    yield Page("predictions.html", "predictions.html", {"boards": illustrations.galleries(ranked)})
+    yield Page("predictions.html", "predictions.html", {"boards": leaderboard_plots.galleries(ranked)})
     yield Page("mannequin.html", "mannequin.html", {"contact_sheet": contact_sheet})
-    if snapshot.kept:
-        yield ablation_page.page(snapshot.kept)
+    if snapshot.ablations:
+        yield ablation_page.page(snapshot.ablations)
     if snapshot.benchmarks:
         yield benchmarks.page(snapshot.benchmarks)
     yield runs_page(snapshot)
@@ -61,7 +60,7 @@ def judged(evidence: Evidence) -> Ledger:
 
 
 def source_path(source: Source, papers: dict[str, Paper]) -> str:
-    """Where in the site something lies that a verdict rests on; places that are not quoted lead to the paper."""
+    """Link to the source of a verdict; a place that is not quoted leads to the paper."""
     if source.kind == "cell":
         return f"cells/{formats.slug(source.target)}.html"
     if source.kind == "ablation":
@@ -84,13 +83,13 @@ def ledger_sheet(entries: Ledger) -> Sheet:
 def _curves(boards: list[Leaderboard]) -> Page:
     text = (
         "The share of joints found within a distance, as that distance grows. The score of a table is one point of "
-        f"such a curve. At most the best {figures.MOST_LINES} of a leaderboard are drawn."
+        f"such a curve. At most the best {svg.MOST_LINES} of a leaderboard are drawn."
     )
-    context = {"heading": "Curves", "text": text, "nothing": "No cell has kept a curve yet."}
-    return Page("curves.html", "figures.html", context, (), numbered(illustrations.curves(boards)))
+    context = {"heading": "Curves", "text": text, "nothing": "No cell has saved a curve yet."}
+    return Page("curves.html", "figures.html", context, (), numbered(leaderboard_plots.curves(boards)))
 
 
 def _training(boards: list[Leaderboard]) -> Page:
-    text = f"Loss and held-out score while training. At most the best {figures.MOST_LINES} of a leaderboard are drawn."
-    context = {"heading": "Training", "text": text, "nothing": "No cell has kept its training history."}
-    return Page("training.html", "figures.html", context, (), numbered(illustrations.trainings(boards)))
+    text = f"Loss and held-out score while training. At most the best {svg.MOST_LINES} of a leaderboard are drawn."
+    context = {"heading": "Training", "text": text, "nothing": "No cell has saved its training history."}
+    return Page("training.html", "figures.html", context, (), numbered(leaderboard_plots.trainings(boards)))

@@ -11,7 +11,7 @@ from protocols import PROTOCOLS
 from reports import formats
 from reports.data.cell_files import PICTURES, picture
 from reports.data.published import Paper
-from reports.figures import line_plots as sketch
+from reports.figures import line_plots
 from reports.figures.svg import Figure
 from reports.pages.page import Page, architecture_path, cell_path, place, tags
 from reports.pages.paper import KINDS, kinds
@@ -46,7 +46,7 @@ def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells:
     rows = []
     for name in names:
         row = snapshot.architecture.get(name.partition("@")[0])
-        counted = {(row.metric, row.part): row for row in _alone(snapshot, cells[name], "complexity")}
+        counted = {(row.metric, row.part): row for row in _network_rows(snapshot, cells[name], "complexity")}
         sizes = [number(counted.get((metric, "all"))) or Entry(None, page=(nothing("not counted"),))
                  for metric in ("parameters", "macs")]  # fmt: skip
         kind, paper, summary = (row[key] if row else "" for key in ("kind", "paper", "summary"))
@@ -61,8 +61,8 @@ def _page(
     snapshot: Snapshot, papers: dict[str, Paper], name: str, cells: list[Cell], printed: list[Comparison]
 ) -> Page:
     base, _, overrides = name.partition("@")
-    counted = _alone(snapshot, cells, "complexity")
-    seen = _alone(snapshot, cells, "receptive-field")
+    counted = _network_rows(snapshot, cells, "complexity")
+    seen = _network_rows(snapshot, cells, "receptive-field")
     printing = _printed(name, papers, [[item] for item in printed])
     context = {
         "name": name,
@@ -81,16 +81,16 @@ def _page(
         _groups(name, counted),
         _rules(name, snapshot, papers, counted, printed),
         _pivot("fields", f"Receptive fields of {name}", [row for row in seen if not _FIELD.fullmatch(row.metric)]),
-        _pivot("times", f"Speed of {name}", _alone(snapshot, cells, "speed")),
+        _pivot("times", f"Speed of {name}", _network_rows(snapshot, cells, "speed")),
         printing,
     ]
-    figures = {"variance": _variance(_alone(snapshot, cells, "init-variance")), "fields": _distribution(seen)}
+    figures = {"variance": _variance(_network_rows(snapshot, cells, "init-variance")), "fields": _distribution(seen)}
     drawn = {key: figure for key, figure in figures.items() if figure}
     shown = tuple(sheet for sheet in sheets if sheet.rows)
     return Page(architecture_path(name), "architecture.html", context, shown, drawn, embed=True)
 
 
-def _alone(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Measurement]:
+def _network_rows(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Measurement]:
     """What a protocol found of the network alone, in its own order: the first fresh cell's rows."""
     for cell in cells:
         if cell["protocol"] == protocol and snapshot.in_order.get(cell["cell"]):
@@ -187,7 +187,7 @@ def _variance(rows: list[Measurement]) -> Figure | None:
     title = "Response variance along the network"
     words = f"{title}: behind {len(parts)} {probe}s; a line an initialization."
     axes = (f"{probe}, in the order of execution", "variance")
-    return sketch.lines(title, words, series, axes, ((probe, *found), table), log=True)
+    return line_plots.lines(title, words, series, axes, ((probe, *found), table), log=True)
 
 
 def _distribution(rows: list[Measurement]) -> Figure | None:
@@ -203,7 +203,7 @@ def _distribution(rows: list[Measurement]) -> Figure | None:
     title = "Receptive fields within blocks"
     words = f"{title}: the share of pathways whose field is at most so many cells, a line a kind of block."
     axes = ("field r (cells of the block's input)", "share of pathways with field ≤ r")
-    return sketch.lines(title, words, found, axes, (("field", *found), table), steps=True)
+    return line_plots.lines(title, words, found, axes, (("field", *found), table), steps=True)
 
 
 def _pivot(name: str, caption: str, rows: list[Measurement]) -> Sheet:

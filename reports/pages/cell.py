@@ -6,18 +6,18 @@ from typing import Any
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import Snapshot
-from reports.data.cell_files import PICTURES, kept, picture
+from reports.data.cell_files import PICTURES, picture, saved
 from reports.pages.page import Page, cell_path
 from reports.tables.sheets import Entry, Piece, Sheet, count, number
 
 
 def cell_page(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
-    """The numbers of a cell, the files that it keeps to be looked at, and its provenance."""
+    """The numbers of a cell, the files that it saved, and its provenance."""
     rows = snapshot.rows.get(cell["cell"], [])
     sheets = [_measurements(cell, rows)] if rows else []
-    if named := kept(cell, "extremes.csv"):
+    if named := saved(cell, "extremes.csv"):
         sheets.append(Sheet("extremes", "Best, median and worst people", *_read(named)))
-    if elsewhere := kept(cell, "variants.csv"):
+    if elsewhere := saved(cell, "variants.csv"):
         sheets.append(_other_conventions(elsewhere))
     context = {"cell": cell, "rows": rows, "pictures": [name for name in PICTURES if picture(cell, name)]}
     return Page(cell_path(cell), "cell.html", context, tuple(sheets), embed=True)
@@ -35,7 +35,7 @@ def _measurements(cell: dict[str, Any], rows: list[Measurement]) -> Sheet:
 
 
 def _other_conventions(file: Path) -> Sheet:
-    """What other conventions make of the same predictions."""
+    """Scores of the same predictions under other conventions."""
     columns, rows = _read(file)
     table = [(*row[:-2], *(Entry(float(value), f"{float(value):.2f}") for value in row[-2:])) for row in rows]
     return Sheet("variants", "The same predictions under other conventions", (*columns[:-1], "ours"), table)

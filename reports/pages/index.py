@@ -4,10 +4,10 @@ from collections import Counter
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import Paper
-from reports.figures import leaderboard_plots as illustrations
+from reports.figures import leaderboard_plots
 from reports.ledger.claim import Claim, Verdict
 from reports.pages.page import Page, numbered, place
-from reports.tables import leaderboards as tables
+from reports.tables import leaderboards
 from reports.tables.leaderboards import Leaderboard
 from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Sheet, number
@@ -24,7 +24,7 @@ def index_page(
     provenance = [cell["provenance"] for cell in snapshot.sorted_cells]
     verdicts = Counter(comparison.verdict for group in compared.values() for comparison in group)
     context = {
-        "matrix": tables.matrix(snapshot),
+        "matrix": leaderboards.matrix(snapshot),
         "states": Counter(cell["state"] for cell in snapshot.cells),
         "verdicts": verdicts,
         "comparable": sum(verdicts[name] for name in ("reproduced", "above", "below")),
@@ -38,7 +38,7 @@ def index_page(
         },
         "summaries": {row["name"]: row["summary"] for row in snapshot.architectures},
     }
-    drawn = [figure for board in boards if (figure := illustrations.cost(board))]
+    drawn = [figure for board in boards if (figure := leaderboard_plots.cost(board))]
     return Page("index.html", "index.html", context, (matrix(snapshot),), numbered(drawn, "cost"))
 
 

@@ -1,4 +1,4 @@
-"""A page of the site, and where things lie in it."""
+"""A page of the site, and paths in it."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,26 +39,26 @@ def numbered(figures: list[Figure], name: str = "figure") -> dict[str, Figure]:
 
 
 def cell_path(cell: dict[str, Any]) -> str:
-    """Where the page of a cell lies in the site."""
+    """Path of the page of a cell in the site."""
     return f"cells/{formats.slug(cell['cell'])}.html"
 
 
 def architecture_path(name: str) -> str:
-    """Where the page of an architecture lies in the site."""
+    """Path of the page of an architecture in the site."""
     return f"architectures/{formats.slug(name)}.html"
 
 
 def picture_path(cell: dict[str, Any], name: str = "gallery") -> str:
-    """Where a picture of a cell lies in the site."""
+    """Path of a picture of a cell in the site."""
     return f"{name}/{formats.slug(cell['cell'])}.webp"
 
 
 def tags(cell: dict[str, Any]) -> list[Piece]:
-    """How a cell differs from another of the same name: shown behind it."""
+    """Tags of a cell, shown behind its name."""
     return [Piece(words, "tag") for words in cell["tags"]]
 
 
 def place(cell: dict[str, Any], alone: str = "") -> tuple[Entry, str]:
-    """Dataset and split of a cell, on a page in one column; `alone`: what stands there for a network alone."""
+    """Dataset and split of a cell, one column on a page; `alone`: its text for a network alone."""
     shown = formats.place(cell["dataset"], cell["split"]) or alone
     return Entry(formats.dataset(cell["dataset"]), page=(Piece(shown),)), cell["split"]

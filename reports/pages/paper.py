@@ -70,7 +70,7 @@ def _lines(table: Table, found: dict[tuple, Comparison]) -> list[Line]:
 
 
 def _reasons(items: Iterable[Comparison | None]) -> list[str]:
-    """Why differences are missing, each reason once; networks that lack the same measurement share a sentence."""
+    """Reasons why differences are missing, each once; networks that lack the same measurement share a sentence."""
     reasons, lacking = {}, defaultdict(dict)
     for item in items:
         if item and item.verdict == "not measured" and item.test:
@@ -155,7 +155,7 @@ def _comparison(table: Table, line: Line) -> Entry:
 
 
 def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
-    """What must be equal for a comparison: a field a row, the paper's value and that of each of our cells."""
+    """Conditions that must be equal for a comparison: a field a row, the paper's value, and ours of each cell."""
     items = [item for key, item in found.items() if key[0] == table.name and item.published.dataset]
     fields, cells = {}, {}
     for item in items:

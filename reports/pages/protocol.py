@@ -8,15 +8,14 @@ from protocols.datasets import datasets_of
 from reports import formats
 from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
-from reports.tables.leaderboards import Entry as Line
-from reports.tables.leaderboards import Leaderboard, variants
+from reports.tables.leaderboards import Leaderboard, RankedCell, variants
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number
 
 UNMEASURED = Entry(None, page=(nothing("not measured"),))
 
 
 def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
-    """What a protocol measures and how, and what it found."""
+    """Leaderboards and rules of a protocol."""
     rules = snapshot.protocol[name]
     skeletons = [row for row in snapshot.skeletons if row["name"] in rules.skeletons]
     others = variants(snapshot, rules)
@@ -34,7 +33,7 @@ def leaderboard(board: Leaderboard) -> Sheet:
     names = [" ".join(part for part in (metric, part) if part != "all") for metric, part, _ in board.columns]
     units = [f" ({unit})" if unit and unit != metric else "" for metric, _, unit in board.columns]
     scores = tuple(map("".join, zip(names, units, strict=True)))
-    others = tuple(f"{column.name} ({column.unit})" if column.unit else column.name for column in board.beside)
+    others = tuple(f"{column.name} ({column.unit})" if column.unit else column.name for column in board.side)
     columns = ("rank", "worst rank", "network", *scores, "low", "high", *others,
                "n", "seed", "budget", "tags", "source", "state")  # fmt: skip
     where = formats.place(board.dataset, board.split)
@@ -44,23 +43,22 @@ def leaderboard(board: Leaderboard) -> Sheet:
 
 
 def _headings(board: Leaderboard, scores: tuple[str, ...], others: tuple[str, ...]) -> tuple[Heading, ...]:
-    """The headline and what stands beside it come first, what matters less when it is asked for."""
+    """Headline and side columns first, then the other main columns; the rest is shown when asked for."""
     shown = [
         Heading(name, board.heading(metric, part), "" if unit in ("count", metric) else unit,
                 look="more" if at >= board.main else "")
         for at, (name, (metric, part, unit)) in enumerate(zip(scores, board.columns, strict=True))
     ]  # fmt: skip
-    beside = [
-        Heading(name, column.name, column.unit, column.meaning)
-        for name, column in zip(others, board.beside, strict=True)
+    side = [
+        Heading(name, column.name, column.unit, column.meaning) for name, column in zip(others, board.side, strict=True)
     ]
     counted = Heading("n", meaning="what the headline value counts: joints, people, images", look="more")
     told = [Heading(name, look="more", filter=name) for name in ("source", "state")]
     rank, network, seed = Heading("rank"), Heading("network", names=True), Heading("seed", look="more")
-    return (rank, network, *shown[:1], *beside, *shown[1:], counted, seed, *told)
+    return (rank, network, *shown[:1], *side, *shown[1:], counted, seed, *told)
 
 
-def _line(board: Leaderboard, line: Line) -> tuple:
+def _line(board: Leaderboard, line: RankedCell) -> tuple:
     cell, head = line.cell, line.head
     best, worst = line.rank
     rank = Entry(best, page=(Piece(formats.span(best, worst)),))
@@ -69,13 +67,13 @@ def _line(board: Leaderboard, line: Line) -> tuple:
     source = "predictions" if line.external else "measured"
     seed = Entry(cell["seed"], page=(nothing(),) if line.external else ())
     state = Entry(cell["state"], page=(Piece(cell["state"], "state"),))
-    others = [_beside(line, column) for column in board.beside]
+    others = [_side_value(line, column) for column in board.side]
     return (rank, worst, _network(board, line), *scores, *ends, *others, count(head.n), seed, cell["budget"],
             ", ".join(cell["tags"]), source, state)  # fmt: skip
 
 
-def _network(board: Leaderboard, line: Line) -> Entry:
-    """The name with what sets the cell apart from the others of its table."""
+def _network(board: Leaderboard, line: RankedCell) -> Entry:
+    """Name of the network with the tags and conditions in which its cell differs from others of the table."""
     cell = line.cell
     marks = [Piece("predictions from a file", "tag")] if line.external else []
     marks += [Piece(cell["state"], "tag state")] if cell["state"] != "fresh" else []
@@ -86,7 +84,7 @@ def _network(board: Leaderboard, line: Line) -> Entry:
     return link(cell["architecture"], cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
 
 
-def _score(board: Leaderboard, line: Line, at: int) -> Entry:
+def _score(board: Leaderboard, line: RankedCell, at: int) -> Entry:
     score = line.scores[at]
     if not score:
         return UNMEASURED
@@ -102,9 +100,9 @@ def _score(board: Leaderboard, line: Line, at: int) -> Entry:
     return Entry(row.value, text, page)
 
 
-def _beside(line: Line, column: Any) -> Entry:
+def _side_value(line: RankedCell, column: Any) -> Entry:
     """The number of the same network in another protocol."""
-    row = line.beside.get(column.name)
+    row = line.side.get(column.name)
     if not row:
         why = "only predictions are known" if line.external else f"{column.protocol} not measured"
         return Entry(None, page=(nothing("not measured", why),))

@@ -18,7 +18,7 @@ PAGE = (
 
 
 def runs_page(snapshot: Snapshot) -> Page:
-    """All cells, those that are not measured yet as well."""
+    """A row for every cell, also for those that are not measured yet."""
     rows = [_run(cell) for cell in snapshot.sorted_cells]
     return Page(
         "runs.html", "runs.html", {}, (Sheet("runs", "When, where and how every cell was made", COLUMNS, rows, PAGE),)

@@ -11,7 +11,7 @@ from bench.results.rows import Measurement
 from bench.results.snapshot import PARTS, Snapshot
 from protocols import Protocol
 from reports import formats
-from reports.tables import side_columns as beside
+from reports.tables import side_columns
 from reports.tables.side_columns import Column
 
 Cell = dict[str, Any]
@@ -59,32 +59,32 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Entry:
+class RankedCell:
     """One line of a leaderboard."""
 
     cell: Cell
     rank: tuple[int, int]  # best and worst place that the intervals allow
     head: Measurement  # that ranks it
     scores: list[Score | None]  # of the columns, the head first
-    beside: dict[str, Measurement]  # name of a column -> row of the same network in another protocol, if any
+    side: dict[str, Measurement]  # name of a column -> row of the same network in another protocol, if any
 
     @property
     def external(self) -> bool:
-        """Scored from a file of predictions: nobody here ran the network."""
+        """Whether it was scored from a file of predictions, so that nobody here ran the network."""
         return self.head.source == "predictions"
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """What one protocol found on one split of one dataset. Datasets never mix in a ranking."""
+    """Ranking of a protocol on one split of one dataset. Datasets never mix in a ranking."""
 
     protocol: Protocol
     dataset: str
     split: str
     columns: list[tuple[str, str, str]]  # metric, part, unit; the headline first
     main: int  # how many of them are shown until somebody asks for all
-    beside: tuple[Column, ...]  # numbers of other protocols
-    entries: list[Entry]
+    side: tuple[Column, ...]  # numbers of other protocols
+    entries: list[RankedCell]
     left_out: int  # entries beyond LONGEST
     unmeasured: list[Cell]
 
@@ -100,7 +100,7 @@ class Leaderboard:
         return dict(sorted(set.intersection(*settings))) if settings else {}
 
     def heading(self, metric: str, part: str) -> str:
-        """What a column is called: what it does not share with the headline."""
+        """Name of a column: the words that it does not share with the headline."""
         headline = self.columns[0]
         if metric == headline[0]:
             return part if part != "all" else metric
@@ -113,7 +113,7 @@ def leaderboards(snapshot: Snapshot, protocol: Protocol) -> list[Leaderboard]:
     for cell in snapshot.sorted_cells:
         if cell["protocol"] == protocol.name:
             places[cell["dataset"], cell["split"]].append(cell)
-    others = beside.finder(snapshot)
+    others = side_columns.finder(snapshot)
     return [_leaderboard(snapshot, protocol, key, cells, others) for key, cells in sorted(places.items())]
 
 
@@ -149,19 +149,19 @@ def _leaderboard(
             scored[cell["cell"]] = values
     up = protocol.higher_is_better
     order = sorted(scored, key=lambda key: scored[key][headline].number, reverse=up)
-    shown = beside.columns(snapshot, protocol, place[0])
+    shown = side_columns.columns(snapshot, protocol, place[0])
     columns, main = _columns(protocol, scored.values())
     table = [[scored[key].get(column[:2]) for column in columns] for key in order]
     best = [_best(list(column), protocol) for column in zip(*table, strict=True)]
     heads = [scored[key][headline] for key in order]
     places = ranks([row.interval or (row.number, row.number) for row in heads], up)
     entries = [
-        Entry(
+        RankedCell(
             cell=snapshot.cell[key],
             rank=rank,
             head=head,
             scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
-            beside={} if head.source == "predictions" else others(snapshot.cell[key]),
+            side={} if head.source == "predictions" else others(snapshot.cell[key]),
         )
         for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))
     ]

@@ -1,4 +1,4 @@
-"""The tables of a paper as one picture: to look at, to send, to hold beside the page of the paper.
+"""Poster of the tables of a paper: one picture to send, or to compare with the printed page.
 
 Drawn with the fonts that matplotlib brings, so that the same tables give the same bytes wherever it is installed.
 """

@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def test(self) -> str:
-        """What has to be measured for a comparison: "coco-ap on coco"."""
+        """Protocol and dataset to measure for a comparison: "coco-ap on coco"."""
         return " on ".join(part for part in (self.published.protocol, self.published.dataset) if part)
 
     @property
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def reason(self) -> str:
-        """Why there is no difference to show, as a sentence; "" if there is one."""
+        """Sentence on why there is no difference to show; "" if there is one."""
         if self.verdict == "not rebuilt":
             whose = "Quoted by the paper" if self.published.source == "quoted" else "The paper's own"
             return f"{whose}; no network here rebuilds it." if self.published.protocol else ""
@@ -71,7 +71,7 @@ def compare(values: Iterable[Value], snapshot: Snapshot) -> list[Comparison]:
 
 
 def required(value: Value) -> dict[str, str]:
-    """What a cell must have in common with the test behind a printed value."""
+    """Conditions that a cell must share with the test behind a printed value."""
     if not value.dataset:  # a property of the network alone
         return {}
     wanted = {"dataset": value.dataset, "split": value.split, "people": "all", "budget": "full", **value.settings}

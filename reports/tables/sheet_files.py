@@ -1,4 +1,4 @@
-"""Tables as files: CSV, JSON, Markdown and LaTeX beside the page that shows them.
+"""Files of tables: CSV, JSON, Markdown and LaTeX.
 
 CSV and JSON hold numbers in full, Markdown and LaTeX the digits that the page shows. Names may come from
 strangers' files: whatever a spreadsheet, a browser or LaTeX would take for a command is made plain text.

@@ -1,4 +1,4 @@
-"""A table of a page, once for all its forms: the page itself, CSV, JSON, Markdown and LaTeX.
+"""Tables, each written once for the page and for its files in CSV, JSON, Markdown and LaTeX.
 
 An entry is a plain value, or an Entry where its text is another one or the page shows more of it. Columns and rows
 are what the files hold; `page` says which of the columns the page shows, in what order and how it calls them.
@@ -120,7 +120,7 @@ def number(row: Measurement | None, key: Literal["value", "low", "high"] = "valu
 
 
 def count(value: int) -> Entry:
-    """A number of things, with thousands set apart on the page."""
+    """Count of things, with commas between thousands on the page."""
     return Entry(value, page=(Piece(f"{value:,}"),))
 
 

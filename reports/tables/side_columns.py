@@ -1,4 +1,4 @@
-"""What stands beside the score of a network: its score with a limb covered, its size, its cost, its speed.
+"""Side columns of leaderboards: the score of a network with a limb covered, its size, cost and speed.
 
 Each number is that of a cell of its own, of the network of that very name, its options included. Nothing is borrowed
 from a relative, and nothing is filled in.
@@ -41,7 +41,7 @@ COSTS = (
 
 
 def columns(snapshot: Snapshot, protocol: Protocol, dataset: str) -> tuple[Column, ...]:
-    """What the leaderboard of a protocol on a dataset shows beside its scores."""
+    """Side columns of the leaderboard of a protocol on a dataset."""
     if protocol.needs != "predictions":
         return ()
     covering = snapshot.protocol.get(COVERED.protocol)
@@ -64,7 +64,7 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
     for rows in found.values():
         rows.sort(key=date, reverse=True)
 
-    def beside(cell: Cell) -> dict[str, Measurement]:
+    def numbers(cell: Cell) -> dict[str, Measurement]:
         newest = {}
         for column in wanted.values():
             rows = found.get((column.name, cell["architecture"]), ())
@@ -72,7 +72,7 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
             newest |= {column.name: row} if row else {}
         return newest
 
-    return beside
+    return numbers
 
 
 def _belongs(column: Column, other: Cell, cell: Cell) -> bool:

@@ -12,7 +12,7 @@ from bench.cells.settings import setting
 from bench.cli.keep import _check_comparable
 from bench.errors import Problem
 from bench.gate.baseline import cell_key
-from bench.results.fragment import Kept
+from bench.results.fragment import CellLine
 from bench.results.paired import check_comparable
 from bench.results.snapshot import Snapshot
 from reports.data.published import FigureSpec, Value, papers
@@ -52,7 +52,7 @@ def test_paired_differences():
 
 
 def test_means_over_seeds_of_committed_rows():
-    lines = [Kept("key", "liu-ioi", conditions(one), ()) for one in (USUAL, OTHER)]
+    lines = [CellLine("key", "liu-ioi", conditions(one), ()) for one in (USUAL, OTHER)]
     _check_comparable(lines[:1] * 2)
     with pytest.raises(Problem, match="two ways: dummy as usual / 3"):
         _check_comparable(lines)

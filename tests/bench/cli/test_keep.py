@@ -11,7 +11,7 @@ from bench.cells.record import CellRecord
 from bench.cli.keep import lines
 from bench.errors import NOTHING, USAGE
 from bench.results import fragment
-from bench.results.fragment import Fragment, Kept, Paired
+from bench.results.fragment import CellLine, Fragment, PairLine
 from bench.results.rows import measurements
 from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store, archive
@@ -48,8 +48,8 @@ def test_cells_means_and_differences(finished, monkeypatch):
     asks(monkeypatch, "hourglass-1", "mean-pose")
     store = Store(finished / "runs")
     found = Committed(Fragment("made", tuple(lines(store, keys(store)))))
-    assert [type(line) for line in found.fragment.lines] == [Kept] * 6 + [Paired]
-    cells = [line for line in found.fragment.lines if isinstance(line, Kept) and not line.seeds]
+    assert [type(line) for line in found.fragment.lines] == [CellLine] * 6 + [PairLine]
+    cells = [line for line in found.fragment.lines if isinstance(line, CellLine) and not line.seeds]
     for cell in cells:
         rows = measurements(store, cell.cell)
         assert [row.value for row in cell.values] == pytest.approx([row.value for row in rows], abs=6e-4)
@@ -96,7 +96,7 @@ def add(store: Store, number: int, name: str, hits: int, seed: int = 0, split: s
     return key
 
 
-def mean(line: Kept | Paired) -> float | None:
+def mean(line: CellLine | PairLine) -> float | None:
     return next(value.value for value in line.values if (value.metric, value.part) == ("PCKh@0.5", "mean"))
 
 
@@ -111,11 +111,11 @@ def test_means_are_over_all_seeds_of_a_split_and_differences_are_those_asked_for
         add(store, 4, "a", 1, split="x"),
     ]
     found = list(lines(store, made))[4:]
-    means = {line.cell: line for line in found if isinstance(line, Kept)}
+    means = {line.cell: line for line in found if isinstance(line, CellLine)}
     assert {(line.architecture, line.conditions.split, line.seeds): mean(line) for line in means.values()} == {
         ("a", "val", tuple(made[:2])): 75, ("b", "val", (made[2],)): 30, ("a", "x", (made[3],)): 10,
     }  # fmt: skip
-    (pair,) = [line for line in found if isinstance(line, Paired)]
+    (pair,) = [line for line in found if isinstance(line, PairLine)]
     assert (means[pair.ours].architecture, means[pair.theirs].architecture) == ("a", "b") and mean(pair) == 45
 
 

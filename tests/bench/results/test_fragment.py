@@ -3,16 +3,21 @@
 import pytest
 
 from bench.cells.conditions import Conditions
-from bench.results.fragment import Fragment, Kept, Paired, Short, read
+from bench.results.fragment import CellLine, Fragment, PairLine, ShortValue, read
 from bench.store.provenance import Provenance
 
 MADE = Conditions("lsp-pck", 1, "lspet", "holdout", recipe="ablation", budget="quick")
 LINES = (
-    Kept(
-        "k0", "a", MADE, (Short("PCK@0.2", "mean", 12.5, "%", 11.0, 14.0, 900),), 0, provenance=Provenance(commit="c")
+    CellLine(
+        "k0",
+        "a",
+        MADE,
+        (ShortValue("PCK@0.2", "mean", 12.5, "%", 11.0, 14.0, 900),),
+        0,
+        provenance=Provenance(commit="c"),
     ),
-    Kept("m", "a", MADE, (Short("PCK@0.2", "mean", 12.0, "%", None, None, 900),), seeds=("k0", "k1")),
-    Paired("m", "n", (Short("PCK@0.2", "mean", 1.5, "points", 0.5, 2.5, 900),)),
+    CellLine("m", "a", MADE, (ShortValue("PCK@0.2", "mean", 12.0, "%", None, None, 900),), seeds=("k0", "k1")),
+    PairLine("m", "n", (ShortValue("PCK@0.2", "mean", 1.5, "points", 0.5, 2.5, 900),)),
 )
 
 

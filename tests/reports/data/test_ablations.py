@@ -8,7 +8,7 @@ import pytest
 import architectures
 from bench.cells.conditions import TEXT_OF_RECIPE, difference
 from bench.cli.options import pairs
-from bench.results.fragment import Paired
+from bench.results.fragment import PairLine
 from reports.data import ablations
 from reports.data.ablations import BASELINE, network
 from reports.data.published import papers
@@ -66,7 +66,7 @@ def test_means_and_differences_follow_from_the_cells():
                 seeds = [value[key, row.metric, row.part] for key in cell["seeds"]]
                 assert row.value == pytest.approx(sum(seeds) / len(seeds), abs=2e-3), row
         for line in committed.fragment.lines:
-            for paired in snapshot.paired(line.ours, line.theirs) if isinstance(line, Paired) else ():
+            for paired in snapshot.paired(line.ours, line.theirs) if isinstance(line, PairLine) else ():
                 expected = (value[key, paired.metric, paired.part] for key in (line.ours, line.theirs))
                 ours, theirs = expected
                 assert paired.value == pytest.approx(ours - theirs, abs=2e-3), line
@@ -79,7 +79,7 @@ def test_committed_differences_are_of_networks_trained_the_same_way():
     for committed in COMMITTED:
         cells = committed.snapshot.cell
         for line in committed.fragment.lines:
-            if isinstance(line, Paired):
+            if isinstance(line, PairLine):
                 ours, theirs = cells[line.ours], cells[line.theirs]
                 besides = TEXT_OF_RECIPE if network(theirs["architecture"]) == BASELINE else ()
                 assert not difference(ours["conditions"], theirs["conditions"], besides)

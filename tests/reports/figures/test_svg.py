@@ -9,7 +9,7 @@ import pytest
 from snapshots import HOSTILE, cell, row
 
 from protocols import PROTOCOLS
-from reports.figures import svg as figures
+from reports.figures import svg
 
 THRESHOLDS = np.arange(51) / 100
 PARTS = ("mean", "wrist", "ankle")
@@ -31,15 +31,15 @@ MADE = cell("a", "mpii-pckh", "mannequin", "val")
 
 def points(count=3):
     return [
-        figures.Point(f"net-{i}", 2.0**i, row(MADE, "PCKh@0.5", "mean", 50.0 + 5 * i, 48.0 + 5 * i, 52.0 + 5 * i))
+        svg.Point(f"net-{i}", 2.0**i, row(MADE, "PCKh@0.5", "mean", 50.0 + 5 * i, 48.0 + 5 * i, 52.0 + 5 * i))
         for i in range(count)
     ]
 
 
 DRAWN = {
-    "curves": lambda: figures.curves("Curves", "head sizes", {"a": curve(100), HOSTILE: curve(150)}, PARTS),
-    "cost": lambda: figures.cost("Cost", points(), "PCKh@0.5 (%)"),
-    "training": lambda: figures.training("Training", {"a": history(), "$b$": history()}),
+    "curves": lambda: svg.curves("Curves", "head sizes", {"a": curve(100), HOSTILE: curve(150)}, PARTS),
+    "cost": lambda: svg.cost("Cost", points(), "PCKh@0.5 (%)"),
+    "training": lambda: svg.training("Training", {"a": history(), "$b$": history()}),
 }
 
 
@@ -75,7 +75,7 @@ def test_colours_follow_the_page():
 
 
 def test_curve_table_holds_the_values_at_every_threshold():
-    figure = figures.curves("Curves", "", {"a": curve(100)}, PARTS)
+    figure = svg.curves("Curves", "", {"a": curve(100)}, PARTS)
     assert figure.columns == ("part", "threshold", "a")
     assert len(figure.rows) == 3 * 51
     assert ("wrist", "0.25", "25.0") in figure.rows
@@ -86,19 +86,19 @@ def test_a_threshold_has_the_unit_of_its_protocol(protocol):
     """As the formulas of the protocols have it: t times a head size, or times a torso length."""
     unit = PROTOCOLS[protocol].threshold_unit
     assert f"≤ t · {unit.removesuffix('s')}" in PROTOCOLS[protocol].formula
-    assert f"threshold ({unit})" in figures.curves("Curves", unit, {"a": curve(100)}, PARTS).svg
+    assert f"threshold ({unit})" in svg.curves("Curves", unit, {"a": curve(100)}, PARTS).svg
 
 
 def test_only_so_many_lines_as_can_be_told_apart():
-    figure = figures.curves("Curves", "", {f"net-{i:02}": curve(10 * i) for i in range(20)}, PARTS)
-    assert len(figure.columns) == 2 + figures.MOST_LINES
+    figure = svg.curves("Curves", "", {f"net-{i:02}": curve(10 * i) for i in range(20)}, PARTS)
+    assert len(figure.columns) == 2 + svg.MOST_LINES
     assert figure.columns[2] == "net-00", "the order given is the order kept"
 
 
 def test_training_without_a_score_shows_the_loss_alone():
-    assert figures.training("Training", {"a": history(metric=False)}).columns == ("network", "step", "training loss")
+    assert svg.training("Training", {"a": history(metric=False)}).columns == ("network", "step", "training loss")
 
 
 def test_cost_without_interval_draws_the_point_alone():
-    bare = [figures.Point("a", gmacs, row(MADE, "AP", "all", 0.7)) for gmacs in (1.0, 2.0, 4.0)]
-    assert [row[-1] for row in figures.cost("Cost", bare, "AP").rows] == ["", "", ""]
+    bare = [svg.Point("a", gmacs, row(MADE, "AP", "all", 0.7)) for gmacs in (1.0, 2.0, 4.0)]
+    assert [row[-1] for row in svg.cost("Cost", bare, "AP").rows] == ["", "", ""]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from snapshots import cell
 
 from bench.cells.conditions import Conditions
-from bench.results.fragment import Fragment, Kept, Paired, Short
+from bench.results.fragment import CellLine, Fragment, PairLine, ShortValue
 from protocols import Value
 from reports.data.ablations import Committed
 
@@ -75,10 +75,10 @@ def test_other_conditions_than_the_papers_restrict(change):
 def kept(ours: str, theirs: str, low: float, high: float) -> Committed:
     """A committed difference on photographs, in PCK@0.2, over two seeds."""
     about = Conditions("lsp-pck", 1, "lspet", "holdout")
-    value = Short("PCK@0.2", "mean", (low + high) / 2, "points", low, high, 9000)
-    means = [Kept(name, f"{name}{',' if '@' in name else '@'}input=64", about, (), seeds=(f"{name} 0", f"{name} 1"))
+    value = ShortValue("PCK@0.2", "mean", (low + high) / 2, "points", low, high, 9000)
+    means = [CellLine(name, f"{name}{',' if '@' in name else '@'}input=64", about, (), seeds=(f"{name} 0", f"{name} 1"))
              for name in (ours, theirs)]  # fmt: skip
-    return Committed(Fragment("cpu", (*means, Paired(ours, theirs, (value,)))))
+    return Committed(Fragment("cpu", (*means, PairLine(ours, theirs, (value,)))))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def kept(ours: str, theirs: str, low: float, high: float) -> Committed:
 def test_committed_ablations_restrict_and_refute_nothing(low, high, verdict, words):
     """P25 asks whether pyramids beat a baseline as large; the sentence says on what and with which budget."""
     pairs = (("pyranet-bstar-2", "prm-wide-2"), ("prm-wide-2", "prm-baseline-2"))
-    found = check("P25", kept=tuple(kept(*pair, low, high) for pair in pairs))
+    found = check("P25", ablations=tuple(kept(*pair, low, high) for pair in pairs))
     assert found.verdict == verdict and words in found.sentence
     assert "on LSPET, our budget (matrix.cpu.toml, 2 seeds), PCK@0.2 mean" in found.sentence
     assert {item.target for item in found.sources} == {"cpu-pyramids-lspet"}
@@ -99,8 +99,8 @@ def test_committed_ablations_restrict_and_refute_nothing(low, high, verdict, wor
 def test_what_coco_was_asked_is_told_of_photographs_and_decides_nothing(low, high, words):
     """M15: coarse-to-fine supervision of hourglasses, printed for COCO AP; ours is PCK@0.2 of LSPET."""
     measured = (kept("mspn-hourglass-4-ctf", "mspn-hourglass-4", low, high),)
-    assert check("M15").verdict == check("M15", kept=measured).verdict == "supported"
-    sentence = check("M15", kept=measured).sentence
+    assert check("M15").verdict == check("M15", ablations=measured).verdict == "supported"
+    sentence = check("M15", ablations=measured).sentence
     assert "on LSPET, our budget (matrix.cpu.toml, 2 seeds), PCK@0.2 mean: mspn-hourglass-4-ctf" in sentence
     assert words in sentence
 
@@ -108,7 +108,7 @@ def test_what_coco_was_asked_is_told_of_photographs_and_decides_nothing(low, hig
 def test_initializations_are_compared_by_their_names():
     name = "pyranet-bstar-2@initialization="
     pairs = [(f"{name}branch-aware", f"{name}{rival}") for rival in ("xavier", "msr")]
-    found = check("P15", kept=tuple(kept(*pair, 1, 2) for pair in pairs))
+    found = check("P15", ablations=tuple(kept(*pair, 1, 2) for pair in pairs))
     assert found.verdict == "partly" and "Missing" not in found.sentence
 
 

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.cells.conditions import Conditions
-from bench.results.fragment import Fragment, Kept, Paired, Short
+from bench.results.fragment import CellLine, Fragment, PairLine, ShortValue
 from bench.store.provenance import Provenance
 from protocols import Value
 from reports.data.ablations import Committed
@@ -16,19 +16,21 @@ MADE = Provenance(
 )  # fmt: skip
 
 
-def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -> Short:
-    return Short(metric, part, middle, unit, middle - half, middle + half, 900)
+def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -> ShortValue:
+    return ShortValue(metric, part, middle, unit, middle - half, middle + half, 900)
 
 
-def cell(name: str, protocol: str, seed: int, values: list, recipe: str = "ablation", dataset: str = "lspet") -> Kept:
+def cell(
+    name: str, protocol: str, seed: int, values: list, recipe: str = "ablation", dataset: str = "lspet"
+) -> CellLine:
     about = Conditions(protocol, 1, dataset, "holdout" if dataset else "", recipe=recipe, budget="quick")
     made = replace(MADE, date=f"2026-01-0{seed + 1}T00:00:00Z")
-    return Kept(f"{name} {protocol} {seed}", f"{name}@{SHARED}", about, tuple(values), seed, provenance=made)
+    return CellLine(f"{name} {protocol} {seed}", f"{name}@{SHARED}", about, tuple(values), seed, provenance=made)
 
 
-def mean(cells: list[Kept], values: list) -> Kept:
+def mean(cells: list[CellLine], values: list) -> CellLine:
     first, keys = cells[0], tuple(one.cell for one in cells)
-    return Kept(f"mean of {keys}", first.architecture, first.conditions, tuple(values), seeds=keys)
+    return CellLine(f"mean of {keys}", first.architecture, first.conditions, tuple(values), seeds=keys)
 
 
 def committed(name: str = "cpu", recipes: dict[str, str] = {}, more: tuple = ()) -> Committed:  # noqa: B006
@@ -40,10 +42,10 @@ def committed(name: str = "cpu", recipes: dict[str, str] = {}, more: tuple = ())
                  for seed, middle in enumerate(middles)]  # fmt: skip
         means[network] = mean(cells, [value("PCK@0.2", "mean", sum(middles) / 2, 1.5)])
         lines += [*cells, means[network]]
-    size = Short("parameters", "all", 542_912, "parameters", None, None, 1)
+    size = ShortValue("parameters", "all", 542_912, "parameters", None, None, 1)
     covered = cell("liu-ioi", "occluded-limb", 0, [value("drop", "ankle covered", 3.0, 1, "points")])
     lines += [cell("liu-ioi", "complexity", 0, [size], dataset=""), covered, mean([covered], covered.values)]
-    pair = Paired(means["liu-ioi"].cell, means["liu-res"].cell, (value("PCK@0.2", "mean", 4.5, 2, "points"),))
+    pair = PairLine(means["liu-ioi"].cell, means["liu-res"].cell, (value("PCK@0.2", "mean", 4.5, 2, "points"),))
     return Committed(Fragment(name, (*lines, pair)))
 
 

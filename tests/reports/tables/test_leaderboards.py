@@ -11,21 +11,21 @@ from protocols import PROTOCOLS
 from reports import formats
 from reports.data import published
 from reports.data.published import papers
-from reports.tables import leaderboards as tables
+from reports.tables import leaderboards
 from reports.tables.published_vs_measured import compare
 
 YANG = papers()["yang2017"]
 
 
 def board(cells, rows, protocol=PCKH):
-    return tables.leaderboards(Snapshot(rows, cells, [], [protocol]), protocol)
+    return leaderboards.leaderboards(Snapshot(rows, cells, [], [protocol]), protocol)
 
 
 def test_ranks_are_ranges_where_intervals_overlap():
     bounds = [(90, 92), (89, 91), (85, 88), (70, 71)]
-    assert tables.ranks(bounds, higher_is_better=True) == [(1, 2), (1, 2), (3, 3), (4, 4)]
-    assert tables.ranks(bounds, higher_is_better=False) == [(3, 4), (3, 4), (2, 2), (1, 1)]
-    assert tables.ranks([(1, 1), (1, 1)], higher_is_better=True) == [(1, 2), (1, 2)]
+    assert leaderboards.ranks(bounds, higher_is_better=True) == [(1, 2), (1, 2), (3, 3), (4, 4)]
+    assert leaderboards.ranks(bounds, higher_is_better=False) == [(3, 4), (3, 4), (2, 2), (1, 1)]
+    assert leaderboards.ranks([(1, 1), (1, 1)], higher_is_better=True) == [(1, 2), (1, 2)]
 
 
 def test_bold_only_beyond_the_interval():
@@ -51,19 +51,19 @@ def test_a_score_without_interval_is_beaten_by_nobody_and_ranks_by_its_value():
 def test_what_a_page_cannot_hold_is_counted(monkeypatch):
     cells = [cell(name, "mpii-pckh", "mpii", "val") for name in "abcde"]
     rows = [line for i, made in enumerate(cells) for line in pckh(made, 50 + i)]
-    monkeypatch.setattr(tables, "LONGEST", 3)
-    monkeypatch.setattr(tables, "LARGEST", 2 * (1 + 1 / 8 + 1))  # two lines of one column and one cell
+    monkeypatch.setattr(leaderboards, "LONGEST", 3)
+    monkeypatch.setattr(leaderboards, "LARGEST", 2 * (1 + 1 / 8 + 1))  # two lines of one column and one cell
     [found] = board(cells, rows)
     assert [entry.cell["architecture"] for entry in found.entries] == ["e", "d", "c"] and found.left_out == 2
-    matrix = tables.matrix(Snapshot(rows, cells, [], [PCKH]))
+    matrix = leaderboards.matrix(Snapshot(rows, cells, [], [PCKH]))
     assert (len(matrix.lines), matrix.left_out) == (2, 3)
 
 
 def test_columns_of_numbers_fit_beside_those_of_other_protocols(monkeypatch):
     made = cell("a", "mpii-pckh", "mpii", "val")
-    monkeypatch.setattr(tables, "NUMBERS", 9)
+    monkeypatch.setattr(leaderboards, "NUMBERS", 9)
     [found] = board([made], pckh(made, 50))
-    assert [column.name for column in found.beside] == ["parameters", "MACs", "latency"]
+    assert [column.name for column in found.side] == ["parameters", "MACs", "latency"]
     assert found.main == 9 - 3 and len(found.columns) == 10
 
 
@@ -85,7 +85,7 @@ def test_a_unit_that_varies_is_not_told_for_the_column():
 
 def test_datasets_never_share_a_ranking(tmp_path):
     snapshot = small(tmp_path)
-    boards = tables.leaderboards(snapshot, PCKH)
+    boards = leaderboards.leaderboards(snapshot, PCKH)
     assert [(found.dataset, found.split) for found in boards] == [("mannequin", "val"), ("mpii", "val")]
     assert [len(found.entries) for found in boards] == [4, 3]
     assert [entry.external for entry in boards[1].entries] == [False, True, True]
@@ -93,10 +93,10 @@ def test_datasets_never_share_a_ranking(tmp_path):
 
 
 def test_leaderboard_starts_with_the_headline_and_shows_the_whole_cost_of_a_network(tmp_path):
-    first = tables.leaderboards(small(tmp_path), PCKH)[1]
+    first = leaderboards.leaderboards(small(tmp_path), PCKH)[1]
     assert [column[1] for column in first.columns[:3]] == ["mean", "head", "shoulder"]
-    assert first.entries[0].beside["parameters"].value == 25_434_112
-    assert not first.entries[1].beside, "nobody counted the network behind a file"
+    assert first.entries[0].side["parameters"].value == 25_434_112
+    assert not first.entries[1].side, "nobody counted the network behind a file"
 
 
 def test_main_columns_are_those_of_the_papers_tables():
@@ -142,7 +142,7 @@ def test_layers_are_no_columns():
 
 def test_matrix_has_every_cell_once(tmp_path):
     snapshot = small(tmp_path)
-    matrix = tables.matrix(snapshot)
+    matrix = leaderboards.matrix(snapshot)
     shown = [made["cell"] for _, line in matrix.lines for entry in line for made, _ in entry]
     assert sorted(shown) == sorted(made["cell"] for made in snapshot.cells)
     assert sum(width for _, width in matrix.groups) == len(matrix.columns)

@@ -8,7 +8,7 @@ from bench.results.snapshot import Snapshot
 from protocols import PROTOCOLS
 from reports import site
 from reports.pages.protocol import leaderboard
-from reports.tables import leaderboards as tables
+from reports.tables import leaderboards
 
 OCCLUDED, SPEED = PROTOCOLS["occluded-limb"], PROTOCOLS["speed"]
 NARROW = "hourglass-1@input=64,width=0.25"
@@ -44,9 +44,9 @@ def snapshot(*parts) -> Snapshot:
 
 def beside(*parts) -> dict[str, float]:
     """Of the first part, the numbers beside its score."""
-    found = tables.leaderboards(snapshot(*parts), PCKH)
+    found = leaderboards.leaderboards(snapshot(*parts), PCKH)
     [entry] = [entry for board in found for entry in board.entries if entry.cell is parts[0][0]]
-    return {name: line.value for name, line in entry.beside.items()}
+    return {name: line.value for name, line in entry.side.items()}
 
 
 def test_every_number_of_the_same_network():
@@ -90,14 +90,14 @@ def test_a_file_named_like_a_network_is_not_that_network():
 def test_columns_where_they_mean_something():
     found = snapshot(clean(), covered(), counted(NARROW))
     names = {
-        rules.name: [column.name for board in tables.leaderboards(found, rules) for column in board.beside]
+        rules.name: [column.name for board in leaderboards.leaderboards(found, rules) for column in board.side]
         for rules in (PCKH, OCCLUDED, COMPLEXITY)
     }
     costs = ["parameters", "MACs", "latency"]
     assert names == {"mpii-pckh": ["occluded limb", *costs], "occluded-limb": costs, "complexity": []}
     elsewhere = Snapshot(found.measurements, found.cells, [], [PCKH, replace(OCCLUDED, ground_truth=("image ids",))])
-    [board] = tables.leaderboards(elsewhere, PCKH)
-    assert [column.name for column in board.beside] == costs, "no limb can be covered on this dataset"
+    [board] = leaderboards.leaderboards(elsewhere, PCKH)
+    assert [column.name for column in board.side] == costs, "no limb can be covered on this dataset"
 
 
 def test_page_links_what_is_there_and_says_what_is_not(tmp_path):
@@ -109,7 +109,7 @@ def test_page_links_what_is_there_and_says_what_is_not(tmp_path):
 
 
 def test_data_leaves_missing_numbers_empty():
-    [board] = tables.leaderboards(snapshot(clean(), covered()), PCKH)
+    [board] = leaderboards.leaderboards(snapshot(clean(), covered()), PCKH)
     sheet = leaderboard(board)
     [line] = [dict(zip(sheet.columns, entry, strict=True)) for entry in sheet.rows]
     assert line["occluded limb (%)"].value == 20.0

@@ -41,9 +41,7 @@ _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
 )  # fmt: skip
-_FILTERS = (
-    "breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "printed", "signed", "slug",
-)  # fmt: skip
+_FILTERS = ("breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "slug")
 
 
 def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | None = None) -> Path:

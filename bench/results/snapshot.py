@@ -1,4 +1,4 @@
-"""What a report is made of: the measurement rows, and what is known of the cells, networks and protocols behind."""
+"""Snapshot, all that a report is made of: measurement rows, and the cells, networks and protocols behind them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -23,9 +23,8 @@ class Snapshot:
     """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
 
     measurements: the rows of all cells; those of a cell in the order its protocol gave them.
-    cells: what is known of every cell (cell, architecture, protocol, dataset, split, seed, state, why, step, label,
-        budget, apart, conventions, recipe, settings, provenance, folder; and where they apply limit and warnings). What
-        `settings` leaves out counts as unknown, and nothing unknown is ever compared with a published number.
+    cells: every cell: the fields of its record, protocol, dataset, split, budget, state, why, step, folder, log. What
+        its conditions leave out counts as unknown, and nothing unknown is ever compared with a published number.
     architectures: the fields of the catalogue's rows.
     protocols: their records.
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.

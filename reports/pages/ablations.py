@@ -12,7 +12,7 @@ from reports import formats
 from reports.data.ablations import BASELINE, Ablation, Committed, Comparison, Metric, ablations, trial_name
 from reports.pages.page import Page
 from reports.tables.leaderboards import ranks
-from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing, number
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, number
 
 # words over a column -> protocol, metric, part; the first one ranks
 COLUMNS: dict[str, Metric] = {
@@ -26,7 +26,7 @@ COLUMNS: dict[str, Metric] = {
 }
 RANKING = COLUMNS["PCK@0.2"]
 SIZES = ("parameters", "macs")
-UNMEASURED = Entry(None, page=(nothing("not measured"),))
+UNMEASURED = absent("not measured")
 Difference = tuple[Value | None, str]  # and what it says
 
 

@@ -16,10 +16,11 @@ from reports.figures.svg import Figure
 from reports.pages.page import Page, architecture_path, cell_path, place, tags
 from reports.pages.paper import KINDS, kinds
 from reports.tables.published_vs_measured import Comparison
-from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number, text
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, link, nothing, number, text
 
 Cell = dict[str, Any]
 _FIELD = re.compile(r"P\(r<=(\d+)\)")
+MACS = Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass")
 _FACTS = ("kind", "builder", "options", "input", "multiple", "skeleton", "paper", "recipe", "released")
 
 
@@ -40,14 +41,13 @@ def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells:
     columns = ("architecture", "kind", "paper", "summary", "parameters", "macs", "cells")
     page = (
         Heading("architecture", names=True), Heading("paper", filter="paper"), Heading("kind", filter="kind"),
-        Heading("parameters"), Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass"),
-        Heading("cells"), Heading("summary", "what it is", look="words"),
+        Heading("parameters"), MACS, Heading("cells"), Heading("summary", "what it is", look="words"),
     )  # fmt: skip
     rows = []
     for name in names:
         row = snapshot.architecture.get(name.partition("@")[0])
         counted = {(row.metric, row.part): row for row in _network_rows(snapshot, cells[name], "complexity")}
-        sizes = [number(counted.get((metric, "all"))) or Entry(None, page=(nothing("not counted"),))
+        sizes = [number(counted.get((metric, "all"))) or absent("not counted")
                  for metric in ("parameters", "macs")]  # fmt: skip
         kind, paper, summary = (row[key] if row else "" for key in ("kind", "paper", "summary"))
         short = papers[paper].short if paper in papers else paper
@@ -114,8 +114,7 @@ def _groups(name: str, rows: list[Measurement]) -> Sheet:
     names = dict.fromkeys(name for group in found.values() for name in group)
     lines = [_group(name, [group.get(name) for group in found.values()], totals) for name in names]
     columns = ("layer group", "parameters", "macs", "share of parameters", "share of macs")
-    page = (Heading("layer group", names=True), Heading("parameters"),
-            Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass"))  # fmt: skip
+    page = (Heading("layer group", names=True), Heading("parameters"), MACS)
     return Sheet("groups", f"Layer groups of {name}", columns, lines, page)
 
 

@@ -13,7 +13,7 @@ from reports.ledger.evidence import Evidence
 from reports.pages.page import Page, cell_path
 from reports.tables.poster import poster
 from reports.tables.published_vs_measured import Comparison, required
-from reports.tables.sheets import Entry, Heading, Piece, Sheet, nothing
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent
 
 KINDS = ("published", "measured", "difference")
 JUDGED = {"reproduced": "● reproduced", "above": "▲ above", "below": "▼ below"}
@@ -91,7 +91,7 @@ def printed(table: Table, lines: list[Line]) -> Sheet:
     shown = [(at, kind) for at, known in enumerate(have) for kind in KINDS if kind in known]
     several = len(shown) > len(heads)
     columns = [f"{heads[at].column} {kind}" if several else heads[at].column for at, kind in shown]
-    blank = {"published": Entry(None, page=(nothing("not printed"),))}
+    blank = {"published": absent("not printed")}
     rows = [
         (_name(line), *line.labels, *((found[at] or blank).get(kind) for at, kind in shown), _comparison(table, line))
         for line, found in zip(lines, grid, strict=True)

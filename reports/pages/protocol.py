@@ -9,9 +9,7 @@ from reports import formats
 from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
 from reports.tables.leaderboards import Leaderboard, RankedCell, variants
-from reports.tables.sheets import Entry, Heading, Piece, Sheet, count, link, nothing, number
-
-UNMEASURED = Entry(None, page=(nothing("not measured"),))
+from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, link, nothing, number
 
 
 def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
@@ -87,7 +85,7 @@ def _network(board: Leaderboard, line: RankedCell) -> Entry:
 def _score(board: Leaderboard, line: RankedCell, at: int) -> Entry:
     score = line.scores[at]
     if not score:
-        return UNMEASURED
+        return absent("not measured")
     row, text = score.row, formats.number(score.row.value, score.row.unit)
     page = [Piece(text, "b" if score.best else "")]
     if not board.columns[at][2]:
@@ -105,7 +103,7 @@ def _side_value(line: RankedCell, column: Any) -> Entry:
     row = line.side.get(column.name)
     if not row:
         why = "only predictions are known" if line.external else f"{column.protocol} not measured"
-        return Entry(None, page=(nothing("not measured", why),))
+        return absent("not measured", why)
     text = formats.number(row.value, row.unit)
     interval = [Piece(formats.interval(row), "small")] if row.interval else []
     return Entry(row.value, text, (Piece(text, link=f"cells/{formats.slug(row.cell)}.html"), *interval))

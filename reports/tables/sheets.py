@@ -113,6 +113,11 @@ def nothing(why: str = "", title: str = "") -> Piece:
     return Piece(why, "none", title=title)
 
 
+def absent(why: str, title: str = "") -> Entry:
+    """An entry that is not there; the page reads out why."""
+    return Entry(None, page=(nothing(why, title),))
+
+
 def number(row: Measurement | None, key: Literal["value", "low", "high"] = "value") -> Entry | None:
     """The value, or a bound, of a measurement row; None where there is none."""
     value: float | None = getattr(row, key) if row else None

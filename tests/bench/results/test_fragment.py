@@ -18,7 +18,7 @@ LINES = (
     ),
     CellLine("m", "a", MADE, (ShortValue("PCK@0.2", "mean", 12.0, "%", None, None, 900),), seeds=("k0", "k1")),
     PairLine("m", "n", (ShortValue("PCK@0.2", "mean", 1.5, "points", 0.5, 2.5, 900),)),
-)
+)  # fmt: skip
 
 
 def test_a_file_is_a_snapshot(tmp_path):

@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tomllib
 import webbrowser
 from pathlib import Path
 
@@ -116,25 +117,12 @@ def protocol_session(name: str, summary: str, example: str) -> None:
     def session_of_protocol(session: nox.Session) -> None:
         run(session, "bench", *(session.posargs or example.split()))
 
-    session_of_protocol.__doc__ = f"{summary} (default: bench {example})."
+    session_of_protocol.__doc__ = f"{summary[:1].upper()}{summary[1:]} (default: bench {example})."
     nox.session(name=name)(session_of_protocol)
 
 
-NARROW = "--set width=0.25 --set input=64 --budget quick"
-
-protocol_session("mpii-pckh", "PCKh on MPII or mannequin", f"run hourglass-1 mpii-pckh {NARROW}")
-protocol_session("lsp-pck", "PCK on LSP, LSPET or mannequin", f"run hourglass-1 lsp-pck {NARROW}")
-protocol_session(
-    "lsp-pckh", "PCKh by neck and head top, on LSP, LSPET or mannequin", f"run hourglass-1 lsp-pckh {NARROW}"
-)
-protocol_session("lsp-pcp", "PCP on LSP or mannequin", f"run hourglass-1 lsp-pcp {NARROW}")
-protocol_session("coco-ap", "COCO keypoint AP", f"run hourglass-1 coco-ap {NARROW}")
-protocol_session("occluded-limb", "PCKh with one calf covered", f"run hourglass-1 occluded-limb {NARROW}")
-protocol_session("complexity", "Parameters and operations of every network", "run * complexity")
-protocol_session("init-variance", "Variance at initialization", "run prm-baseline-2* init-variance --set width=0.25")
-protocol_session("receptive-field", "Theoretical and empirical receptive fields", "run liu-ioi receptive-field")
-protocol_session("speed", "Latency and throughput, here", "run hourglass-1 speed --set width=0.25 --set input=64")
-protocol_session("cifar10-error", "Top-1 error on CIFAR-10", "run wrn-28-10 cifar10-error")
+for name, facts in tomllib.loads((HERE / "protocols" / "catalogue.toml").read_text(encoding="utf-8")).items():
+    protocol_session(name, facts["summary"], facts["example"])
 
 if __name__ == "__main__":
     from nox.__main__ import main

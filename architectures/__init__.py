@@ -9,12 +9,13 @@ each N x joints x h x w heatmaps; the last one is the prediction.
 import difflib
 import importlib
 import inspect
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -24,6 +25,7 @@ from architectures.signature import signature
 if TYPE_CHECKING:
     from torch import nn
 
+T = TypeVar("T")
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 Option = bool | int | float | str | Sequence[int] | None  # a keyword argument of a builder
 
@@ -66,19 +68,47 @@ class Architecture:
     checkpoint_keys: str = ""  # "module:function" that renames the keys of the authors' checkpoint
 
 
+class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Facts of a paper that its networks share."""
+
+    counting: str  # rule behind the operations that it prints, a variant of the protocol complexity; "": it prints none
+
+
+@cache
+def papers() -> dict[str, Paper]:
+    """Papers of the catalogue, by key."""
+    return _convert(_tables()["papers"], dict[str, Paper])
+
+
 @cache
 def catalogue() -> dict[str, Architecture]:
     """Rows of all families, by name, in the order of the file."""
-    try:
-        families = msgspec.toml.decode(CATALOGUE.read_bytes(), type=dict[str, Family])
-    except msgspec.ValidationError as error:
-        raise ArchitectureError(f"{CATALOGUE.name}: {error}.") from error
+    families = _convert({name: table for name, table in _tables().items() if name != "papers"}, dict[str, Family])
     rows = {}
-    for family in families.values():
+    for key, family in families.items():
+        if family.paper and family.paper not in papers():
+            raise ArchitectureError(f"{CATALOGUE.name}: {key} is of {family.paper}, which is not in [papers].")
         shared = {name: getattr(family, name) for name in Family.__struct_fields__ if name != "rows"}
         for name, row in family.rows.items():
             rows[name] = Architecture(name, summary=row.summary, kind=row.kind, options={**row.options}, **shared)
     return rows
+
+
+def counting_rule(row: Architecture) -> str | None:
+    """Rule by which the paper of a network counts operations; None if it prints none."""
+    return papers()[row.paper].counting or None if row.paper else None
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+
+
+def _convert(tables: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(tables, kind)
+    except msgspec.ValidationError as error:
+        raise ArchitectureError(f"{CATALOGUE.name}: {error}.") from error
 
 
 def describe(name: str, **overrides: Option) -> Architecture:

@@ -61,6 +61,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     options: dict[str, Any] = {}  # what may be chosen, with its default
     choices: dict[str, tuple[str, ...]] = {}  # the words that such an option may be
     reading_options: tuple[str, ...] = ()  # options that say how people are read, and that `function` does not take
+    dataset_options: tuple[str, ...] = ()  # options that say nothing of a network alone
     takes: tuple[Literal["convention", "device", "initialize"], ...] = ()  # arguments of `function` beside its options
     files: Literal["", "keypoints", "results", "classes"] = ""  # what prediction files hold; "": none can be scored
     default_dataset: str = ""  # of prediction files; "": the first of its datasets

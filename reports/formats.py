@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bench.results.rows import Measurement
+from protocols.datasets import DATASETS
 
 STATES = {  # state -> (mark, what the word means)
     "fresh": ("●", "measured with the code and data of today"),
@@ -21,14 +22,13 @@ VERDICTS = {  # verdict of a claim -> (mark, what the word means)
     "contradicted": ("✕", "what is printed or measured says otherwise"),
     "not tested": ("○", "nothing here can tell yet"),
 }
-SYNTHETIC = ("mannequin",)
 _COUNTED = ("count", "parameters", "MACs", "bytes", "calls")
 _LARGE = ((1e9, "G"), (1e6, "M"))
 
 
 def dataset(name: str) -> str:
     """A dataset as pages name it: nobody may take drawn people for photographs."""
-    return f"{name} (synthetic)" if name in SYNTHETIC else name
+    return f"{name} (synthetic)" if name in DATASETS and DATASETS[name].synthetic else name
 
 
 def place(name: str, split: str) -> str:

@@ -10,7 +10,7 @@ from bench.cells.recipe import Count
 from bench.cells.settings import chosen, setting, tag
 from bench.errors import DATA, Problem
 from protocols import PROTOCOLS, Protocol
-from protocols.datasets import DATASETS
+from protocols.datasets import DATASETS, holds_joints
 from protocols.pose.skeletons import SKELETONS
 
 
@@ -63,9 +63,8 @@ class Cell:
     def skeleton(self) -> str:
         """Name of the joints to train and predict: the row's if the protocol and the dataset can use them."""
         own = architectures.describe(self.architecture).skeleton
-        scored = PROTOCOLS[self.protocol].skeletons if self.protocol else ()
-        if scored and not any(set(SKELETONS[name].joints) <= set(SKELETONS[own].joints) for name in scored):
-            own = scored[0]
+        if self.protocol and not holds_joints(own, self.rules):
+            own = self.rules.skeletons[0]
         offered = DATASETS[self.dataset].skeletons
         return own if own in offered else offered[0]
 
@@ -140,9 +139,8 @@ def box_options(cell: Cell) -> dict[str, Any]:
         return {}
     from protocols.coco.top_down import HRNET, PRESETS  # imports numpy, which most plans do not need
 
-    if name and name not in PRESETS:
-        raise Problem(f"There is no preset {name!r}.", expected=f"one of {', '.join(PRESETS)}")
-    if detections and cell.dataset != "coco":
+    detectable = "detected boxes" in DATASETS[cell.dataset].has
+    if detections and not detectable:
         raise Problem(f"{cell.dataset} has no detected boxes.", next_step="--dataset coco, or no detections")
     if detections and not Path(detections).is_file():
         raise Problem(
@@ -151,7 +149,7 @@ def box_options(cell: Cell) -> dict[str, Any]:
             next_step="check the path, or leave detections out for ground-truth boxes",
             code=DATA,
         )
-    if cell.dataset != "coco":
+    if not detectable:
         return {}
     found = {"boxes": "detections", "detections": Path(detections)} if detections else {}
     return {**found, "preset": PRESETS[name] if name else HRNET}

@@ -79,7 +79,7 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
 def conditions(cell: Cell, device: str = "cpu") -> Conditions:
     """The conditions under which a cell is measured on a device. Raises Problem for a recipe that cannot be read."""
     found = without_recipe(cell)
-    if cell.protocol == "speed":
+    if cell.rules.depends_on_machine:
         found = msgspec.structs.replace(found, machine=device_name(device))
     return msgspec.structs.replace(found, **_recipe(cell, device)) if cell.dataset else found
 

@@ -14,17 +14,17 @@ from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.training_sets import parts_of
 from bench.store.digests import content_key
+from protocols.datasets import DATASETS
 from protocols.network import complexity
 
-# People, or pictures, of the training splits; counted when a matrix is estimated before its data are there.
-IMAGES = {"mpii": 22_246, "lsp": 1_000, "lspet": 9_000, "coco": 149_813, "cifar10": 50_000, "mannequin": 4_096}
 OPERATIONS = 2 * 3  # of a MAC, in training: a multiplication and an addition, forward once and backward twice
 
 
 def images(cell: Cell) -> int:
     """How many images the training of a cell sees, each as often as it comes."""
     plan = recipes.load(cell.recipe_name).budgeted(cell.budget)
-    return plan.total_steps(plan.people or sum(IMAGES[name] for name, _ in parts_of(cell.training_data))) * plan.batch
+    people = sum(DATASETS[name].splits[split] for name, split in parts_of(cell.training_data))
+    return plan.total_steps(plan.people or people) * plan.batch
 
 
 def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from protocols.datasets import datasets_of
 # Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
 # default that changes, of a builder or of a recipe: keys leave out what is at its default.
 NETWORK_VERSION, TRAINING_VERSION, PREDICTION_VERSION = 1, 1, 1
-CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for occluded-limb only
+CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for protocols that cover one
 
 
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
@@ -80,18 +80,18 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", 
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
         inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint, device)
-        if cell.protocol == "occluded-limb":
+        if cell.rules.covered_limb:
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
     if cell.dataset:  # the trained network, and what it does with people
         pixels = recipes.load(cell.recipe_name).test_inputs().get("pixels", {})
         return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
-    if trained := sorted({"people", "occlusion"} & set(given)):
+    if trained := [name for name in cell.rules.dataset_options if name in given]:
         raise Problem(
             f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
-            expected=f"--dataset {' or '.join(datasets_of(cell.rules))}: people with head sizes",
+            expected=f"--dataset {' or '.join(datasets_of(cell.rules))}",
         )
-    if cell.protocol == "speed":  # the only protocol whose numbers belong to a machine
+    if cell.rules.depends_on_machine:
         inputs["machine"] = device_name(chosen_device(device))
         inputs |= key_values(cell, "predictions")
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}

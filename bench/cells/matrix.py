@@ -17,6 +17,7 @@ from bench.cells.splits import parse_split
 from bench.errors import NOTHING, Problem
 from protocols import PROTOCOLS
 from protocols.datasets import DATASETS, datasets_of
+from protocols.pose.skeletons import SKELETONS
 
 
 class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,16 +103,15 @@ def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
 
 def applies(protocol: str, architecture: str) -> bool:
     """Whether a protocol applies to an architecture: classifiers have no keypoints."""
-    classifies = architectures.describe(architecture).skeleton == "cifar10"
-    return {"cifar10-error": classifies, "complexity": True, "init-variance": True, "speed": True}.get(
-        protocol, not classifies
-    )
+    needed = PROTOCOLS[protocol].ground_truth
+    classifies = architectures.describe(architecture).skeleton not in SKELETONS
+    return not needed or classifies == ("classes" in needed)
 
 
 def can_be_fast(protocol: str) -> bool:
     """Whether --fast applies to a protocol: it predicts keypoints, or measures time."""
     rules = PROTOCOLS[protocol]
-    return protocol == "speed" or (rules.needs == "predictions" and bool(rules.skeletons))
+    return rules.depends_on_machine or (rules.needs == "predictions" and bool(rules.skeletons))
 
 
 def splits_for(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from architectures import catalogue
 from bench.cells.splits import parse_split
 from protocols import PROTOCOLS
-from protocols.datasets import DATASETS, datasets_of, missing, open_people
+from protocols.datasets import DATASETS, datasets_of, missing, open_labelled_images, open_people
 
 if TYPE_CHECKING:
     from bench.cells.plan import Task
@@ -93,10 +93,8 @@ def print_status(tasks: list["Task"]) -> None:
 def describe_split(text: str, data: Path) -> dict[str, Any]:
     """Read a split and count what it holds."""
     name, split = parse_split(text)
-    if name == "cifar10":
-        from protocols.datasets import cifar10
-
-        pictures = cifar10.load(split, data)
+    if "classes" in DATASETS[name].has:
+        pictures = open_labelled_images(name, split, data)
         return {"dataset": name, "split": split, "fingerprint": pictures.fingerprint, **pictures.notes}
     people = open_people(name, split, data)
     return {

@@ -50,8 +50,8 @@ def on_ray(tasks: Sequence[Task], ctx: RunContext, address: str = "") -> tuple[l
     wait for the first of them. KeyboardInterrupt cancels what is in flight and passes through; collected results stay.
     Raises Problem when Ray is not installed or the cluster cannot be reached.
     """
-    at_home = [task for task in tasks if task.state == FRESH or task.cell.protocol == "speed"]
-    away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and task.cell.protocol != "speed"]
+    at_home = [task for task in tasks if task.state == FRESH or task.cell.rules.depends_on_machine]
+    away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and not task.cell.rules.depends_on_machine]
     with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints what nodes say
         done, failed = _RayDriver(ray, ctx).run(away)
     here = replace(ctx, device=chosen_device(ctx.device)) if at_home else ctx

@@ -44,12 +44,10 @@ from bench.training.checkpoint import BEST
 from bench.training.learn import learn
 from bench.training.pictures import classify
 from bench.training.train import history_csv
-from protocols.classes import cifar10_error
-from protocols.datasets import DATASETS, cifar10, open_people
+from protocols.datasets import DATASETS, open_labelled_images, open_people
 from protocols.datasets.cifar10 import LabelledImages
-from protocols.joints import occluded_limb
 from protocols.joints.occlusion import occlude
-from protocols.network import effective_field, receptive_field
+from protocols.network import effective_field
 from protocols.pose.people import People, Predictions
 from protocols.statistics.scores import Scores
 
@@ -62,8 +60,8 @@ def finish(task: Task, ctx: RunContext) -> None:
     if cell.rules.needs == "network":
         measured = _measure_trained(task, ctx, seconds) if cell.dataset else _measure(cell, ctx, seconds)
         scores, files = measured, {}
-    elif cell.protocol == "cifar10-error":
-        scores, files = _score_pictures(cell, task.inputs[CLEAN], ctx, seconds), {}
+    elif "classes" in cell.rules.ground_truth:
+        scores, files = _score_labelled(cell, task.inputs[CLEAN], ctx, seconds), {}
     else:
         people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, cell.limit, **box_options(cell))
         predictions = _predictions(cell, task.inputs[CLEAN], people, ctx, seconds)
@@ -71,7 +69,7 @@ def finish(task: Task, ctx: RunContext) -> None:
             scores, files = _score_covered(task, people, predictions, ctx, seconds)
         else:
             with timed(seconds, "score"):
-                scores = score.score_predictions(cell.protocol, predictions, people, cell.options)
+                scores = score.score_predictions(cell.rules, predictions, people, cell.options)
             files = pictures(people, predictions)
     publish_cell(task, ctx.store, ctx.device, scores, seconds, files)
 
@@ -80,7 +78,7 @@ def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """A protocol that looks at a network alone."""
     with timed(seconds, "measure"), progress.step(cell.label), warnings.catch_warnings(record=True) as caught:
         torch.manual_seed(cell.seed)
-        with torch.device("meta" if cell.protocol == "complexity" else "cpu"):
+        with torch.device("meta" if cell.rules.shapes_only else "cpu"):
             network = architectures.create(cell.row)
         values = score.measure_network(cell, network, ctx.device)
     return Scores(tuple(values), warnings=tuple(str(warning.message) for warning in caught))
@@ -88,35 +86,36 @@ def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
 
 def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """A protocol that looks at a trained network, and at what it does with a few people."""
-    cell, options = task.cell, dict(task.cell.options)
+    cell = task.cell
     network = _network(cell, weights_in(task.inputs), ctx, seconds).cpu()
-    count = options.pop("people", cell.rules.options["people"])
+    count = cell.options.get("people", cell.rules.options["people"])
     people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, count)
     with timed(seconds, "measure"), progress.step(cell.label):
         taken = effective_field.crop_people(people, range(len(people)), cell.row.input)
         taken = replace(taken, images=normalised(taken.images, recipes.load(cell.recipe_name).pixels))
-        joints = people.skeleton.joints
-        return Scores(tuple(receptive_field.measure(network, cell.row.input, joints=joints, images=taken, **options)))
+        options = score.scoring_options(cell.rules, cell.options) | {"joints": people.skeleton.joints, "images": taken}
+        return Scores(tuple(score.function_of(cell.rules)(network, cell.row.input, **options)))
 
 
 def _score_covered(
     task: Task, people: People, clean: Predictions, ctx: RunContext, seconds: dict[str, float]
 ) -> tuple[Scores, dict[str, bytes]]:
-    """The occluded-limb protocol: the same people once more, a calf of each covered, and both compared."""
-    options = dict(task.cell.options)
-    covered, occlusion = occlude(people, options.pop("cover", 0))
+    """A protocol that covers a limb: the same people once more, a calf of each covered, and both compared."""
+    rules, options = task.cell.rules, task.cell.options
+    covered, occlusion = occlude(people, options.get("cover", rules.options["cover"]))
     predictions = _predictions(task.cell, task.inputs[COVERED], covered, ctx, seconds)
     with timed(seconds, "score"):
-        scores = occluded_limb.score(clean, predictions, people, occlusion, **options)
+        options = score.scoring_options(rules, options)
+        scores = score.function_of(rules)(clean, predictions, people, occlusion, **options)
     return scores, pictures(covered, predictions)
 
 
-def _score_pictures(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> Scores:
-    """A classifier on CIFAR-10."""
-    pictures = cifar10.load(cell.split, ctx.data).first(cell.limit)
+def _score_labelled(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> Scores:
+    """A classifier on labelled images."""
+    pictures = open_labelled_images(cell.dataset, cell.split, ctx.data, cell.limit)
     predictions = _predictions(cell, inputs, pictures, ctx, seconds)
     with timed(seconds, "score"):
-        return cifar10_error.score(predictions.scores, pictures.labels, **cell.options)
+        return score.function_of(cell.rules)(predictions.scores, pictures.labels, **cell.options)
 
 
 def train_only(

@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,19 +12,12 @@ from typing import Any
 from bench.cells.splits import parse_split
 from bench.errors import DATA, Problem
 from bench.results.gallery import pictures
-from bench.steps.score import score_predictions
+from bench.steps.score import function_of, score_predictions
 from protocols import PROTOCOLS, Protocol
-from protocols.datasets import datasets_of, open_people
+from protocols.datasets import DATASETS, datasets_of, open_labelled_images, open_people, skeleton_of
 from protocols.errors import DataError
+from protocols.pose.people import People, Predictions
 from protocols.statistics.scores import Scores
-
-HOME = {
-    "mpii-pckh": "mpii/val",
-    "lsp-pck": "lsp/test",
-    "lsp-pckh": "lsp/test",
-    "lsp-pcp": "lsp/test",
-    "coco-ap": "coco/val2017",
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ def read_and_score(file: Path, under: Terms) -> Read:
 
     Raises Problem where protocol, options and file do not go together, DataError where a file cannot be used.
     """
-    rules, options = under.rules, under.options
+    rules = under.rules
     if not rules.files:
         raise Problem(
             f"{rules.name} is measured on networks, which see pictures of its own; {file} is a file.",
@@ -79,42 +73,52 @@ def read_and_score(file: Path, under: Terms) -> Read:
         )
     if not file.is_file():
         raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
-    if "detections" in options:
+    if "detections" in under.options:
         raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
-    if rules.name == "coco-ap" and under.dataset == "coco":
-        return _results(file, under)
-    if rules.name == "cifar10-error":
-        return _classes(file, under)
+    kind = rules.files if rules.files != "results" or "image ids" in DATASETS[under.dataset].has else "keypoints"
+    return READERS[kind](file, under)
+
+
+def _keypoints(file: Path, under: Terms) -> Read:
+    """One prediction for each annotated person."""
     from protocols.readers import diagnosis
     from protocols.readers import predictions as files
 
-    people = open_people(*under.place, under.data, "coco" if rules.name == "coco-ap" else "", under.limit)
-    predictions = files.read(file, people)
-    scores = score_predictions(rules.name, predictions, people, options)
+    rules = under.rules
+    people = open_people(*under.place, under.data, skeleton_of(rules, under.dataset), under.limit)
+    counts = {rows: words for dataset in DATASETS.values() for rows, words in dataset.row_counts.items()}
+    predictions = files.read(file, people, counts)
+    scores = score_predictions(rules, predictions, people, under.options)
+    if rules.files == "keypoints" and rules.metric(rules.headline[0]).unit == "%":
+        found = diagnosis.warnings(predictions, people, partial(_headline, people=people, under=under))
+        scores = replace(scores, warnings=scores.warnings + found)
     module = importlib.import_module(rules.module)
-    if rules.name.startswith(("mpii", "lsp")):
-        again = partial(module.score, people=people, **options | {"resamples": 0})
-        scores = replace(scores, warnings=scores.warnings + diagnosis.warnings(predictions, people, again))
     rows = [asdict(row) for row in module.variants(predictions, people)] if hasattr(module, "variants") else []
     kept = pictures(people, predictions) | ({"variants.csv": _csv(rows)} if rows else {})
     notes = {"predictions": predictions.notes, "annotation": people.notes | {"fingerprint": people.fingerprint}}
     return Read(scores, people.fingerprint, notes, kept, rows)
 
 
+def _headline(predictions: Predictions, people: People, under: Terms) -> float:
+    """The value that ranks, without an interval."""
+    rules = under.rules
+    quick = {"resamples": 0} if "resamples" in rules.options else {}
+    found = score_predictions(rules, predictions, people, under.options | quick).values
+    return next(value.value for value in found if (value.metric, value.part) == rules.headline)
+
+
 def _results(file: Path, under: Terms) -> Read:
     """COCO results, which meet the annotation and not boxes."""
-    from protocols.coco import ap as coco_ap
     from protocols.coco import diagnosis as coco_diagnosis
     from protocols.coco import results as coco_results
-    from protocols.datasets import coco
 
     if "preset" in under.options:
         raise Problem("A preset says how boxes become results; this file holds results.", next_step="leave it out")
     if under.limit:
         raise Problem("COCO results are scored on all images of the annotation.", next_step="leave --limit out")
-    truth = coco.ground_truth(under.split, under.data)
+    truth = importlib.import_module(DATASETS[under.dataset].module).ground_truth(under.split, under.data)
     results = coco_results.read(file, truth)
-    scores = coco_ap.score(results, truth, **under.options)
+    scores = importlib.import_module(under.rules.module).score(results, truth, **under.options)
     scores = replace(scores, warnings=scores.warnings + coco_diagnosis.warnings(results, truth))
     found = {"results": len(results), "images": len(set(results.image_ids.tolist()))}
     annotated = {"people": len(truth), "images": len(truth.image_ids), "fingerprint": truth.fingerprint}
@@ -123,11 +127,9 @@ def _results(file: Path, under: Terms) -> Read:
 
 def _classes(file: Path, under: Terms) -> Read:
     """Class scores or class numbers of pictures."""
-    from protocols.classes import cifar10_error
-    from protocols.datasets import cifar10
     from protocols.readers import arrays
 
-    pictures = cifar10.load(under.split, under.data).first(under.limit)
+    pictures = open_labelled_images(*under.place, under.data, under.limit)
     found = arrays.load(file)
     name = next((name for name in ("scores", "classes") if name in found), "")
     if not name and len(found) != 1:
@@ -137,10 +139,23 @@ def _classes(file: Path, under: Terms) -> Read:
             next_step="numpy.savez(path, scores=array)",
         )
     given = found[name] if name else next(iter(found.values()))
-    scores = cifar10_error.score(given, pictures.labels, **under.options)
+    scores = function_of(under.rules)(given, pictures.labels, **under.options)
     notes = {"predictions": {"array": "x".join(map(str, given.shape))}}
     notes["annotation"] = pictures.notes | {"fingerprint": pictures.fingerprint}
     return Read(scores, pictures.fingerprint, notes)
+
+
+def with_variants() -> list[str]:
+    """The protocols that score files under other conventions, too."""
+    scoring = [rules for rules in PROTOCOLS.values() if rules.files]
+    return [rules.name for rules in scoring if hasattr(importlib.import_module(rules.module), "variants")]
+
+
+READERS: dict[str, Callable[[Path, Terms], Read]] = {
+    "keypoints": _keypoints,
+    "results": _results,
+    "classes": _classes,
+}
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

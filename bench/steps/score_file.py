@@ -13,7 +13,7 @@ from bench.errors import DATA, Problem
 from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
 from bench.results.rows import measurements
-from bench.steps.prediction_files import Terms, read_and_score
+from bench.steps.prediction_files import Terms, read_and_score, with_variants
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
 from protocols.readers.arrays import SUFFIXES
@@ -52,7 +52,7 @@ def score_file(file: Path, name: str, against: str, variants: bool, under: Terms
     started = time.perf_counter()
     read = read_and_score(file, under)
     if variants and not read.variants:
-        raise Problem(f"{rules.name} has no variants.", expected="mpii-pckh or lsp-pck")
+        raise Problem(f"{rules.name} has no variants.", expected=f"one of {', '.join(with_variants())}")
     cell = Cell(name or file.stem, rules.name, *under.place, options=under.options, limit=under.limit)
     inputs = {
         "protocol": rules.name,

@@ -22,7 +22,7 @@ from bench.training.pictures import image_examples
 from bench.training.prepare import Crops, prepare
 from bench.training.train import fit
 from bench.training.validation import hold_out, validate
-from protocols.datasets import DATASETS, cifar10
+from protocols.datasets import DATASETS, open_labelled_images
 from protocols.errors import DataError
 from protocols.pose.skeletons import SKELETONS
 
@@ -62,8 +62,9 @@ def _crops(cell: Cell, ctx: RunContext, training: Training) -> Crops:
 def _examples(cell: Cell, crops: Crops | None, network: nn.Module, ctx: RunContext, training: Training) -> Examples:
     """Examples of people or pictures, with a held-out score where the test split can be read."""
     if crops is None:
-        pictures = cifar10.load(DATASETS[cell.dataset].train, ctx.data).first(training.plan.people)
-        held_out = cifar10.load(DATASETS[cell.dataset].test, ctx.data).first(HELD_OUT_PICTURES)
+        known = DATASETS[cell.dataset]
+        pictures = open_labelled_images(known.name, known.train, ctx.data, training.plan.people)
+        held_out = open_labelled_images(known.name, known.test, ctx.data, HELD_OUT_PICTURES)
         return image_examples(pictures, held_out, training)
     try:
         with progress.step(f"{cell.dataset}: people to validate on") as update:

@@ -1,4 +1,4 @@
-"""Datasets: one reader a file, all behind `open_people` and `open_pictures`. Importing this imports no reader.
+"""Datasets: one reader a file, all behind `open_people` and `open_labelled_images`. Importing this imports no reader.
 
 Every fact about a dataset stands in catalogue.toml.
 """
@@ -89,7 +89,7 @@ def remembered(_working_directory: Path, name: str, split: str, data: Path, skel
     if not dataset.needs:  # known without drawing or annotating anyone
         return importlib.import_module(dataset.module).fingerprint(split, skeleton)
     if "classes" in dataset.has:
-        return open_pictures(name, split, data).fingerprint
+        return open_labelled_images(name, split, data).fingerprint
     return open_people(name, split, data, skeleton, **boxes).fingerprint
 
 
@@ -118,6 +118,6 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
     return people.first(limit) if limit else people
 
 
-def open_pictures(name: str, split: str, data: Path, limit: int = 0) -> "LabelledImages":
-    """The labelled pictures of a split, or its first `limit`. Raises DataError when they cannot be read."""
+def open_labelled_images(name: str, split: str, data: Path, limit: int = 0) -> "LabelledImages":
+    """The labelled images of a split, or its first `limit`. Raises DataError when they cannot be read."""
     return importlib.import_module(DATASETS[name].module).load(split, data).first(limit)

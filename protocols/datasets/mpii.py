@@ -24,6 +24,8 @@ TRAINING = (
     ("train.json", lambda path: json_records(path, validation=False)),
     ("mpii_annotations.json", lambda path: json_records(path, validation=False)),
 )
+# MPII's objpos is on the chest; every code base moves the window down by this many pixels per unit of scale.
+CENTRE_DOWN = 15.0
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
 DOWNLOAD = "download the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it"
 
@@ -149,6 +151,7 @@ def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]
         keypoints=keypoints,
         visibility=visibility,
         centre=centre,
+        centre_down=CENTRE_DOWN,
         scale=scale,
         head_size=annotation.head_size,
         origin=1,

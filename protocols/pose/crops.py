@@ -10,15 +10,13 @@ import numpy as np
 
 from protocols.pose.people import People
 
-# MPII's objpos lies on the chest; every code base moves the window down by this many pixels a unit of scale.
-CENTRE_DOWN = {"mpii": 15.0}
 WINDOW = 250.0  # pixels of the image a unit of scale: a person is 200 pixels high, a quarter is margin
 
 
 def windows(people: People) -> tuple[np.ndarray, np.ndarray]:
     """Return centres (N x 2, counted from 0) and heights (N) of the crop windows, in pixels of the image."""
     centre = people.centre - people.origin
-    centre = centre + np.stack([np.zeros(len(people)), CENTRE_DOWN.get(people.dataset, 0.0) * people.scale], axis=1)
+    centre = centre + np.stack([np.zeros(len(people)), people.centre_down * people.scale], axis=1)
     return centre, WINDOW * people.scale
 
 

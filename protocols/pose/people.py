@@ -80,6 +80,7 @@ class People:
     origin: int
     fingerprint: str  # digest of the annotation
     read_image: Callable[[int], np.ndarray]  # row -> H x W x 3 uint8, RGB
+    centre_down: float = 0.0  # pixels per unit of scale by which windows lie below the centre
     boxes: np.ndarray | None = None  # N x 4 float64: x, y, width, height
     areas: np.ndarray | None = None  # N float64, square pixels
     image_ids: np.ndarray | None = None  # N int64, COCO only

@@ -16,7 +16,6 @@ import numpy as np
 from protocols.errors import DataError
 from protocols.pose.crops import to_image, windows
 from protocols.pose.people import People, Predictions
-from protocols.statistics.scores import Scores
 
 REACH = 0.1  # of the extent: distance at which closeness is 0; about half a head
 MIN_Z = 4.0  # paired, over people
@@ -25,7 +24,7 @@ MIN_GAIN_FITTED = 10.0  # points, for corrections fitted to each person, which g
 SAMPLE = 200  # people that are compared with everybody else's annotation
 SIDES = (1, 64, 96, 128, 256, 384)  # of heatmaps and crops, in pixels; 1 for fractions
 
-Score = Callable[[Predictions], Scores]
+Score = Callable[[Predictions], float]
 
 
 class Correction(NamedTuple):
@@ -41,7 +40,7 @@ class Correction(NamedTuple):
 def warnings(predictions: Predictions, people: People, score: Score) -> tuple[str, ...]:
     """Warn of shifted, mirrored, swapped, transposed, rescaled or reordered predictions; empty for sound ones.
 
-    score: the protocol without resampling; warnings quote its first value for "mean".
+    score: the headline of the protocol, in per cent, which warnings quote.
     """
     finite = replace(predictions, keypoints=np.nan_to_num(predictions.keypoints, nan=0.0))
     warning = _best_correction(finite, people, score) or _order(finite, people, score) or _shift(finite, people, score)
@@ -50,14 +49,14 @@ def warnings(predictions: Predictions, people: People, score: Score) -> tuple[st
 
 def _best_correction(predictions: Predictions, people: People, score: Score) -> str:
     """Return the warning for the correction of units, sides or axes that gains most; "" if none gains enough."""
-    before, base = _headline(score(predictions)), closeness(predictions.keypoints, people)
+    before, base = score(predictions), closeness(predictions.keypoints, people)
     best, warning = 0.0, ""
     for correction in _corrections(predictions.keypoints, people):
         rival = correction.rival
         against = base if rival is None else np.maximum(base, closeness(rival, people))
         if _z(closeness(correction.keypoints, people) - against) < MIN_Z:
             continue
-        after = _headline(score(replace(predictions, keypoints=correction.keypoints)))
+        after = score(replace(predictions, keypoints=correction.keypoints))
         if after - before > max(best, correction.min_gain):
             best, warning = after - before, f"{correction.symptom}: {correction.action} {_change(before, after)}"
     return warning or _unknown_crops(predictions, people, score)
@@ -108,7 +107,7 @@ def _unknown_crops(predictions: Predictions, people: People, score: Score) -> st
     return (
         f"The coordinates look like {'fractions' if side == 1 else 'heatmap pixels'}, all between 0 and {side}. The "
         "position of the crops or images is unknown; scaled and moved to fit each person best "
-        f"{_change(_headline(score(predictions)), _headline(score(fitted)))}"
+        f"{_change(score(predictions), score(fitted))}"
     )
 
 
@@ -133,8 +132,8 @@ def _order(predictions: Predictions, people: People, score: Score) -> str:
     misplaced, match = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     source = np.arange(len(people))
     source[match[misplaced]] = np.flatnonzero(misplaced)
-    before = _headline(score(predictions))
-    after = _headline(score(replace(predictions, keypoints=predictions.keypoints[source])))
+    before = score(predictions)
+    after = score(replace(predictions, keypoints=predictions.keypoints[source]))
     return (
         f"The people look reordered: {misplaced.mean():.0%} of the predictions fit the annotation of another person; "
         f"matched to those {_change(before, after)}"
@@ -166,9 +165,7 @@ def _shift(predictions: Predictions, people: People, score: Score) -> str:
     for step in (1, -1):
         once, twice = (closeness(predictions.keypoints + step * k, people) for k in (1, 2))
         if _z(once - base) >= MIN_Z and np.nanmean(once - twice) > 0:
-            before, after = (
-                _headline(score(replace(predictions, keypoints=predictions.keypoints + k))) for k in (0, step)
-            )
+            before, after = (score(replace(predictions, keypoints=predictions.keypoints + k)) for k in (0, step))
             other = people.origin - step
             origin = f"counted from {other} instead of {people.origin}" if other in (0, 1) else "converted twice"
             change = _change(before, after)
@@ -224,10 +221,6 @@ def _z(gain: np.ndarray) -> float:
         return 0.0
     spread = gain.std(ddof=1)
     return float(gain.mean() / spread * np.sqrt(len(gain))) if spread > 0 else np.inf
-
-
-def _headline(scores: Scores) -> float:
-    return next((value.value for value in scores.values if value.part == "mean"), 0.0)
 
 
 def _change(before: float, after: float) -> str:

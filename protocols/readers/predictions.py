@@ -6,6 +6,7 @@ COCO keypoint results are read by coco.results.
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path, PurePosixPath
 
@@ -22,25 +23,19 @@ JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints", "keyp
 # Names of the rows; `ids` may also hold numbers from 0. The others are lists of images of HRNet, Newell et al. ...
 ROW_NAMES = ("ids", "image", "images", "imgname", "image_name", "file_name", "filename", "img_paths")
 WIDTHS = (2, 3)  # x and y, with or without a score
+NO_COUNTS: Mapping[int, str] = {}
 NEWELL_WIDTH = 5  # Newell's training code: x and y in the image, x and y in the heatmap, score
-# Row counts by which the people of a file are recognized.
-COUNTS = {
-    2958: "it has as many rows as MPII has validation people",
-    11731: "it has as many rows as MPII has test people, whose annotation is withheld",
-    22246: "it has as many rows as HRNet's list of MPII's training people",
-    2000: "it has as many rows as LSP has images; the test images are its rows 1000 to 1999 (from 0)",
-    10000: "it has as many rows as LSPET has images; the hold-out is its rows 9000 to 9999 (from 0)",
-}
 
 
-def read(path: Path, people: People) -> Predictions:
+def read(path: Path, people: People, row_counts: Mapping[int, str] = NO_COUNTS) -> Predictions:
     """Read predicted keypoints of these people, N x J x 2 float64, counted from their origin.
 
     An array `keypoints` (npz, json, npy) is N x J x 2, or x 3 with a score. An array of any other name may have any
     order of axes that fits in one way only. A file may name its joints (`dataset_joints`, `joints`), its rows (`ids`:
     numbers from 0, or image names if these are unique; `image` and the like: names) and the origin of its pixels
     (`origin`: 0 or 1); by default all three are those of the annotation. Rows of other images are left out.
-    Raises DataError, with file and array, for everything that cannot be read in exactly one way.
+    Raises DataError, with file and array, for everything that cannot be read in exactly one way; `row_counts` are
+    numbers of rows by which it recognizes other people.
     """
     arrays = {name: _without_ones(array) for name, array in load(path).items()}
     key, ids = _row_names(arrays, len(people))
@@ -48,7 +43,7 @@ def read(path: Path, people: People) -> Predictions:
     name, array = _coordinates(path, arrays, rows, people)
     joints = _joint_names(arrays, array)
     fixed = name in ("keypoints", "") and path.suffix != ".mat"
-    array = _axes(path, name, array, rows, len(joints or people.skeleton.joints), fixed)
+    array = _axes(path, name, array, rows, len(joints or people.skeleton.joints), fixed, row_counts)
     array = _numbers(path, name, array, people)
     array = _columns(path, array, joints, people)
     array = _order(path, array, ids, people, named=key == "ids")
@@ -113,7 +108,9 @@ def _orders(name: str, shape: tuple[int, ...], rows: int, joints: int) -> set[tu
     return {order for order in orders if tuple(shape[i] for i in order) in expected}
 
 
-def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool) -> np.ndarray:
+def _axes(
+    path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixed: bool, row_counts: Mapping[int, str]
+) -> np.ndarray:
     """Transpose to people x joints x 2 or 3, if the axes fit in exactly one way."""
     fits = _orders(name, array.shape, rows, joints)
     if fixed:
@@ -132,12 +129,12 @@ def _axes(path: Path, name: str, array: np.ndarray, rows: int, joints: int, fixe
     raise DataError(
         what=f"{path.name}: {name or 'the array'} has the shape {shape}.",
         expected=f"{rows}x{joints}x2 (people, joints, x and y), or x3 with a score",
-        cause=_why_shape(array.shape, rows, joints, fixed),
+        cause=_why_shape(array.shape, rows, joints, fixed, row_counts),
         next_step="choose the dataset and split the file was made for, or add ids for its rows",
     )
 
 
-def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> str:
+def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool, row_counts: Mapping[int, str]) -> str:
     if len(shape) == 4:
         return "heatmaps instead of coordinates"
     if len(shape) != 3:
@@ -148,7 +145,7 @@ def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool) -> s
         return "COCO's 17 joints; its keypoint results are scored with --protocol coco-ap"
     if rows in shape:
         return f"another set of joints: the people have {joints}; joints are found by name if the file names them"
-    recognized = next((f"; {COUNTS[side]}" for side in shape if side in COUNTS), "")
+    recognized = next((f"; it has as many rows as {row_counts[side]}" for side in shape if side in row_counts), "")
     return f"predictions for another split, or a part of it: there are {rows} people{recognized}"
 
 

@@ -9,7 +9,7 @@ from bench.cells.cell import check_options
 from bench.errors import Problem
 from protocols import PROTOCOLS
 from protocols.coco import official as coco_official
-from protocols.coco.top_down import HRNET
+from protocols.coco.top_down import HRNET, PRESETS
 from protocols.joints import lsp_pck
 from protocols.network import effective_field
 from protocols.pose.skeletons import SKELETONS
@@ -93,6 +93,7 @@ def test_defaults_fit_and_so_does_every_choice(name):
 
 def test_choices_are_those_of_the_modules():
     assert PROTOCOLS["lsp-pck"].choices["torso"] == tuple(lsp_pck.TORSOS)
+    assert PROTOCOLS["coco-ap"].choices["preset"] == tuple(PRESETS)
     assert PROTOCOLS["coco-ap"].choices["backend"] == ("own", *coco_official.TOOLS)
 
 

@@ -15,8 +15,8 @@ import scipy.io
 
 from protocols.datasets.mannequin.people import SEEDS, Mannequin, annotate, render
 from protocols.datasets.mannequin.scene import FRAME, silhouette
+from protocols.datasets.mpii import CENTRE_DOWN
 from protocols.errors import DataError
-from protocols.pose.crops import CENTRE_DOWN
 from protocols.pose.people import ABSENT, VISIBLE
 from protocols.pose.skeletons import COCO
 from protocols.pose.skeletons import MPII_COLUMNS as COLUMNS
@@ -67,7 +67,7 @@ def _mpii(people: list[Mannequin], split: str) -> dict[str, bytes]:
     annotated = visibility > ABSENT
     joints = np.where(annotated[..., None], np.stack([person.keypoints for person in people]) + 1, 0.0)  # N x 16 x 2
     scale = np.array([person.scale for person in people])
-    down = np.stack([np.zeros(len(people)), CENTRE_DOWN["mpii"] * scale], axis=1)  # objpos lies on the chest
+    down = np.stack([np.zeros(len(people)), CENTRE_DOWN * scale], axis=1)  # objpos lies on the chest
     centre = np.rint(np.stack([person.centre for person in people]) + 1 - down)  # whole pixels, as in the release
     boxes = np.stack([person.head_box for person in people]).reshape(-1, 2, 2) + 1  # N x corner x xy
     h5 = {

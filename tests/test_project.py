@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from protocols import PROTOCOLS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -102,3 +105,11 @@ def test_pre_commit_runs_the_lint_session():
     assert repository["repo"] == "local"
     expected = {"entry": "python3 noxfile.py -s lint", "language": "system", "pass_filenames": False}
     assert {key: hook[key] for key in expected} == expected
+
+
+def test_every_protocol_has_a_session_that_runs_its_example():
+    done = subprocess.run(
+        [sys.executable, "-m", "nox", "--list"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    for name, rules in PROTOCOLS.items():
+        assert re.search(rf"^- {name} -> .*\(default: bench {re.escape(rules.example)}\)", done.stdout, re.MULTILINE)

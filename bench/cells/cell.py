@@ -139,6 +139,8 @@ def box_options(cell: Cell) -> dict[str, Any]:
         return {}
     from protocols.coco.top_down import HRNET, PRESETS  # imports numpy, which most plans do not need
 
+    if name and name not in PRESETS:
+        raise Problem(f"There is no preset {name!r}.", expected=f"one of {', '.join(PRESETS)}")
     detectable = "detected boxes" in DATASETS[cell.dataset].has
     if detections and not detectable:
         raise Problem(f"{cell.dataset} has no detected boxes.", next_step="--dataset coco, or no detections")

@@ -225,6 +225,7 @@ def test_changed_row_carries_its_changes_in_its_name():
 
 def test_no_name_is_given_twice():
     families = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    del families["papers"]
     assert sum(len(family["rows"]) for family in families.values()) == len(catalogue())
 
 

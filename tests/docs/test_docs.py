@@ -27,7 +27,7 @@ from bench.cli import main as cli
 from protocols import datasets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = ("run", "add-a-network", "add-a-protocol", "how-numbers-are-computed")
+PAGES = ("run", "add-a-network", "add-a-protocol", "add-a-dataset", "how-numbers-are-computed")
 COPIED = (
     "architectures",
     "bench",

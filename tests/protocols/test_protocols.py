@@ -5,11 +5,14 @@ import inspect
 
 import pytest
 
+import architectures
 from bench.cells.cell import check_options
 from bench.errors import Problem
-from protocols import PROTOCOLS
+from protocols import CATALOGUE, PROTOCOLS, read
 from protocols.coco import official as coco_official
 from protocols.coco.top_down import HRNET, PRESETS
+from protocols.datasets import DATASETS, datasets_of, skeleton_of
+from protocols.errors import DataError
 from protocols.joints import lsp_pck
 from protocols.network import effective_field
 from protocols.pose.skeletons import SKELETONS
@@ -100,3 +103,64 @@ def test_choices_are_those_of_the_modules():
 def test_no_resamples_and_whole_numbers_for_others_are_values():
     check_options(PROTOCOLS["mpii-pckh"], {"resamples": 0, "seed": 0})
     check_options(PROTOCOLS["speed"], {"seconds": 1})
+
+
+PEOPLE = ("mannequin", "mpii", "lsp", "lspet")
+SCORED_ON = {
+    "mpii-pckh": ("mannequin", "mpii"), "lsp-pck": PEOPLE, "lsp-pckh": PEOPLE, "lsp-pcp": PEOPLE,
+    "coco-ap": ("mannequin", "coco"), "complexity": (), "init-variance": (), "cifar10-error": ("cifar10",), "speed": (),
+    "occluded-limb": PEOPLE, "receptive-field": ("mannequin", "mpii"),
+}  # fmt: skip
+
+
+def test_datasets_follow_from_what_they_have():
+    assert {name: datasets_of(rules) for name, rules in PROTOCOLS.items()} == SCORED_ON
+    assert skeleton_of(PROTOCOLS["coco-ap"], "mannequin") == "coco"
+    assert skeleton_of(PROTOCOLS["lsp-pck"], "mannequin") == "mpii", "which holds the joints of LSP"
+    assert skeleton_of(PROTOCOLS["mpii-pckh"], "lsp") == "", "which has no head sizes"
+
+
+def test_default_datasets_can_be_scored():
+    for rules in PROTOCOLS.values():
+        name, _, split = rules.default_dataset.partition("/")
+        assert not name or (name in datasets_of(rules) and split in DATASETS[name].splits)
+
+
+def test_papers_count_by_a_rule_that_there_is():
+    assert {paper.counting for paper in architectures.papers().values()} <= {"", *PROTOCOLS["complexity"].variants}
+    assert architectures.counting_rule(architectures.describe("pyranet-b-2")) == "opc"
+    assert architectures.counting_rule(architectures.describe("hourglass-1")) is None
+
+
+def test_a_metric_is_found_by_its_name_or_its_family():
+    rules = PROTOCOLS["complexity"]
+    assert rules.metric("giga_published").has_unit("G (opc)") and not rules.metric("giga").has_unit("G (opc)")
+    assert PROTOCOLS["receptive-field"].metric("rf_max").has_unit("cells")
+    assert PROTOCOLS["init-variance"].metric("variance msr").kept == ("max",)
+    with pytest.raises(ValueError, match="mpii-pckh has no record of the metric 'OKS', only of PCKh@"):
+        PROTOCOLS["mpii-pckh"].metric("OKS")
+
+
+RECORD = CATALOGUE.read_text(encoding="utf-8").partition("[lsp-pck]")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('needs = "predictions"\n', "", "mpii-pckh: Object missing required field `needs`"),
+        ('needs = "predictions"', 'needs = "luck"', r"mpii-pckh: Invalid enum value 'luck' - at `\$.needs`"),
+        ("[mpii-pckh.options]", 'colour = "red"\n[mpii-pckh.options]', "metric colour: Expected `object`"),
+        ('files = "keypoints"', 'file = "keypoints"', "mpii-pckh: Object contains unknown field `file`"),
+        ('AUC = { unit = "%", ', "AUC = { ", "mpii-pckh: metric AUC: Object missing required field `unit`"),
+        ("tolerance = 2.0 }", "tolerance = 0.0 }", "metric PCKh@.*: a statistical gate needs a direction"),
+        ('headline = ["PCKh@0.5"', 'headline = ["OKS"', "mpii-pckh: mpii-pckh has no record of the metric 'OKS'"),
+        ("[mpii-pckh]", "[mpii-pckh", r"catalogue.toml: Expected '\]'"),
+    ],
+)
+def test_a_wrong_record_is_a_sentence_with_its_place(tmp_path, old, new, said):
+    assert old in RECORD
+    path = tmp_path / "catalogue.toml"
+    path.write_text(RECORD.replace(old, new), encoding="utf-8")
+    with pytest.raises(DataError, match=said) as caught:
+        read(path)
+    assert str(caught.value).startswith("catalogue.toml: ") and caught.value.next_step

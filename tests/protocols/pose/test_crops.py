@@ -35,7 +35,7 @@ def test_to_image_inverts_to_crop():
 
 
 def test_windows_of_mpii_move_down_the_chest():
-    people = small_people(2, dataset="mpii", origin=1)
+    people = small_people(2, dataset="mpii", origin=1, centre_down=15.0)
     centre, height = windows(people)
     assert centre == pytest.approx(people.centre - 1 + np.stack([0 * people.scale, 15 * people.scale], axis=1))
     assert height == pytest.approx(250 * people.scale)

@@ -1,7 +1,7 @@
-"""The menu: every way to use Repose, as a nox session. `python3 noxfile.py` runs the default one.
+"""Nox sessions for every use of Repose; `python3 noxfile.py` runs the default one.
 
-Without nox, this file first makes `.venv` and brings nox into it. All sessions share that environment; it is
-built anew only when pyproject.toml or constraints.txt change.
+Without nox, this file first creates `.venv` and installs nox in it. All sessions share that environment; it is
+rebuilt only when pyproject.toml or constraints.txt change.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ EXTRAS = "dev,fast,cluster"
 
 
 def install() -> None:
-    """Make the shared environment what the project's files ask for; a matter of milliseconds if it is."""
+    """Create or update the shared environment; takes milliseconds if it is up to date."""
     wanted = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")))
     if STAMP.is_file() and STAMP.read_text() == wanted.hexdigest():
         return
@@ -33,6 +33,7 @@ def install() -> None:
 
 
 def in_environment() -> bool:
+    """Return True if this Python is that of the shared environment."""
     return Path(sys.prefix).resolve() == VENV.resolve()
 
 
@@ -59,7 +60,7 @@ def matrix(session: nox.Session) -> None:
     words = [word for word in session.posargs if word != "--open"]
     try:
         run(session, "bench", "run", *words)
-    finally:  # whatever a failed cell left undone, the site shows it
+    finally:  # also after a failed cell, which the site shows
         run(session, "bench", "report")
     index = HERE / "site" / "index.html"
     print(index)
@@ -107,12 +108,12 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Time our ways beside others' (-- pckh decode: only these); the next report shows the figures."""
+    """Time our code and that of others (-- pckh decode: only these); the next report shows the figures."""
     run(session, "benchmarks", *session.posargs)
 
 
 def protocol_session(name: str, summary: str, example: str) -> None:
-    """A session for one protocol; without arguments it runs `example`, else what follows `--`."""
+    """Define the session of a protocol: it runs `bench` with the words after `--`, by default `example`."""
 
     def session_of_protocol(session: nox.Session) -> None:
         run(session, "bench", *(session.posargs or example.split()))

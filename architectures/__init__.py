@@ -53,7 +53,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Architecture:
-    """A row of the catalogue: a builder function plus its options."""
+    """Network of the catalogue: a builder function plus its options."""
 
     name: str  # with changed options in it, so that a changed network never passes for the original
     builder: str  # "module:function" below this package, or "path/to/file.py:function"

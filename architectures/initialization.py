@@ -95,7 +95,7 @@ class _Source:
 
 
 class _Trace(TorchFunctionMode):
-    """Trace of every tensor of a run to its source; functions are known by their names in torch.nn.functional."""
+    """Trace of every tensor of a run to its source; functions are identified by name in torch.nn.functional."""
 
     LAYERS = ("conv2d", "linear")
     SUMS = ("add", "add_")

@@ -147,6 +147,7 @@ class _Ranking:
 
     @classmethod
     def of(cls, matches: Matches) -> "_Ranking":
+        """Prepare matches for many accumulations."""
         counts = matches.outcome != IGNORED
         rows = [
             [_row(outcome == HIT, counted, area[0]) for outcome, counted in zip(outcomes, area, strict=True)]

@@ -1,4 +1,4 @@
-"""The ten COCO numbers from the official evaluator, or from its port to C++: the reference for `coco.ap`."""
+"""Ten COCO numbers from the official evaluator, or from its port to C++: the reference for `coco.ap`."""
 
 import contextlib
 import importlib

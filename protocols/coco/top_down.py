@@ -13,7 +13,7 @@ ASPECT = 3 / 4  # width : height of the input, 192 x 256
 
 @dataclass(frozen=True)
 class TopDown:
-    """Settings of a top-down pipeline beside cropping and decoding."""
+    """Settings of a top-down pipeline except cropping and decoding."""
 
     name: str
     margin: tuple[float, float]  # factors of the box's width and height, before it is enlarged to 3:4

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _refusal(path: Path, reason: str) -> DataError:
     )
 
 
-_ALLOWED: dict[str, Any] = {
+_ALLOWED: dict[str, Callable[..., object] | None] = {
     "numpy.core.multiarray._reconstruct": lambda *_: np.ndarray((0,), np.uint8),  # filled by its state
     "numpy._core.multiarray._reconstruct": lambda *_: np.ndarray((0,), np.uint8),
     "numpy.ndarray": None,  # an argument of _reconstruct; not to be called

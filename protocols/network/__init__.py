@@ -1,1 +1,1 @@
-"""Protocols of a network alone."""
+"""Protocols of networks, without ground truth."""

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 
 from protocols.errors import DataError
 
-# Operators without MACs, beside views and those that torch tags as pointwise or as reductions.
+# Operators without MACs, in addition to views and those that torch tags as pointwise or as reductions.
 _WITHOUT_MACS = {
     "native_batch_norm", "cudnn_batch_norm", "native_layer_norm", "native_group_norm", "_softmax", "_log_softmax",
     "max_pool2d_with_indices", "avg_pool2d", "fractional_max_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d",
@@ -50,6 +50,7 @@ class Operation:
 
     @property
     def elements(self) -> int:
+        """Number of elements of the result."""
         return torch.Size(self.shape).numel()
 
 
@@ -113,6 +114,7 @@ def _adds(operation: Operation) -> bool:
 
 
 Arguments = tuple[Any, ...]  # positional, of an operator of torch
+Keywords = dict[str, Any]  # the others: torch does not type them
 Observe = Callable[[str, Arguments, Callable[[], Any]], tuple[Any, Any]]
 
 
@@ -210,9 +212,7 @@ class _Tracer(TorchDispatchMode):
         self._record(func, name, args, kwargs, result, observed)
         return result
 
-    def _record(
-        self, func: Any, name: str, args: Arguments, kwargs: dict[str, Any], result: Any, observed: Any
-    ) -> None:
+    def _record(self, func: Any, name: str, args: Arguments, kwargs: Keywords, result: Any, observed: Any) -> None:
         made = [_storage(tensor) for tensor in _tensors(result)]
         if not made:
             return
@@ -240,7 +240,7 @@ class _Tracer(TorchDispatchMode):
         self.peak_bytes = max(self.peak_bytes, sum(self.alive.values()))
 
 
-def _run(func: Any, name: str, args: Arguments, kwargs: dict[str, Any]) -> Any:
+def _run(func: Any, name: str, args: Arguments, kwargs: Keywords) -> Any:
     """Run an operator; on the meta device, compute the shape directly where torch is slow."""
     x = args[0] if args else None
     if not isinstance(x, torch.Tensor) or not x.is_meta or torch.Tag.inplace in func.tags:
@@ -272,7 +272,7 @@ def _same_shape(x: torch.Tensor, y: Any) -> bool:
     return isinstance(y, torch.Tensor) and (x.shape, x.dtype) == (y.shape, y.dtype)
 
 
-def _cost(func: Any, name: str, args: Arguments, kwargs: dict[str, Any], result: Any) -> Cost:
+def _cost(func: Any, name: str, args: Arguments, kwargs: Keywords, result: Any) -> Cost:
     """Count MACs by torch's own rules, and what other counting conventions charge for."""
     if name == "convolution":  # the rule of torch's registry, without its slow search for tensors
         macs = conv_flop_count(args[0].shape, args[1].shape, result.shape, transposed=args[6]) // 2
@@ -285,7 +285,7 @@ def _cost(func: Any, name: str, args: Arguments, kwargs: dict[str, Any], result:
         return {"window": height * width}
     if name not in _WITHOUT_MACS and not {torch.Tag.pointwise, torch.Tag.reduction} & set(func.tags):
         raise DataError(
-            f"The cost of the operator {func} is not known.",
+            f"The cost of the operator {func} is unknown.",
             "an operator that torch.utils.flop_counter counts, or one that is listed as without MACs",
             "the network uses an operator that no other network of the catalogue uses",
             "if it has no multiply-accumulates, add it to _WITHOUT_MACS in protocols/network/graph.py",

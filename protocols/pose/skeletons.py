@@ -17,6 +17,7 @@ class Skeleton:
         return len(self.joints)
 
     def index(self, joint: str) -> int:
+        """Return the index of a joint; raise ValueError if the skeleton lacks it."""
         return self.joints.index(joint)
 
     @property

@@ -65,12 +65,13 @@ def test_from_training_to_the_field(tmp_path, recipe):
     store = Store(tmp_path / "runs")
     alone = small_bench.bench(*words)
     assert alone.code == 0, alone.err
-    assert not store.keys(WEIGHTS) and alone.json["cells"][0]["dataset"] == ""
+    assert not store.keys(WEIGHTS) and "dataset" not in alone.json["cells"][0]["conditions"]
     trained = small_bench.bench(*words, "--dataset", "mannequin", "--option", "people=2")
     assert trained.code == 0, trained.err
     (weights,) = store.keys(WEIGHTS)
     (document,) = trained.json["cells"]
-    assert (document["dataset"], document["split"]) == ("mannequin", "val")
+    conditions = document["conditions"]
+    assert (conditions["dataset"], conditions["split"]) == ("mannequin", "val")
     assert (store.folder(CELLS, document["cell"]) / "history.csv").is_file()
 
     found = {(row["metric"], row["part"]): row for row in trained.json["measurements"]}

@@ -263,8 +263,8 @@ def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     under = files.terms("mpii-pckh", "", {"resamples": 0}, tmp_path / "data")
     outcome = external.score_file(tmp_path / "a.npz", name, "", False, under, store)
     (cell,) = outcome["cells"]
-    assert cell["architecture"] == name
-    assert store.keys(CELLS) == {cell["cell"]}
+    assert cell.architecture == name
+    assert store.keys(CELLS) == {cell.cell}
     assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "store"}
-    for path in (page.architecture_path(name), page.cell_path(cell)):
+    for path in (page.architecture_path(name), page.cell_path({"cell": cell.cell})):
         assert re.fullmatch(r"(architectures|cells)/[a-z0-9-]{1,80}\.html", path)

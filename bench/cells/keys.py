@@ -70,7 +70,7 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str, devi
 
 def depends_on_device(cell: Cell) -> bool:
     """Whether another device gives another number, beyond the last digits."""
-    return cell.fast or cell.protocol == "speed"
+    return cell.fast or cell.rules.depends_on_machine
 
 
 def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", device: str = "auto") -> dict[str, Any]:

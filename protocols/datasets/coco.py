@@ -5,6 +5,7 @@ The layout of the data folder is COCO's: coco/annotations/person_keypoints_SPLIT
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def people(
     """
     folder = data / "coco"
     truth = ground_truth(split, data)
+    fields: dict[str, Any]  # of People, those that depend on whose boxes they are
     if boxes == "ground-truth":
         rows, frame = _annotated_boxes(truth)
         image, fields = truth.image[rows], _annotated(truth, rows)

@@ -38,5 +38,5 @@ def counted(name, metric, value, part="all", unit="parameters", protocol="comple
 
 
 def rows_of(*items):
-    cells = {made["cell"]: made for made, _ in items}
+    cells = {made.cell: made for made, _ in items}
     return {"rows": [found for _, found in items], "cells": list(cells.values())}

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from bench.cells.conditions import Conditions
 from bench.results.rows import Measurement, Source
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from bench.store.provenance import Provenance
 from protocols import PROTOCOLS
 from reports.data.ablations import committed
@@ -41,7 +40,7 @@ def key(*words) -> str:
     return hashlib.sha256(repr(words).encode()).hexdigest()[:32]
 
 
-def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **other) -> dict:
+def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **other) -> ReportCell:
     """A cell with everything a report may ask for."""
     made = Provenance(
         command=f"bench run {architecture!r} {protocol}", date="2026-01-02T03:04:05Z", commit="abcdef123456",
@@ -52,14 +51,13 @@ def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **
     tags += [f"partial: {limit} people"] if (limit := other.get("limit")) else []
     tags = (*tags, "fast") if other.get("fast") else tuple(tags)
     about = conditions_of(protocol, dataset, split, **{name: other.pop(name) for name in (*SETTINGS,) if name in other})
-    row = {
-        "cell": key(architecture, protocol, dataset, split, seed), "architecture": architecture, "protocol": protocol,
-        "dataset": dataset, "split": split, "seed": seed, "state": state, "why": "", "step": "",
+    fields = {
+        "cell": key(architecture, protocol, dataset, split, seed), "architecture": architecture, "seed": seed,
         "label": f"{architecture} × {protocol}", "source": "measured", "conditions": about, "tags": tags,
-        "budget": about.budget or "", "conventions": {}, "folder": "",
+        "conventions": {}, "inputs": None, "state": state,
         "provenance": made if state in ("fresh", "stale") else Provenance(),
     }  # fmt: skip
-    return row | other
+    return ReportCell(**fields | other)
 
 
 SETTINGS = ("budget", "recipe", "limit", "settings", "fast", "options", "others")
@@ -80,7 +78,7 @@ def conditions_of(
 
 
 def row(
-    cell: dict[str, Any],
+    cell: ReportCell,
     metric: str,
     part: str,
     value: float | None,
@@ -91,13 +89,13 @@ def row(
     source: Source = "measured",
 ) -> Measurement:
     """A measurement row of a cell."""
-    shared = {name: cell[name] for name in ("architecture", "protocol", "dataset", "split", "cell")}
+    shared = {name: getattr(cell, name) for name in ("architecture", "protocol", "dataset", "split", "seed", "cell")}
     numbers = {"value": value, "unit": unit, "low": low, "high": high, "n": n}
-    rest = {"metric": metric, "part": part, "protocol_version": 1, "seed": cell["seed"] or 0, "source": source}
+    rest = {"metric": metric, "part": part, "protocol_version": 1, "source": source}
     return Measurement(**shared, **numbers, **rest)
 
 
-def pckh(cell: dict[str, Any], mean: float, half: float = 1.0, source: Source = "measured") -> list[Measurement]:
+def pckh(cell: ReportCell, mean: float, half: float = 1.0, source: Source = "measured") -> list[Measurement]:
     """Rows of all parts around a mean, the mean with an interval."""
     parts = [row(cell, "PCKh@0.5", part, mean + 3 - i, source=source) for i, part in enumerate(PARTS[:-1])]
     scores = [("PCKh@0.5", mean), ("PCKh@0.1", mean / 3), ("AUC", mean / 1.5)]
@@ -105,7 +103,7 @@ def pckh(cell: dict[str, Any], mean: float, half: float = 1.0, source: Source = 
     return parts + means
 
 
-def counts(cell: dict[str, Any], parameters: float, macs: float, giga: float | None = None) -> list[Measurement]:
+def counts(cell: ReportCell, parameters: float, macs: float, giga: float | None = None) -> list[Measurement]:
     """Rows of the complexity protocol."""
     rows = [
         row(cell, "parameters", "all", float(parameters), unit="parameters", n=1),
@@ -235,7 +233,7 @@ def rich(folder: Path) -> Snapshot:
            "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
     known = [
         *base.architectures,
-        *({**architecture(made["architecture"]), "paper": "yang2017"} for made, _ in found[:1]),
+        *({**architecture(made.architecture), "paper": "yang2017"} for made, _ in found[:1]),
     ]
     return Snapshot(
         base.measurements + [line for _, lines in found for line in lines],

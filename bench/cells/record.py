@@ -45,12 +45,6 @@ class CellRecord(msgspec.Struct, frozen=True):
         return self.conditions.budget or ""
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """All of it, with the place that its conditions name, as a snapshot has it."""
-        names = (*self.__struct_fields__, "protocol", "dataset", "split", "budget")
-        return {name: getattr(self, name) for name in names}
-
-    @property
     def table_key(self) -> tuple:
         """Key of the table entry; every prediction file has one of its own."""
         if self.source == "predictions":

@@ -13,7 +13,7 @@ from bench.cells.record import CellRecord, read_all, record
 from bench.errors import CELL_FAILED, Problem
 from bench.results.paired import paired
 from bench.results.rows import measurements
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot, report_cell
 from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS
@@ -32,9 +32,9 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     fresh = [records[task.key] for task in tasks if task.state == FRESH]
     cells = [_finished(document, store) for document in fresh + others]
     cells += [_unfinished(task, store) for task in tasks if task.state != FRESH]
-    ranked = [cell for cell in cells if cell["state"] == FRESH]
+    ranked = [cell for cell in cells if cell.state == FRESH]
     return Snapshot(
-        measurements=[row for cell in ranked for row in measurements(store, cell["cell"])],
+        measurements=[row for cell in ranked for row in measurements(store, cell.cell)],
         cells=cells,
         architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
         protocols=list(PROTOCOLS.values()),
@@ -74,24 +74,25 @@ def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.json.Decoder().decode_lines(path.read_bytes())) if path.is_file() else ()
 
 
-def _finished(record: CellRecord, store: Store) -> dict[str, Any]:
+def _finished(record: CellRecord, store: Store) -> ReportCell:
     """A cell that is there; stale if its protocol has a newer version."""
     current, measured = PROTOCOLS[record.protocol].version, record.conditions.version
     why = "" if measured == current else f"protocol version {measured} -> {current}"
     folder = store.folder(CELLS, record.cell)
     log = folder / "log.txt"
-    state = {"state": STALE if why else FRESH, "why": why, "step": "score" if why else ""}
-    words = log.read_text() if log.is_file() else ""
-    return record.fields | state | {"folder": str(folder), "log": words}
+    return report_cell(
+        record,
+        state=STALE if why else FRESH,
+        why=why,
+        step="score" if why else "",
+        folder=str(folder),
+        log=log.read_text() if log.is_file() else "",
+    )
 
 
-def _unfinished(task: Task, store: Store) -> dict[str, Any]:
+def _unfinished(task: Task, store: Store) -> ReportCell:
     """A cell of the matrix that is not there, with the reason, and what was tried."""
-    document = record(task.cell, task.key, task.inputs, "measured")
     tried = store.failure(task.key) if task.state == FAILED else None
-    made = {
-        "provenance": Provenance(tried.command if tried else ""),
-        "log": tried.log if tried else "",
-        "folder": "",
-    }
-    return document.fields | {"state": task.state, "why": task.why, "step": task.step} | made
+    made = Provenance(tried.command) if tried else None
+    found = record(task.cell, task.key, task.inputs, "measured", provenance=made)
+    return report_cell(found, state=task.state, why=task.why, step=task.step, log=tried.log if tried else "")

@@ -14,7 +14,7 @@ import msgspec
 from bench.cells.conditions import Conditions
 from bench.cells.record import CellRecord
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot, report_cell
 from bench.store.provenance import Provenance
 from protocols import PROTOCOLS, Value
 
@@ -46,14 +46,14 @@ class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     provenance: Provenance = Provenance()
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def report_cell(self) -> ReportCell:
         """The cell as a snapshot has it."""
         label = f"{self.architecture} × {self.conditions.protocol}"
         record = CellRecord(
             self.cell, label, self.architecture, self.seed, "measured", self.conditions, (), {}, None, self.warnings,
             self.provenance,
         )  # fmt: skip
-        return record.fields | {"state": "fresh", "why": "", "step": "", "folder": "", "seeds": self.seeds}
+        return report_cell(record, seeds=self.seeds)
 
     @property
     def rows(self) -> list[Measurement]:
@@ -91,7 +91,7 @@ class Fragment:
         }
         rows = [row for line in cells for row in line.rows]
         protocols = list(PROTOCOLS.values())
-        return Snapshot(rows, [line.fields for line in cells], [], protocols, lambda *keys: pairs.get(keys, ()))
+        return Snapshot(rows, [line.report_cell for line in cells], [], protocols, lambda *keys: pairs.get(keys, ()))
 
     def encode(self) -> bytes:
         """Its file."""

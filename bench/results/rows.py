@@ -30,7 +30,7 @@ class Measurement(msgspec.Struct, frozen=True):
     low: float | None  # the 95 % interval
     high: float | None
     n: int  # what was counted: joints, people, images, seeds
-    seed: int
+    seed: int | None  # None: of a mean over seeds, or of a prediction file
     cell: str  # key
     source: Source
 

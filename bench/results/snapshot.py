@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from msgspec import structs
+
+from bench.cells.record import CellRecord
 from bench.results.rows import Measurement
 from protocols import Protocol, Value
 
@@ -18,13 +21,29 @@ def _nothing(ours: str, theirs: str) -> Iterable[Value]:
     return ()
 
 
+class ReportCell(CellRecord, frozen=True):
+    """A cell as a report shows it: its record, where it stands, and where its files are."""
+
+    state: str = "fresh"
+    why: str = ""  # it is not fresh
+    step: str = ""  # that comes next
+    folder: str = ""  # of its files; "" where there is none
+    log: str = ""
+    seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
+
+
+def report_cell(record: CellRecord, **shown: Any) -> ReportCell:
+    """The cell of a record; `shown`: the other fields of ReportCell."""
+    return ReportCell(**structs.asdict(record), **shown)
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a report is a function of. Plain dicts: `bench` fills them from the store, tests by hand.
+    """Everything a report is a function of.
 
     measurements: the rows of all cells; those of a cell in the order its protocol gave them.
-    cells: every cell: the fields of its record, protocol, dataset, split, budget, state, why, step, folder, log. What
-        its conditions leave out counts as unknown, and nothing unknown is ever compared with a published number.
+    cells: every cell of the matrix, and whatever else was measured. What their conditions leave out counts as unknown,
+        and nothing unknown is ever compared with a published number.
     architectures: the fields of the catalogue's rows.
     protocols: their records.
     skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
@@ -36,7 +55,7 @@ class Snapshot:
     """
 
     measurements: list[Measurement]
-    cells: list[dict[str, Any]]
+    cells: list[ReportCell]
     architectures: list[dict[str, Any]]
     protocols: list[Protocol]
     paired: Callable[[str, str], Iterable[Value]] = _nothing
@@ -45,30 +64,32 @@ class Snapshot:
     ablations: tuple[Any, ...] = ()  # of reports.data.ablations.Committed
 
     @cached_property
-    def sorted_cells(self) -> list[dict[str, Any]]:
+    def sorted_cells(self) -> list[ReportCell]:
         """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
         known = [row["name"] for row in self.architectures]
         protocols = [protocol.name for protocol in self.protocols]
         place = {name: index for index, name in enumerate(known)}
         turn = {name: index for index, name in enumerate(protocols)}
 
-        def order(cell: dict[str, Any]) -> tuple:
-            family = cell["architecture"].partition("@")[0]
+        def order(cell: ReportCell) -> tuple:
+            family = cell.architecture.partition("@")[0]
             return (
                 place.get(family, len(known)),
-                cell["architecture"],
-                turn.get(cell["protocol"], len(protocols)),
-                *(str(cell[key]) for key in ("protocol", "dataset", "split")),
-                cell["seed"] if cell["seed"] is not None else -1,
-                cell["cell"],
+                cell.architecture,
+                turn.get(cell.protocol, len(protocols)),
+                cell.protocol,
+                cell.dataset,
+                cell.split,
+                cell.seed if cell.seed is not None else -1,
+                cell.cell,
             )
 
         return sorted(self.cells, key=order)
 
     @cached_property
-    def cell(self) -> dict[str, dict[str, Any]]:
+    def cell(self) -> dict[str, ReportCell]:
         """key -> cell."""
-        return {cell["cell"]: cell for cell in self.sorted_cells}
+        return {cell.cell: cell for cell in self.sorted_cells}
 
     @cached_property
     def in_order(self) -> dict[str, list[Measurement]]:
@@ -97,10 +118,10 @@ class Snapshot:
         """name -> protocol."""
         return {protocol.name: protocol for protocol in self.protocols}
 
-    def headline(self, cell: dict[str, Any]) -> Measurement | None:
+    def headline(self, cell: ReportCell) -> Measurement | None:
         """The measurement that ranks a cell, None if it has none."""
-        wanted = self.protocol[cell["protocol"]].headline if cell["protocol"] in self.protocol else None
-        for row in self.rows.get(cell["cell"], ()):
+        wanted = self.protocol[cell.protocol].headline if cell.protocol in self.protocol else None
+        for row in self.rows.get(cell.cell, ()):
             if (row.metric, row.part) == wanted:
                 return row
         return None

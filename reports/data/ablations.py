@@ -7,21 +7,19 @@ nothing is ever ranked or compared across two of them.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bench.results import fragment
 from bench.results.fragment import Fragment
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from protocols import Value
 from reports import formats
 
 FOLDER = Path(__file__).parents[1] / "measured"
 SHARED = ("input", "width")  # the same for all networks of a matrix; the rest of a name is compared
 BASELINE = "mean-pose"
-Cell = dict[str, Any]
 Metric = tuple[str, str, str]  # protocol, metric, part
 
 
@@ -55,27 +53,27 @@ class Committed:
         return self.fragment.snapshot
 
     @cached_property
-    def cells(self) -> dict[tuple[str, str, str], Cell]:
+    def cells(self) -> dict[tuple[str, str, str], ReportCell]:
         """(network, dataset, protocol) -> the cell that is the mean of its seeds, or that of a network alone."""
-        single = {key for cell in self.snapshot.cells for key in cell["seeds"]}
-        cells = (cell for cell in self.snapshot.cells if cell["cell"] not in single)
-        return {(network(cell["architecture"]), cell["dataset"], cell["protocol"]): cell for cell in cells}
+        single = {key for cell in self.snapshot.cells for key in cell.seeds}
+        cells = (cell for cell in self.snapshot.cells if cell.cell not in single)
+        return {(network(cell.architecture), cell.dataset, cell.protocol): cell for cell in cells}
 
     def row(self, name: str, dataset: str, metric: Metric) -> Measurement | None:
         """A measurement of a network."""
         cell = self.cells.get((name, dataset, metric[0]))
-        return self._row(cell["cell"], metric) if cell else None
+        return self._row(cell.cell, metric) if cell else None
 
     def seeds(self, name: str, dataset: str, metric: Metric) -> list[Measurement]:
         """The measurement of every single seed, in their order."""
         cell = self.cells.get((name, dataset, metric[0]))
-        rows = (self._row(key, metric) for key in (cell["seeds"] if cell else ()))
+        rows = (self._row(key, metric) for key in (cell.seeds if cell else ()))
         return [row for row in rows if row]
 
     def difference(self, ours: str, theirs: str, dataset: str, metric: Metric) -> Value | None:
         """A network minus another on the same people; None if the two were not compared."""
         cells = [self.cells.get((name, dataset, metric[0])) for name in (ours, theirs)]
-        found = self.snapshot.paired(*(cell["cell"] for cell in cells)) if all(cells) else ()
+        found = self.snapshot.paired(*(cell.cell for cell in cells)) if all(cells) else ()
         return next((value for value in found if (value.metric, value.part) == metric[1:]), None)
 
     def direction(self, metric: Metric) -> str:

@@ -1,7 +1,8 @@
 """Files that a cell saves beside its rows, to be looked at."""
 
 from pathlib import Path
-from typing import Any
+
+from bench.results.snapshot import ReportCell
 
 # Pictures that cells save: name -> (what it is, how it was chosen and how to read it).
 PICTURES = {
@@ -22,12 +23,12 @@ PICTURES = {
 }
 
 
-def picture(cell: dict[str, Any], name: str = "gallery") -> Path | None:
+def picture(cell: ReportCell, name: str = "gallery") -> Path | None:
     """Path of a picture of a cell, one of PICTURES; None if the cell saved none."""
     return saved(cell, f"{name}.webp")
 
 
-def saved(cell: dict[str, Any], name: str) -> Path | None:
+def saved(cell: ReportCell, name: str) -> Path | None:
     """Path of a file that a cell saved beside its rows; None if it saved none."""
-    path = Path(cell["folder"]) / name
-    return path if cell["folder"] and path.is_file() else None
+    path = Path(cell.folder) / name
+    return path if cell.folder and path.is_file() else None

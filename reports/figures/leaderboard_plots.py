@@ -3,10 +3,10 @@
 import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from bench.results.snapshot import ReportCell
 from reports import formats
 from reports.data.cell_files import picture, saved
 from reports.figures import svg
@@ -69,18 +69,18 @@ def title(board: Leaderboard) -> str:
     return f"{board.protocol.name} on {place}" if place else board.protocol.name
 
 
-def labels(cells: list[dict[str, Any]]) -> list[str]:
+def labels(cells: list[ReportCell]) -> list[str]:
     """Names for the lines of a figure, each once: a network that occurs several times gets its seed and tags behind it.
 
     What still has the name of another cell (other detected boxes, say) has the beginning of its key behind it.
     """
-    networks = Counter(cell["architecture"] for cell in cells)
+    networks = Counter(cell.architecture for cell in cells)
     found: dict[str, None] = {}
     for cell in cells:
-        name = cell["architecture"]
+        name = cell.architecture
         if networks[name] > 1:
-            name = ", ".join((name, f"seed {cell['seed']}", *cell["tags"]))
-        found[f"{name}, {cell['cell'][:6]}" if name in found else name] = None
+            name = ", ".join((name, f"seed {cell.seed}", *cell.tags))
+        found[f"{name}, {cell.cell[:6]}" if name in found else name] = None
     return list(found)
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from bench.results.rows import Measurement
+from bench.results.snapshot import ReportCell
 from reports import formats
 from reports.data.cell_files import picture
 from reports.data.published import FigureSpec
@@ -12,8 +12,6 @@ from reports.figures import svg
 from reports.figures.paper_plots import DRAWINGS, rows
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
-
-Cell = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Redrawn:
     place: str
     title: str
     figures: dict[str, Figure]
-    cells: list[Cell] = field(default_factory=list)  # whose pictures are shown,
+    cells: list[ReportCell] = field(default_factory=list)  # whose pictures are shown,
     picture: str = ""  # and which
     missing: str = ""
 
@@ -62,13 +60,13 @@ def _as_printed(evidence: Evidence, spec: FigureSpec, name: str) -> Iterator[Mea
             yield row
 
 
-def _pictures(evidence: Evidence, spec: FigureSpec) -> list[Cell]:
+def _pictures(evidence: Evidence, spec: FigureSpec) -> list[ReportCell]:
     """Cells that saved the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
-    found: dict[tuple, Cell] = {}
+    found: dict[tuple, ReportCell] = {}
     for cell in evidence.snapshot.sorted_cells if spec.picture else ():
-        if (spec.needs or cell["protocol"] == spec.protocol) and picture(cell, spec.picture):
-            found.setdefault((cell["architecture"], cell["dataset"]), cell)
-    own = [cell for cell in found.values() if cell["architecture"].partition("@")[0] in spec.networks]
+        if (spec.needs or cell.protocol == spec.protocol) and picture(cell, spec.picture):
+            found.setdefault((cell.architecture, cell.dataset), cell)
+    own = [cell for cell in found.values() if cell.architecture.partition("@")[0] in spec.networks]
     return (own or list(found.values()))[: svg.MOST_LINES]
 
 

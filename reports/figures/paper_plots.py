@@ -4,13 +4,13 @@ Nothing is drawn that was not measured, and only networks that are comparable sh
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pandas as pd
 from msgspec import structs
 
 from bench.cells.conditions import FROM_THE_ROW, difference
 from bench.results.rows import Measurement
+from bench.results.snapshot import ReportCell
 from protocols import PROTOCOLS
 from reports import formats
 from reports.data.cell_files import saved
@@ -18,8 +18,6 @@ from reports.data.published import FigureSpec
 from reports.figures import line_plots, svg
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
-
-Cell = dict[str, Any]
 
 
 def rows(evidence: Evidence, spec: FigureSpec, name: str) -> list[Measurement]:
@@ -32,16 +30,16 @@ def comparable_rows(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str,
 
     Each network may have the recipe and the input of its own paper, as in the figures of the papers.
     """
-    found: list[tuple[str, Cell, dict[str, Measurement]]] = []
+    found: list[tuple[str, ReportCell, dict[str, Measurement]]] = []
     for name in spec.networks:
         for row in rows(evidence, spec, name):
             cell = evidence.cell(row)
             overrides = row.architecture.partition("@")[2]
             words = ", ".join(
-                filter(None, (formats.place(row.dataset, row.split), overrides, f"seed {row.seed}", *cell["tags"]))
+                filter(None, (formats.place(row.dataset, row.split), overrides, f"seed {row.seed}", *cell.tags))
             )
             for where, other, group in found:
-                if where == words and not difference(cell["conditions"], other["conditions"], FROM_THE_ROW):
+                if where == words and not difference(cell.conditions, other.conditions, FROM_THE_ROW):
                     group.setdefault(name, row)
                     break
             else:

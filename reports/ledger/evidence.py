@@ -3,13 +3,11 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from reports.data.published import Paper, Statement, Value
-
-Cell = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Evidence:
         """
         found = defaultdict(list)
         for cell in self.snapshot.sorted_cells:
-            for row in self.snapshot.rows.get(cell["cell"], ()) if cell["state"] == "fresh" else ():
+            for row in self.snapshot.rows.get(cell.cell, ()) if cell.state == "fresh" else ():
                 if row.source == "measured" and row.value is not None:
                     network = row.architecture.partition("@")[0]
                     found[network, row.protocol, row.metric, row.part].append(row)
@@ -86,14 +84,14 @@ class Evidence:
         """The measurement of the very network under a protocol that needs no dataset; None if there is none."""
         return next((row for row in self.rows(network, protocol, metric, part) if row.architecture == network), None)
 
-    def cell(self, row: Measurement) -> Cell:
+    def cell(self, row: Measurement) -> ReportCell:
         """The cell of a measurement."""
         return self.snapshot.cell[row.cell]
 
     def why_missing(self, network: str, protocol: str, dataset: str) -> str:
         """State and cause of a cell of the matrix that is not fresh; "" if it was not asked for."""
         for cell in self.snapshot.sorted_cells:
-            place = (cell["architecture"], cell["protocol"], cell["dataset"])
-            if place == (network, protocol, dataset) and cell["state"] != "fresh":
-                return f"{cell['state']}: {cell['why']}" if cell["why"] else cell["state"]
+            place = (cell.architecture, cell.protocol, cell.dataset)
+            if place == (network, protocol, dataset) and cell.state != "fresh":
+                return f"{cell.state}: {cell.why}" if cell.why else cell.state
         return ""

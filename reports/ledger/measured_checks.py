@@ -111,7 +111,7 @@ def committed(evidence: Evidence, ours: str, theirs: str, setting: Setting, part
     for matrix in evidence.snapshot.ablations:
         value = matrix.difference(ours, theirs, PHOTOGRAPHS, (protocol, metric, part))
         if value:
-            seeds = min(len(matrix.cells[name, PHOTOGRAPHS, protocol]["seeds"]) for name in (ours, theirs))
+            seeds = min(len(matrix.cells[name, PHOTOGRAPHS, protocol].seeds) for name in (ours, theirs))
             place = f"on LSPET, our budget (matrix.{matrix.fragment.name}.toml, {formats.counted(seeds, 'seed')})"
             trial = Source("ablation", _trial_name(matrix.fragment.name, ours, theirs), f"ablation {place}")
             interval = None if value.low is None or value.high is None else (value.low, value.high)
@@ -161,7 +161,7 @@ def unmeasured(what: str) -> Finding:
 def _comparable(evidence: Evidence, ours: Measurement, theirs: Measurement) -> bool:
     """Whether two measurements differ in nothing but the network."""
     overrides = [row.architecture.partition("@")[2] for row in (ours, theirs)]
-    made = [evidence.cell(row)["conditions"] for row in (ours, theirs)]
+    made = [evidence.cell(row).conditions for row in (ours, theirs)]
     return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(*made)
 
 
@@ -173,7 +173,7 @@ def _unlike(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: 
     for one in evidence.rows(ours, setting.protocol, setting.metric, part):
         for two in evidence.rows(theirs, setting.protocol, setting.metric, part):
             if (one.dataset, one.split, one.seed) == (two.dataset, two.split, two.seed):
-                clauses = difference(*(evidence.cell(row)["conditions"] for row in (one, two)))
+                clauses = difference(*(evidence.cell(row).conditions for row in (one, two)))
                 names = f"{one.architecture} and {two.architecture} on {formats.dataset(one.dataset)}/{one.split}"
                 words = f"Not compared: {names}, which differ in {'; '.join(clauses) or 'their options'}."
                 found.append((len(clauses), Finding("note", words, (cell(one), cell(two)))))
@@ -187,9 +187,9 @@ def _restriction(evidence: Evidence, row: Measurement, setting: Setting) -> str:
     if (row.dataset, row.split) != (setting.dataset, setting.split):
         found.append(f"on {formats.dataset(row.dataset)}/{row.split}")
     found += [f"at {overrides}"] if overrides else []
-    conditions = made["conditions"]
+    conditions = made.conditions
     stated = {"people": "all"} if conditions.weights else {"people": "all", "budget": "full"}
-    own = () if conditions.weights else made["tags"]  # released weights are the paper's own way
+    own = () if conditions.weights else made.tags  # released weights are the paper's own way
     if unusual := own or against(conditions, stated).differences:
         found.append(f"with {', '.join(unusual)}")
     return ", ".join(found)

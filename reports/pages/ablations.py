@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from markupsafe import Markup
 
@@ -122,13 +121,13 @@ def rankings(committed: Committed, dataset: str) -> dict[str, Ablation]:
 
 def facts(committed: Committed) -> dict[str, str]:
     """Facts that all cells of a matrix share, and their cost, from their provenance."""
-    cells = [cell for cell in committed.snapshot.cells if not cell["seeds"]]
-    trained = [cell for cell in cells if cell["dataset"]]
-    made = [cell["provenance"] for cell in cells]
-    names = {change for cell in trained for change in cell["architecture"].partition("@")[2].split(",")}
+    cells = [cell for cell in committed.snapshot.cells if not cell.seeds]
+    trained = [cell for cell in cells if cell.dataset]
+    made = [cell.provenance for cell in cells]
+    names = {change for cell in trained for change in cell.architecture.partition("@")[2].split(",")}
     shared = sorted(name for name in names if name.partition("=")[0] in ("input", "width"))
-    trainings = {(cell["architecture"], cell["dataset"], cell["seed"]): cell for cell in trained}
-    seconds = [taken for cell in trainings.values() if (taken := cell["provenance"].seconds.get("train"))]
+    trainings = {(cell.architecture, cell.dataset, cell.seed): cell for cell in trained}
+    seconds = [taken for cell in trainings.values() if (taken := cell.provenance.seconds.get("train"))]
     return {
         "Matrix": f"matrix.{committed.fragment.name}.toml",
         "Networks": ", ".join(shared) or "the size of the papers",
@@ -136,7 +135,7 @@ def facts(committed: Committed) -> dict[str, str]:
             sorted({way for name, where, _ in committed.cells if (way := _way(committed, name, where))})
         ),
         "Trained": f"{len(seconds)} networks in {formats.duration(sum(seconds))} of one process",
-        "Seeds": ", ".join(str(seed) for seed in sorted({cell["seed"] for cell in trained})),
+        "Seeds": ", ".join(str(seed) for seed in sorted({cell.seed for cell in trained})),
         "Device": ", ".join(sorted({each.device for each in made})),
         "Versions": ", ".join(sorted({f"torch {each.versions['torch']}" for each in made})),
         "Commit": ", ".join(sorted({each.commit for each in made if each.commit})),
@@ -212,5 +211,5 @@ def caption(trial: Trial) -> str:
 def _way(committed: Committed, name: str, dataset: str) -> str:
     """Recipe and budget of a network; "" for the baseline, which is not trained."""
     cells = (cell for (network, where, _), cell in committed.cells.items() if (network, where) == (name, dataset))
-    made: Any = next(cells)["conditions"]
+    made = next(cells).conditions
     return f"{made.recipe}, {made.budget} budget" if made.recipe else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from protocols import PROTOCOLS
 from reports import formats
 from reports.data.cell_files import PICTURES, picture
@@ -18,7 +18,6 @@ from reports.pages.paper import KINDS, kinds
 from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, link, nothing, number, text
 
-Cell = dict[str, Any]
 _FIELD = re.compile(r"P\(r<=(\d+)\)")
 MACS = Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass")
 _FACTS = ("kind", "builder", "options", "input", "multiple", "skeleton", "paper", "recipe", "released")
@@ -28,7 +27,7 @@ def architecture_pages(snapshot: Snapshot, papers: dict[str, Paper], compared: I
     """The list of all, then a page for each that is in the catalogue or has a cell."""
     cells, printed = defaultdict(list), defaultdict(list)
     for cell in snapshot.sorted_cells:
-        cells[cell["architecture"]].append(cell)
+        cells[cell.architecture].append(cell)
     for item in compared:
         printed[item.published.architecture].append(item)
     names = list(dict.fromkeys([*snapshot.architecture, *cells]))
@@ -37,7 +36,7 @@ def architecture_pages(snapshot: Snapshot, papers: dict[str, Paper], compared: I
         yield _page(snapshot, papers, name, cells[name], printed[name])
 
 
-def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells: dict[str, list[Cell]]) -> Page:
+def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells: dict[str, list[ReportCell]]) -> Page:
     columns = ("architecture", "kind", "paper", "summary", "parameters", "macs", "cells")
     page = (
         Heading("architecture", names=True), Heading("paper", filter="paper"), Heading("kind", filter="kind"),
@@ -58,7 +57,7 @@ def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells:
 
 
 def _page(
-    snapshot: Snapshot, papers: dict[str, Paper], name: str, cells: list[Cell], printed: list[Comparison]
+    snapshot: Snapshot, papers: dict[str, Paper], name: str, cells: list[ReportCell], printed: list[Comparison]
 ) -> Page:
     base, _, overrides = name.partition("@")
     counted = _network_rows(snapshot, cells, "complexity")
@@ -90,11 +89,11 @@ def _page(
     return Page(architecture_path(name), "architecture.html", context, shown, drawn, embed=True)
 
 
-def _network_rows(snapshot: Snapshot, cells: list[Cell], protocol: str) -> list[Measurement]:
+def _network_rows(snapshot: Snapshot, cells: list[ReportCell], protocol: str) -> list[Measurement]:
     """What a protocol found of the network alone, in its own order: the first fresh cell's rows."""
     for cell in cells:
-        if cell["protocol"] == protocol and snapshot.in_order.get(cell["cell"]):
-            return snapshot.in_order[cell["cell"]]
+        if cell.protocol == protocol and snapshot.in_order.get(cell.cell):
+            return snapshot.in_order[cell.cell]
     return []
 
 
@@ -224,7 +223,7 @@ def _amount(row: Measurement) -> Entry:
     return Entry(row.value, shown, (Piece(shown), Piece(row.unit, "inline"), *interval))
 
 
-def _scores(name: str, scores: list[tuple[Cell, Measurement | None]]) -> Sheet:
+def _scores(name: str, scores: list[tuple[ReportCell, Measurement | None]]) -> Sheet:
     columns = (
         "protocol",
         "dataset",
@@ -245,11 +244,11 @@ def _scores(name: str, scores: list[tuple[Cell, Measurement | None]]) -> Sheet:
     return Sheet("scores", f"All cells of {name}", columns, rows, page)
 
 
-def _score(cell: Cell, row: Measurement | None) -> tuple:
-    why = [Piece(f": {cell['why']}")] if cell["why"] else []
-    state = Entry(cell["state"], page=(Piece(cell["state"], "state"), *why))
-    protocol = Entry(cell["protocol"], page=(Piece(cell["protocol"], link=cell_path(cell)), *tags(cell)))
-    where = (protocol, *place(cell, "network alone"), cell["seed"], cell["budget"], state)
+def _score(cell: ReportCell, row: Measurement | None) -> tuple:
+    why = [Piece(f": {cell.why}")] if cell.why else []
+    state = Entry(cell.state, page=(Piece(cell.state, "state"), *why))
+    protocol = Entry(cell.protocol, page=(Piece(cell.protocol, link=cell_path(cell)), *tags(cell)))
+    where = (protocol, *place(cell, "network alone"), cell.seed, cell.budget, state)
     if not row:
         return (*where, *(None,) * 6)
     shown = formats.number(row.value, row.unit)

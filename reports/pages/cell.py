@@ -2,18 +2,17 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from reports.data.cell_files import PICTURES, picture, saved
 from reports.pages.page import Page, cell_path
 from reports.tables.sheets import Entry, Piece, Sheet, count, number
 
 
-def cell_page(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
+def cell_page(snapshot: Snapshot, cell: ReportCell) -> Page:
     """The numbers of a cell, the files that it saved, and its provenance."""
-    rows = snapshot.rows.get(cell["cell"], [])
+    rows = snapshot.rows.get(cell.cell, [])
     sheets = [_measurements(cell, rows)] if rows else []
     if named := saved(cell, "extremes.csv"):
         sheets.append(Sheet("extremes", "Best, median and worst people", *_read(named)))
@@ -23,7 +22,7 @@ def cell_page(snapshot: Snapshot, cell: dict[str, Any]) -> Page:
     return Page(cell_path(cell), "cell.html", context, tuple(sheets), embed=True)
 
 
-def _measurements(cell: dict[str, Any], rows: list[Measurement]) -> Sheet:
+def _measurements(cell: ReportCell, rows: list[Measurement]) -> Sheet:
     columns = ("metric", "part", "value", "unit", "low", "high", "n")
     undefined = Entry(None, page=(Piece("not defined"),))
     table = [
@@ -31,7 +30,7 @@ def _measurements(cell: dict[str, Any], rows: list[Measurement]) -> Sheet:
          count(row.n))
         for row in rows
     ]  # fmt: skip
-    return Sheet("measurements", cell["label"], columns, table)
+    return Sheet("measurements", cell.label, columns, table)
 
 
 def _other_conventions(file: Path) -> Sheet:

@@ -21,11 +21,11 @@ def index_page(
     ledger: list[tuple[Claim, Verdict]],
 ) -> Page:
     """The state of everything, and what can be read from it."""
-    provenance = [cell["provenance"] for cell in snapshot.sorted_cells]
+    provenance = [cell.provenance for cell in snapshot.sorted_cells]
     verdicts = Counter(comparison.verdict for group in compared.values() for comparison in group)
     context = {
         "matrix": leaderboards.matrix(snapshot),
-        "states": Counter(cell["state"] for cell in snapshot.cells),
+        "states": Counter(cell.state for cell in snapshot.cells),
         "verdicts": verdicts,
         "comparable": sum(verdicts[name] for name in ("reproduced", "above", "below")),
         "date": max((made.date for made in provenance), default=""),
@@ -51,6 +51,6 @@ def matrix(snapshot: Snapshot) -> Sheet:
         row = snapshot.headline(cell)
         bounds = [number(row, bound) for bound in ("value", "low", "high")]
         metric, unit = ((row.metric, row.part), (row.unit, row.n)) if row else (("", ""), ("", None))
-        where = (*place(cell), cell["seed"], cell["budget"], cell["state"])
-        rows.append((cell["architecture"], cell["protocol"], *where, *metric, *bounds, *unit))
+        where = (*place(cell), cell.seed, cell.budget, cell.state)
+        rows.append((cell.architecture, cell.protocol, *where, *metric, *bounds, *unit))
     return Sheet("matrix", "Every cell with the value that ranks its protocol, with the 95 % interval", columns, rows)

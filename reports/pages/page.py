@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bench.results.snapshot import ReportCell
 from reports import formats
 from reports.figures.svg import Figure
 from reports.tables.sheets import Entry, Piece, Sheet
@@ -38,9 +39,9 @@ def numbered(figures: list[Figure], name: str = "figure") -> dict[str, Figure]:
     return {f"{name}-{index}": figure for index, figure in enumerate(figures, start=1)}
 
 
-def cell_path(cell: dict[str, Any]) -> str:
+def cell_path(cell: ReportCell) -> str:
     """Path of the page of a cell in the site."""
-    return f"cells/{formats.slug(cell['cell'])}.html"
+    return f"cells/{formats.slug(cell.cell)}.html"
 
 
 def architecture_path(name: str) -> str:
@@ -48,17 +49,17 @@ def architecture_path(name: str) -> str:
     return f"architectures/{formats.slug(name)}.html"
 
 
-def picture_path(cell: dict[str, Any], name: str = "gallery") -> str:
+def picture_path(cell: ReportCell, name: str = "gallery") -> str:
     """Path of a picture of a cell in the site."""
-    return f"{name}/{formats.slug(cell['cell'])}.webp"
+    return f"{name}/{formats.slug(cell.cell)}.webp"
 
 
-def tags(cell: dict[str, Any]) -> list[Piece]:
+def tags(cell: ReportCell) -> list[Piece]:
     """Tags of a cell, shown behind its name."""
-    return [Piece(words, "tag") for words in cell["tags"]]
+    return [Piece(words, "tag") for words in cell.tags]
 
 
-def place(cell: dict[str, Any], alone: str = "") -> tuple[Entry, str]:
+def place(cell: ReportCell, alone: str = "") -> tuple[Entry, str]:
     """Dataset and split of a cell, one column on a page; `alone`: its text for a network alone."""
-    shown = formats.place(cell["dataset"], cell["split"]) or alone
-    return Entry(formats.dataset(cell["dataset"]), page=(Piece(shown),)), cell["split"]
+    shown = formats.place(cell.dataset, cell.split) or alone
+    return Entry(formats.dataset(cell.dataset), page=(Piece(shown),)), cell.split

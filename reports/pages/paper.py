@@ -162,8 +162,8 @@ def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
         for field, wanted in required(item.published).items():
             fields.setdefault(field, {})[wanted] = None
         if item.cell:
-            cells[f"{item.cell['architecture']} ({item.cell['cell'][:8]})"] = item.cell
-    ours = [cell["conditions"].stated for cell in cells.values()]
+            cells[f"{item.cell.architecture} ({item.cell.cell[:8]})"] = item.cell
+    ours = [cell.conditions.stated for cell in cells.values()]
     order = [field for field in (*STATED, *sorted(fields)) if field in fields]
     rows = [
         (field, Entry(" / ".join(fields[field]), page=(Piece(" / ".join(map(formats.dataset, fields[field]))),)),
@@ -171,7 +171,7 @@ def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
         for field in dict.fromkeys(order)
     ]  # fmt: skip
     page = (Heading("field", names=True), Heading("paper", after=_small(table.settings_place, "inline")),
-            *(Heading(name, cell["architecture"], link=cell_path(cell)) for name, cell in cells.items()))  # fmt: skip
+            *(Heading(name, cell.architecture, link=cell_path(cell)) for name, cell in cells.items()))  # fmt: skip
     name = f"{formats.slug(table.name)}-conditions"
     return Sheet(name, f"Conditions of {table.name}", ("field", "paper", *cells), rows, page)
 

@@ -63,23 +63,23 @@ def _line(board: Leaderboard, line: RankedCell) -> tuple:
     scores = [_score(board, line, at) for at in range(len(line.scores))]
     ends = (number(head, "low"), number(head, "high"))
     source = "predictions" if line.external else "measured"
-    seed = Entry(cell["seed"], page=(nothing(),) if line.external else ())
-    state = Entry(cell["state"], page=(Piece(cell["state"], "state"),))
+    seed = Entry(cell.seed, page=(nothing(),) if line.external else ())
+    state = Entry(cell.state, page=(Piece(cell.state, "state"),))
     others = [_side_value(line, column) for column in board.side]
-    return (rank, worst, _network(board, line), *scores, *ends, *others, count(head.n), seed, cell["budget"],
-            ", ".join(cell["tags"]), source, state)  # fmt: skip
+    return (rank, worst, _network(board, line), *scores, *ends, *others, count(head.n), seed, cell.budget,
+            ", ".join(cell.tags), source, state)  # fmt: skip
 
 
 def _network(board: Leaderboard, line: RankedCell) -> Entry:
     """Name of the network with the tags and conditions in which its cell differs from others of the table."""
     cell = line.cell
     marks = [Piece("predictions from a file", "tag")] if line.external else []
-    marks += [Piece(cell["state"], "tag state")] if cell["state"] != "fresh" else []
-    told = [f"seed {cell['seed']}"] if not line.external and cell["seed"] is not None else []
+    marks += [Piece(cell.state, "tag state")] if cell.state != "fresh" else []
+    told = [f"seed {cell.seed}"] if not line.external and cell.seed is not None else []
     told.append(f"n = {line.head.n:,}")
-    own = sorted(cell["conditions"].tested.items())
+    own = sorted(cell.conditions.tested.items())
     told += [f"{name} {text}" for name, text in own if board.common.get(name) != text]
-    return link(cell["architecture"], cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
+    return link(cell.architecture, cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
 
 
 def _score(board: Leaderboard, line: RankedCell, at: int) -> Entry:

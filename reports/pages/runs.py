@@ -1,8 +1,6 @@
 """The page of the runs: when, where and how every cell was made."""
 
-from typing import Any
-
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from reports import formats
 from reports.pages.page import Page, cell_path, place, tags
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, link
@@ -25,17 +23,17 @@ def runs_page(snapshot: Snapshot) -> Page:
     )
 
 
-def _run(cell: dict[str, Any]) -> tuple:
-    made = cell["provenance"]
+def _run(cell: ReportCell) -> tuple:
+    made = cell.provenance
     seconds = sum(made.seconds.values()) or None
     return (
-        cell["cell"],
-        link(cell["architecture"], cell_path(cell), *tags(cell)),
-        cell["protocol"],
+        cell.cell,
+        link(cell.architecture, cell_path(cell), *tags(cell)),
+        cell.protocol,
         *place(cell),
-        cell["seed"],
-        cell["budget"],
-        Entry(cell["state"], page=(Piece(cell["state"], "state"),)),
+        cell.seed,
+        cell.budget,
+        Entry(cell.state, page=(Piece(cell.state, "state"),)),
         Entry(made.date, page=(Piece(formats.moment(made.date) or "–"),)),
         Entry(made.commit, page=(Piece(made.commit or "–", "code"),)),
         Entry(made.device, page=(Piece(made.device or "–"),)),

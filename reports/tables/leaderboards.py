@@ -5,16 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from bench.results.rows import Measurement
-from bench.results.snapshot import PARTS, Snapshot
+from bench.results.snapshot import PARTS, ReportCell, Snapshot
 from protocols import Protocol
 from reports import formats
 from reports.tables import side_columns
 from reports.tables.side_columns import Column
 
-Cell = dict[str, Any]
 LONGEST = 1000  # entries of one leaderboard; the CSV has all
 LARGEST = 800  # of the matrix, in entries that have a cell; the front page stays under 300 kB
 NUMBERS = 14  # columns of numbers that a laptop shows side by side
@@ -26,7 +24,7 @@ class Matrix:
 
     groups: list[tuple[str, int]]  # protocol, number of its columns
     columns: list[tuple[str, str, str]]
-    lines: list[tuple[str, list[list[tuple[Cell, Measurement | None]]]]]
+    lines: list[tuple[str, list[list[tuple[ReportCell, Measurement | None]]]]]
     left_out: int  # architectures beyond what a page may hold
 
 
@@ -34,8 +32,8 @@ def matrix(snapshot: Snapshot) -> Matrix:
     """Every cell with the measurement that ranks it."""
     found = defaultdict(lambda: defaultdict(list))
     for cell in snapshot.sorted_cells:
-        column = (cell["protocol"], cell["dataset"], cell["split"])
-        found[cell["architecture"]][column].append((cell, snapshot.headline(cell)))
+        column = (cell.protocol, cell.dataset, cell.split)
+        found[cell.architecture][column].append((cell, snapshot.headline(cell)))
     turn = {name: index for index, name in enumerate(snapshot.protocol)}
     columns = sorted({key for line in found.values() for key in line}, key=lambda key: (turn.get(key[0], 99), key))
     groups = defaultdict(int)
@@ -62,7 +60,7 @@ class Score:
 class RankedCell:
     """One line of a leaderboard."""
 
-    cell: Cell
+    cell: ReportCell
     rank: tuple[int, int]  # best and worst place that the intervals allow
     head: Measurement  # that ranks it
     scores: list[Score | None]  # of the columns, the head first
@@ -86,7 +84,7 @@ class Leaderboard:
     side: tuple[Column, ...]  # numbers of other protocols
     entries: list[RankedCell]
     left_out: int  # entries beyond LONGEST
-    unmeasured: list[Cell]
+    unmeasured: list[ReportCell]
 
     @property
     def name(self) -> str:
@@ -96,7 +94,7 @@ class Leaderboard:
     @cached_property
     def common(self) -> dict[str, str]:
         """The settings that all networks share which we ran; the others are told with each entry."""
-        settings = [set(entry.cell["conditions"].tested.items()) for entry in self.entries if not entry.external]
+        settings = [set(entry.cell.conditions.tested.items()) for entry in self.entries if not entry.external]
         return dict(sorted(set.intersection(*settings))) if settings else {}
 
     def heading(self, metric: str, part: str) -> str:
@@ -111,8 +109,8 @@ def leaderboards(snapshot: Snapshot, protocol: Protocol) -> list[Leaderboard]:
     """The leaderboards of a protocol, one a dataset and split."""
     places = defaultdict(list)
     for cell in snapshot.sorted_cells:
-        if cell["protocol"] == protocol.name:
-            places[cell["dataset"], cell["split"]].append(cell)
+        if cell.protocol == protocol.name:
+            places[cell.dataset, cell.split].append(cell)
     others = side_columns.finder(snapshot)
     return [_leaderboard(snapshot, protocol, key, cells, others) for key, cells in sorted(places.items())]
 
@@ -138,15 +136,15 @@ def _leaderboard(
     snapshot: Snapshot,
     protocol: Protocol,
     place: tuple[str, str],
-    cells: list[Cell],
-    others: Callable[[Cell], dict],
+    cells: list[ReportCell],
+    others: Callable[[ReportCell], dict],
 ) -> Leaderboard:
     headline = protocol.headline
     scored = {}
     for cell in cells:
-        values = {(row.metric, row.part): row for row in snapshot.rows.get(cell["cell"], ())}
+        values = {(row.metric, row.part): row for row in snapshot.rows.get(cell.cell, ())}
         if headline in values and values[headline].value is not None:
-            scored[cell["cell"]] = values
+            scored[cell.cell] = values
     up = protocol.higher_is_better
     order = sorted(scored, key=lambda key: scored[key][headline].number, reverse=up)
     shown = side_columns.columns(snapshot, protocol, place[0])
@@ -165,7 +163,7 @@ def _leaderboard(
         )
         for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))
     ]
-    unmeasured = [cell for cell in cells if cell["cell"] not in scored]
+    unmeasured = [cell for cell in cells if cell.cell not in scored]
     main = min(main, NUMBERS - len(shown))
     return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 

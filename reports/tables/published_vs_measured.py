@@ -4,11 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from bench.cells.conditions import STATED, UNKNOWN, against
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from reports.data.published import Value
 
 
@@ -18,7 +17,7 @@ class Comparison:
 
     published: Value
     row: Measurement | None  # our measurement, None if there is none on that dataset
-    cell: dict[str, Any] | None
+    cell: ReportCell | None
     differences: tuple[str, ...]  # in what ours was tested differently; empty: comparable
     verdict: str  # reproduced | above | below | not comparable | not measured | not rebuilt
 
@@ -85,20 +84,20 @@ def _compare(value: Value, measured: dict[tuple, list[Measurement]], snapshot: S
     judged = []
     for row in candidates:
         cell = snapshot.cell[row.cell]
-        judged.append((_differences(value, cell), cell["seed"] or 0, row.cell, row))
+        judged.append((_differences(value, cell), cell.seed or 0, row.cell, row))
     differences, _, key, row = min(judged, key=lambda item: (len(item[0]), *item[1:3]))
     return Comparison(value, row, snapshot.cell[key], differences, _verdict(value, row, differences))
 
 
-def _differences(value: Value, cell: dict[str, Any]) -> tuple[str, ...]:
+def _differences(value: Value, cell: ReportCell) -> tuple[str, ...]:
     """One clause for everything in which a cell is not what the paper did, or the paper does not say."""
     if not value.dataset:
-        return () if cell["state"] == "fresh" else (f"the measurement is {cell['state']}",)
-    ours = cell["conditions"]
+        return () if cell.state == "fresh" else (f"the measurement is {cell.state}",)
+    ours = cell.conditions
     held = against(ours, required(value))
     found = [*held.differences]
     found += [f"{field} {ours.stated.get(field, UNKNOWN)}, in the paper {UNKNOWN}" for field in held.unknown]
-    return (*found, *([] if cell["state"] == "fresh" else [f"the measurement is {cell['state']}"]))
+    return (*found, *([] if cell.state == "fresh" else [f"the measurement is {cell.state}"]))
 
 
 def _verdict(value: Value, row: Measurement, differences: tuple[str, ...]) -> str:

@@ -7,15 +7,13 @@ from a relative, and nothing is filled in.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from bench.cells.conditions import difference
 from bench.results.rows import Measurement
-from bench.results.snapshot import Snapshot
+from bench.results.snapshot import ReportCell, Snapshot
 from protocols import Protocol
 from protocols.datasets import datasets_of
 
-Cell = dict[str, Any]
 _SCORING = ("protocol", "version", "options")  # in which a second score may differ
 
 
@@ -49,7 +47,7 @@ def columns(snapshot: Snapshot, protocol: Protocol, dataset: str) -> tuple[Colum
     return (COVERED, *COSTS) if covers else COSTS
 
 
-def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
+def finder(snapshot: Snapshot) -> Callable[[ReportCell], dict[str, Measurement]]:
     """Cell -> name of a column -> measurement, as far as there is one. Of several the newest: machines change."""
     wanted = {(column.protocol, column.metric, column.part): column for column in (COVERED, *COSTS)}
     found = defaultdict(list)
@@ -59,15 +57,15 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
             found[column.name, row.architecture].append(row)
 
     def date(row: Measurement) -> str:
-        return snapshot.cell[row.cell]["provenance"].date
+        return snapshot.cell[row.cell].provenance.date
 
     for rows in found.values():
         rows.sort(key=date, reverse=True)
 
-    def numbers(cell: Cell) -> dict[str, Measurement]:
+    def numbers(cell: ReportCell) -> dict[str, Measurement]:
         newest = {}
         for column in wanted.values():
-            rows = found.get((column.name, cell["architecture"]), ())
+            rows = found.get((column.name, cell.architecture), ())
             row = next((row for row in rows if _belongs(column, snapshot.cell[row.cell], cell)), None)
             newest |= {column.name: row} if row else {}
         return newest
@@ -75,8 +73,8 @@ def finder(snapshot: Snapshot) -> Callable[[Cell], dict[str, Measurement]]:
     return numbers
 
 
-def _belongs(column: Column, other: Cell, cell: Cell) -> bool:
+def _belongs(column: Column, other: ReportCell, cell: ReportCell) -> bool:
     """Whether a number may stand beside a score: a second score shares its seed and all conditions but the scoring."""
     if column is not COVERED:
         return True
-    return other["seed"] == cell["seed"] and not difference(other["conditions"], cell["conditions"], _SCORING)
+    return other.seed == cell.seed and not difference(other.conditions, cell.conditions, _SCORING)

@@ -163,8 +163,8 @@ def _merges(evidence: Evidence, network: str) -> list[tuple[Measurement, float]]
     """Each merge of an hourglass, and Var(sum) over the mean of its addends' variances; its units are no merges."""
     found = []
     for made in evidence.snapshot.sorted_cells:
-        rows = evidence.snapshot.rows.get(made["cell"], ())
-        if (made["architecture"], made["protocol"], made["state"]) != (network, "init-variance", "fresh"):
+        rows = evidence.snapshot.rows.get(made.cell, ())
+        if (made.architecture, made.protocol, made.state) != (network, "init-variance", "fresh"):
             continue
         variances = {row.part: row.value for row in rows if row.metric == "addend_variance msr" and row.value}
         for row in rows:

@@ -70,7 +70,7 @@ def test_the_verb_writes_a_file_that_can_be_read(finished):
     outcome = bench("keep", "--matrix", finished / "matrix.toml", "--store", finished / "runs", "--out", out, "--json")
     assert outcome.code == 0, outcome.err
     assert (outcome.json["cells"], outcome.json["of"]) == (4, 4)
-    assert sum(not cell["seeds"] for cell in fragment.read(out).snapshot.cells) == 4
+    assert sum(not cell.seeds for cell in fragment.read(out).snapshot.cells) == 4
     more = finished / "more.toml"
     more.write_text((finished / "matrix.toml").read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
     outcome = bench("keep", "--matrix", more, "--store", finished / "runs", "--out", finished / "more.jsonl", "--json")

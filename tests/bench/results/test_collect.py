@@ -56,7 +56,7 @@ def test_cells_that_differ_in_one_thing_do_not_look_alike(tmp_path):
     usual = Cell("hourglass-1", "mpii-pckh", "mannequin", "val", recipe="newell2016")
     others = [replace(usual, fast=True), replace(usual, recipe="ablation")]
     shown = reporting.snapshot([Task(cell, MISSING, "") for cell in (usual, *others)], Store(tmp_path)).cells
-    assert sorted(cell["tags"] for cell in shown) == [(), ("fast",), ("recipe ablation",)]
+    assert sorted(cell.tags for cell in shown) == [(), ("fast",), ("recipe ablation",)]
 
 
 def test_a_cell_of_another_version_is_named(report, tmp_path):

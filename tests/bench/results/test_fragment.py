@@ -26,8 +26,8 @@ def test_a_file_is_a_snapshot(tmp_path):
     found = read(tmp_path / "cpu.jsonl")
     assert found == Fragment("cpu", LINES)
     cell, mean = found.snapshot.cells
-    assert (cell["dataset"], cell["protocol"], cell["state"], cell["seed"]) == ("lspet", "lsp-pck", "fresh", 0)
-    assert (mean["seed"], mean["seeds"]) == (None, ("k0", "k1"))
+    assert (cell.dataset, cell.protocol, cell.state, cell.seed) == ("lspet", "lsp-pck", "fresh", 0)
+    assert (mean.seed, mean.seeds) == (None, ("k0", "k1"))
     row, _ = found.snapshot.measurements
     assert (row.architecture, row.cell, row.value, row.interval, row.n) == ("a", "k0", 12.5, (11.0, 14.0), 900)
     (value,) = found.snapshot.paired("m", "n")

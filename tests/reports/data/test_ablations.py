@@ -49,8 +49,8 @@ def test_committed_rows(committed):
     matrix = tomllib.loads((ablations.FOLDER.parents[1] / f"matrix.{path.stem}.toml").read_text())
     asked = {name for block in matrix["cells"] for name in block["architectures"]}
     for cell in committed.snapshot.cells:
-        assert cell["architecture"].partition("@")[0] in asked
-        assert cell["seeds"] or re.fullmatch(r"[0-9a-f]{12}", cell["provenance"].commit)
+        assert cell.architecture.partition("@")[0] in asked
+        assert cell.seeds or re.fullmatch(r"[0-9a-f]{12}", cell.provenance.commit)
     for row in committed.snapshot.measurements:
         assert row.low is None or row.low <= row.high
 
@@ -62,8 +62,8 @@ def test_means_and_differences_follow_from_the_cells():
         snapshot = committed.snapshot
         value = {(row.cell, row.metric, row.part): row.value for row in snapshot.measurements}
         for cell in snapshot.cells:
-            for row in snapshot.rows[cell["cell"]] if cell["seeds"] else ():
-                seeds = [value[key, row.metric, row.part] for key in cell["seeds"]]
+            for row in snapshot.rows[cell.cell] if cell.seeds else ():
+                seeds = [value[key, row.metric, row.part] for key in cell.seeds]
                 assert row.value == pytest.approx(sum(seeds) / len(seeds), abs=2e-3), row
         for line in committed.fragment.lines:
             for paired in snapshot.paired(line.ours, line.theirs) if isinstance(line, PairLine) else ():
@@ -81,5 +81,5 @@ def test_committed_differences_are_of_networks_trained_the_same_way():
         for line in committed.fragment.lines:
             if isinstance(line, PairLine):
                 ours, theirs = cells[line.ours], cells[line.theirs]
-                besides = TEXT_OF_RECIPE if network(theirs["architecture"]) == BASELINE else ()
-                assert not difference(ours["conditions"], theirs["conditions"], besides)
+                besides = TEXT_OF_RECIPE if network(theirs.architecture) == BASELINE else ()
+                assert not difference(ours.conditions, theirs.conditions, besides)

@@ -33,7 +33,7 @@ def test_what_is_there_is_drawn(tmp_path):
     liu, yang = drawn(snapshot, "liu2018"), drawn(snapshot, "yang2017")
     assert liu["Figure 4"].figures["figure-4-1"].rows[0] == (1, "0.5000", "0.1250")
     assert liu["Figure 4"].figures["figure-4-1"].rows[1] == (3, "0.5000", "0.1250"), "differences of the shares"
-    assert [made["protocol"] for made in liu["Figure 8"].cells] == ["occluded-limb"]
+    assert [made.protocol for made in liu["Figure 8"].cells] == ["occluded-limb"]
     assert "occluded-limb on mpii/val of liu-res" in liu["Figure 8"].missing, "a small stand-in is not the paper's"
     assert len(yang["Figure 5"].figures) == 2 and not yang["Figure 5"].missing
     assert yang["Figure 5"].figures["figure-5-1"].rows[-1] == ("prm-baseline-2", 3, "90")

@@ -39,7 +39,7 @@ def test_a_paired_difference_comes_first():
     ours, theirs = scored("attention-8-ms", 88.0, 2.0), scored("attention-8-bl", 87.5, 2.0)
 
     def paired(one, two):
-        assert (one, two) == (ours[0]["cell"], theirs[0]["cell"])
+        assert (one, two) == (ours[0].cell, theirs[0].cell)
         return [Value("PCKh@0.5", "mean", 0.5, "%", 1000, 0.2, 0.8)]
 
     assert check("C06", **pair(ours, theirs)).verdict == "partly"

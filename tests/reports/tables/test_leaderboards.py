@@ -54,7 +54,7 @@ def test_what_a_page_cannot_hold_is_counted(monkeypatch):
     monkeypatch.setattr(leaderboards, "LONGEST", 3)
     monkeypatch.setattr(leaderboards, "LARGEST", 2 * (1 + 1 / 8 + 1))  # two lines of one column and one cell
     [found] = board(cells, rows)
-    assert [entry.cell["architecture"] for entry in found.entries] == ["e", "d", "c"] and found.left_out == 2
+    assert [entry.cell.architecture for entry in found.entries] == ["e", "d", "c"] and found.left_out == 2
     matrix = leaderboards.matrix(Snapshot(rows, cells, [], [PCKH]))
     assert (len(matrix.lines), matrix.left_out) == (2, 3)
 
@@ -89,7 +89,7 @@ def test_datasets_never_share_a_ranking(tmp_path):
     assert [(found.dataset, found.split) for found in boards] == [("mannequin", "val"), ("mpii", "val")]
     assert [len(found.entries) for found in boards] == [4, 3]
     assert [entry.external for entry in boards[1].entries] == [False, True, True]
-    assert {found["state"] for found in boards[0].unmeasured} == {"missing", "failed"}
+    assert {found.state for found in boards[0].unmeasured} == {"missing", "failed"}
 
 
 def test_leaderboard_starts_with_the_headline_and_shows_the_whole_cost_of_a_network(tmp_path):
@@ -120,7 +120,7 @@ def test_a_small_drop_is_the_good_one(metric):
              row(made, metric, "ankle covered", drop, drop - 1, drop + 1, unit="points"))]  # fmt: skip
     [found] = board(cells, rows, PROTOCOLS["occluded-limb"])
     place = [column[0] for column in found.columns].index(metric)
-    assert {entry.cell["architecture"]: entry.scores[place].best for entry in found.entries} == {"a": False, "b": True}
+    assert {entry.cell.architecture: entry.scores[place].best for entry in found.entries} == {"a": False, "b": True}
 
 
 def test_settings_are_told_once_where_all_share_them():
@@ -143,8 +143,8 @@ def test_layers_are_no_columns():
 def test_matrix_has_every_cell_once(tmp_path):
     snapshot = small(tmp_path)
     matrix = leaderboards.matrix(snapshot)
-    shown = [made["cell"] for _, line in matrix.lines for entry in line for made, _ in entry]
-    assert sorted(shown) == sorted(made["cell"] for made in snapshot.cells)
+    shown = [made.cell for _, line in matrix.lines for entry in line for made, _ in entry]
+    assert sorted(shown) == sorted(made.cell for made in snapshot.cells)
     assert sum(width for _, width in matrix.groups) == len(matrix.columns)
 
 

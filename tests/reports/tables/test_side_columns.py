@@ -33,8 +33,8 @@ def counted(name, parameters=218_000):
 def timed(name, milliseconds, date="2026-01-02T03:04:05Z"):
     made, rows = network_alone(name, "speed", [("latency", "float32 eager", milliseconds, "ms"),
                                                ("latency", "bfloat16 eager", 1.0, "ms")])  # fmt: skip
-    changed = {"cell": f"{made['cell'][:8]}{milliseconds:g}", "provenance": replace(made["provenance"], date=date)}
-    return made | changed, [replace(line, cell=changed["cell"]) for line in rows]
+    changed = {"cell": f"{made.cell[:8]}{milliseconds:g}", "provenance": replace(made.provenance, date=date)}
+    return replace(made, **changed), [replace(line, cell=changed["cell"]) for line in rows]
 
 
 def snapshot(*parts) -> Snapshot:
@@ -104,7 +104,7 @@ def test_page_links_what_is_there_and_says_what_is_not(tmp_path):
     part = covered()
     out = site.build(snapshot(clean(), part), tmp_path / "site").parent
     text = (out / "protocols" / "mpii-pckh.html").read_text("utf-8")
-    assert f'<td data-value="20.0"><a href="../cells/{part[0]["cell"]}.html">20.0</a> <small>18.0–22.0</small>' in text
+    assert f'<td data-value="20.0"><a href="../cells/{part[0].cell}.html">20.0</a> <small>18.0–22.0</small>' in text
     assert text.count('title="complexity not measured"') == 2 and text.count('title="speed not measured"') == 1
 
 

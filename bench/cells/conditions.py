@@ -15,31 +15,39 @@ from bench.cells.settings import chosen
 from bench.store.provenance import device_name
 
 TEXT_OF_RECIPE = ("recipe_text", "training_people", "pixels", "flip", "shift", "scales", "decoding", "precision")
-INTERVALS = ("resamples", "seed")  # options of a protocol that resamples: they move an interval, and no value
-FROM_THE_ROW = ("recipe", "input", *TEXT_OF_RECIPE)  # a network's own, where nobody chooses others
+INTERVALS = ("resamples", "seed")  # options of a protocol that change intervals, and no value
+FROM_THE_ROW = ("recipe", "input", *TEXT_OF_RECIPE)  # fields that follow from the catalogue row by default
 STATED = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
 UNKNOWN = "unknown"
-_INTERPRETED = {"recipe", "budget", "weights", "limit", "options", "trained_on", "fast"}  # settings with a field here
+_INTERPRETED = {
+    "recipe",
+    "budget",
+    "weights",
+    "limit",
+    "options",
+    "trained_on",
+    "fast",
+}  # settings with a field below
 
 
 class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The conditions of a measurement; None where a field does not apply, or is not known of a file."""
+    """Conditions of a measurement; None where a field does not apply, or is unknown for a prediction file."""
 
     protocol: str
     version: int
     dataset: str = ""
     split: str = ""
     people: str = "all"  # or "first 100"
-    options: dict[str, Any] = {}  # of the protocol, those that are not at their default
-    resampling: dict[str, Any] = {}  # the same of those that move intervals alone
+    options: dict[str, Any] = {}  # options of the protocol that are not at their default
+    resampling: dict[str, Any] = {}  # options that change only intervals, not at their default
     boxes: str | None = None  # "ground truth" or "detected"
     input: str | None = None  # "256x192", height first
     recipe: str | None = None
-    recipe_text: str | None = None  # digest of all in it that decides weights
+    recipe_text: str | None = None  # digest of everything in the recipe that decides the weights
     budget: str | None = None
     training_data: str | None = None  # "mpii/train+lsp/train", or "released weights"
-    training_people: int | None = None  # only the first so many
-    weights: str | None = None  # a released file, as it was given
+    training_people: int | None = None  # trained on only the first N people
+    weights: str | None = None  # path of a released file, as given
     pixels: str | None = None
     flip: bool | None = None
     shift: bool | None = None
@@ -47,19 +55,19 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
     decoding: str | None = None
     precision: str | None = None  # of the forward pass
     fast: bool = False
-    machine: str | None = None  # where the numbers belong to one
-    others: dict[str, Any] = {}  # settings of a cell without a field here, those that are not at their default
+    machine: str | None = None  # for protocols that measure a machine
+    others: dict[str, Any] = {}  # further settings of the cell that are not at their default
 
     @property
     def stated(self) -> dict[str, str]:
-        """The same in the words in which the published tables state a test."""
+        """Conditions in the words of the published tables: field -> text; unknown ones are left out."""
         found = {
             "dataset": self.dataset,
             "split": self.split,
             "people": self.people,
             "training data": self.training_data,
             "input": self.input,
-            "flip": None if self.flip is None else _say(self.flip),
+            "flip": None if self.flip is None else _text(self.flip),
             "scales": None if self.scales is None else str(len(self.scales)),
             "boxes": self.boxes,
             "budget": self.budget,
@@ -70,14 +78,14 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def tested(self) -> dict[str, str]:
-        """Of these, how the network was trained and tested, as leaderboards show it."""
+        """Conditions of training and testing that leaderboards show: field -> text."""
         return {
             name: text for name, text in self.stated.items() if name in ("training data", "flip", "scales", "boxes")
         }
 
 
 def conditions(cell: Cell, device: str = "cpu") -> Conditions:
-    """The conditions under which a cell is measured on a device. Raises Problem for a recipe that cannot be read."""
+    """Return the conditions of a cell on a device. Raises Problem for a recipe that cannot be read."""
     found = without_recipe(cell)
     if cell.rules.depends_on_machine:
         found = msgspec.structs.replace(found, machine=device_name(device))
@@ -85,21 +93,21 @@ def conditions(cell: Cell, device: str = "cpu") -> Conditions:
 
 
 def without_recipe(cell: Cell) -> Conditions:
-    """The same without what the text of the recipe says."""
-    found = _scoring(cell) | {"input": "x".join(map(str, cell.row.input))}
+    """Return the conditions of a cell without the fields that the text of the recipe decides."""
+    found: dict[str, Any] = _scoring(cell) | {"input": "x".join(map(str, cell.row.input))}
     if cell.dataset:
         found |= {"boxes": "detected" if cell.options.get("detections") else "ground truth"} | _training(cell)
     return Conditions(**found)
 
 
 def of_file(cell: Cell) -> Conditions:
-    """The conditions of a prediction file: how its network was trained and tested is not known."""
+    """Return the conditions of a prediction file: training and testing of its network are unknown."""
     return Conditions(**_scoring(cell))
 
 
 def table_key(network: str, seed: int | None, conditions: Conditions) -> tuple:
-    """The place of a cell in every table: stays when a version or the text of a recipe changes, so that a stale
-    result is recognized."""
+    """Key of the table entry: equal for revisions of one cell (another protocol version or recipe text), so that a
+    stale result is recognized."""
     fields = [field for field in conditions.__struct_fields__ if field not in ("version", "machine", *TEXT_OF_RECIPE)]
     return (network, seed, *[_plain(getattr(conditions, field)) for field in fields])
 
@@ -114,21 +122,21 @@ def difference(ours: Conditions, theirs: Conditions, besides: Iterable[str] = ()
     for field in ours.__struct_fields__:
         one, two = getattr(ours, field), getattr(theirs, field)
         if field not in ("resampling", *besides) and one != two and None not in (one, two):
-            found += _mapping(one, two) if isinstance(one, dict) else [f"{_words(field)} {_say(one)} / {_say(two)}"]
+            found += _items(one, two) if isinstance(one, dict) else [f"{_words(field)} {_text(one)} / {_text(two)}"]
     return tuple(found)
 
 
 class Against(NamedTuple):
-    """A measurement held against the test behind a printed number."""
+    """Comparison of a measurement's conditions with those of a printed number."""
 
     differences: tuple[str, ...]  # "flip yes, in the paper no"
     unknown: tuple[str, ...]  # fields that the paper leaves open
 
 
 def against(ours: Conditions, printed: Mapping[str, str]) -> Against:
-    """In what a measurement differs from a printed test, which is given in the words of `Conditions.stated`.
+    """Compare a measurement with a printed number, whose conditions are in the words of `Conditions.stated`.
 
-    What no table states is as usual: the protocol's own options, float32, no shortcut.
+    Conditions that no table states are assumed to be the defaults: the protocol's options, float32, not --fast.
     """
     ours_stated = ours.stated
     found = [
@@ -144,7 +152,7 @@ def against(ours: Conditions, printed: Mapping[str, str]) -> Against:
 
 
 def _scoring(cell: Cell) -> dict[str, Any]:
-    """What is scored, and how."""
+    """Fields of scoring: protocol, people and options."""
     usual = cell.rules.options
     options = {name: value for name, value in cell.options.items() if value != usual.get(name) and name != "detections"}
     moves = {name: options.pop(name) for name in INTERVALS if name in options and "resamples" in usual}
@@ -162,16 +170,16 @@ def _scoring(cell: Cell) -> dict[str, Any]:
 
 
 def _training(cell: Cell) -> dict[str, Any]:
-    """How the network came to its weights."""
+    """Fields of training, or of released weights."""
     if cell.weights:
         return {"weights": cell.weights, "training_data": "released weights"}
-    if cell.row.kind == "baseline":  # it has no gradients: no recipe moves it
+    if cell.row.kind == "baseline":  # it is fitted without gradients: no recipe changes it
         return {"training_data": cell.training_data}
     return {"recipe": cell.recipe_name, "budget": cell.budget, "training_data": cell.training_data}
 
 
 def _recipe(cell: Cell, device: str) -> dict[str, Any]:
-    """Everything that the text of a recipe decides: fields of TEXT_OF_RECIPE."""
+    """Fields that the text of the recipe decides: those of TEXT_OF_RECIPE."""
     recipe = recipes.load(cell.recipe_name)
     testing, pixels = recipe.testing, recipe.pixels
     trained = not cell.weights and cell.row.kind != "baseline"
@@ -187,10 +195,10 @@ def _recipe(cell: Cell, device: str) -> dict[str, Any]:
     }
 
 
-def _mapping(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
+def _items(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
     names = sorted(one.keys() | two.keys())
     return [
-        f"{_words(name)} {_say(one.get(name))} / {_say(two.get(name))}"
+        f"{_words(name)} {_text(one.get(name))} / {_text(two.get(name))}"
         for name in names
         if one.get(name) != two.get(name)
     ]
@@ -200,7 +208,7 @@ def _words(field: str) -> str:
     return field.replace("_", " ")
 
 
-def _say(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "as usual"
     if isinstance(value, bool):
@@ -209,5 +217,5 @@ def _say(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value that can be part of a key of a dict."""
+    """Convert a value to a hashable one."""
     return tuple(sorted((name, repr(item)) for name, item in value.items())) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""What the trainings of a matrix cost: the operations are counted, the hours follow from a rate that was measured.
+"""Cost of the trainings of a matrix: operations are counted, hours follow from a measured rate.
 
 The hours are an estimate: they take the operations a second that one network reaches for those of all.
 """
@@ -21,16 +21,16 @@ OPERATIONS = 2 * 3  # of a MAC, in training: a multiplication and an addition, f
 
 
 def images(cell: Cell) -> int:
-    """How many images the training of a cell sees, each as often as it comes."""
+    """Number of images that the training of a cell processes, repetitions included."""
     plan = recipes.load(cell.recipe_name).budgeted(cell.budget)
     people = sum(DATASETS[name].splits[split] for name, split in parts_of(cell.training_data))
     return plan.total_steps(plan.people or people) * plan.batch
 
 
 def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> dict[str, Any]:
-    """Trainings, operations and hours by recipe and in all, where `network` trains on `rate` images a second.
+    """Estimate trainings, operations and hours by recipe and in total; `network` trains on `rate` images a second.
 
-    A training that several cells share counts once; released weights and networks that are only looked at cost none.
+    A training that several cells share counts once; released weights and untrained networks cost nothing.
     """
     counted: dict[str, int] = {}
     speed = OPERATIONS * _macs(network, counted) * rate
@@ -42,7 +42,7 @@ def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: floa
     found: dict[str, dict[str, float]] = {}
     with progress.step("counting operations") as update:
         for done, cell in enumerate(trained.values(), start=1):
-            if macs := _macs(cell.row, counted):  # the mean pose costs nothing
+            if macs := _macs(cell.row, counted):  # 0 for the mean pose
                 entry = found.setdefault(cell.recipe_name, {"trainings": 0, "operations": 0, "hours": 0.0})
                 entry["trainings"] += 1
                 entry["operations"] += OPERATIONS * macs * images(cell)
@@ -55,7 +55,7 @@ def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: floa
 
 
 def _macs(row: architectures.Architecture, counted: dict[str, int]) -> int:
-    """Of the whole graph, for one image; `counted` keeps it for the other seeds."""
+    """MACs of the complete graph for one image; `counted` caches them for other seeds."""
     key = content_key({"builder": row.builder, "options": row.options, "input": list(row.input)})
     if key not in counted:
         with torch.device("meta"):
@@ -66,7 +66,7 @@ def _macs(row: architectures.Architecture, counted: dict[str, int]) -> int:
 
 
 def print_hours(found: dict[str, Any]) -> None:
-    """The same as a table."""
+    """Print the estimate as a table."""
     measured = found["measured"]
     speed = f"{measured['images a second']:,.4g} images a second, {measured['operations a second']:.3g} operations"
     print(f"estimate from {measured['network']} at {speed} a second; it takes these for every network")

@@ -1,4 +1,4 @@
-"""The key of a cell: plain nested data that holds all that decides its numbers.
+"""Keys of cells: nested plain data of everything that decides their numbers.
 
 The inputs of a training lie inside those of a prediction, which lie inside those of a cell, so that comparing two
 trees says why a cell is stale and which step it needs.
@@ -17,17 +17,17 @@ from bench.store.digests import file_digest, unusual
 from bench.store.provenance import chosen_device, device_kind, device_name
 from protocols.datasets import datasets_of
 
-# Raise one when the code that builds, trains or predicts may give something else from the same inputs; so does a
-# default that changes, of a builder or of a recipe: keys leave out what is at its default.
+# Raise a version when the code may give other results from the same inputs, or when a default of a builder or a recipe
+# changes: keys leave out values at their default.
 NETWORK_VERSION, TRAINING_VERSION, PREDICTION_VERSION = 1, 1, 1
-CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for protocols that cover one
+CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for protocols that cover a limb
 
 
 def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
-    """Everything that decides the network before its weights: builder, options and input.
+    """Inputs that decide the network before its weights: builder, options and input size.
 
-    A built-in builder is known by the name of its function, which no two files share; one from outside by its name
-    and the content of its file. Where the files lie does not matter.
+    A built-in builder is identified by the name of its function, which is unique; an external one by its name and
+    the content of its file. Paths do not matter.
     """
     path, _, function = row.builder.rpartition(":")
     inputs = {"version": NETWORK_VERSION, "builder": function, "input": list(row.input)}
@@ -38,7 +38,7 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
 
 
 def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
-    """What decides the weights."""
+    """Inputs that decide trained weights."""
     return {
         **key_values(cell, "weights"),
         "version": TRAINING_VERSION,
@@ -50,16 +50,16 @@ def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
 
 
 def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
-    """The training, or the released file in its stead."""
+    """Inputs that decide the weights: of the training, or the released file."""
     if cell.weights:
         return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
     return training_inputs(cell, train_fingerprint)
 
 
 def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str, device: str) -> dict[str, Any]:
-    """What decides the predictions."""
+    """Inputs that decide the predictions."""
     return {
-        **({"device": device_kind(device)} if cell.fast else {}),  # what is quicker there has a precision of its own
+        **({"device": device_kind(device)} if cell.fast else {}),  # its fast path has a precision of its own
         "version": PREDICTION_VERSION,
         "weights": weights_inputs(cell, train_fingerprint),
         "people": fingerprint,
@@ -69,13 +69,15 @@ def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str, devi
 
 
 def depends_on_device(cell: Cell) -> bool:
-    """Whether another device gives another number, beyond the last digits."""
+    """Whether the device changes the numbers by more than rounding."""
     return cell.fast or cell.rules.depends_on_machine
 
 
 def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", device: str = "auto") -> dict[str, Any]:
-    """What decides the numbers of a cell; `device` is looked at where it does."""
-    given = {name: value for name, value in cell.options.items() if name != "detections"}  # people hold the boxes
+    """Inputs that decide the numbers of a cell; `device` is used only where it matters."""
+    given = {
+        name: value for name, value in cell.options.items() if name != "detections"
+    }  # see the people's fingerprint
     options = unusual(given, cell.rules.options)
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
@@ -83,12 +85,12 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", 
         if cell.rules.covered_limb:
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
-    if cell.dataset:  # the trained network, and what it does with people
+    if cell.dataset:  # a protocol of trained networks
         pixels = recipes.load(cell.recipe_name).test_inputs().get("pixels", {})
         return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
     if trained := [name for name in cell.rules.dataset_options if name in given]:
         raise Problem(
-            f"{cell.protocol}: {' and '.join(trained)} is about what a trained network does with people.",
+            f"{cell.protocol}: {' and '.join(trained)} needs a trained network and people.",
             expected=f"--dataset {' or '.join(datasets_of(cell.rules))}",
         )
     if cell.rules.depends_on_machine:
@@ -98,20 +100,20 @@ def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", 
 
 
 def weights_in(inputs: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of a cell's inputs that decides its weights; None where it has no use for any."""
+    """Return the part of a cell's inputs that decides its weights; None for a cell without trained weights."""
     return inputs.get(CLEAN, inputs).get("weights")
 
 
-def differences(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:
-    """Where two trees of inputs differ: "predictions.weights.recipe.training.steps 600 -> 900"."""
+def differences(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
+    """List the differences of two trees of inputs: "predictions.weights.recipe.training.steps 600 -> 900"."""
     found = []
     for key in sorted(set(old) | set(new)):
-        here = f"{place}.{key}" if place else key
+        name = f"{path}.{key}" if path else key
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after, here)
+            found += differences(before, after, name)
         elif before != after:
-            found.append(f"{here} {_short(before)} -> {_short(after)}")
+            found.append(f"{name} {_short(before)} -> {_short(after)}")
     return found
 
 

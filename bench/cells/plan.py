@@ -1,7 +1,7 @@
-"""What a matrix needs: every cell with its state, the reason, and the step that comes next."""
+"""The plan of a matrix: every cell with its state, the reason, and the next step."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", 
 
 @dataclass(frozen=True)
 class Task:
-    """A cell and where it stands."""
+    """A cell with its state in a store."""
 
     cell: Cell
     state: str
     why: str
-    step: str = ""  # what comes next: train, predict, score, measure
+    step: str = ""  # the next one: train, predict, score or measure
     key: str = ""
-    inputs: dict[str, Any] | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)  # that its key hashes; empty if it is blocked
     problem: Exception | None = None  # why it is blocked
 
 
@@ -39,8 +39,8 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
     accelerator or the processor of this machine has measured it.
     """
     finished = store.keys(CELLS)
-    earlier = cache(lambda: _finished_cells(store, finished))  # read if some cell is not there
-    # Cells share datasets: each is looked at once.
+    earlier = cache(lambda: _finished_cells(store, finished))  # read only if a cell is missing
+    # Cells share datasets: each is inspected once.
     trained_on = cache(lambda text, skeleton: fingerprint_of(text, data, skeleton))
     people = cache(lambda name, split, skeleton, **boxes: fingerprint(name, split, data, skeleton, **boxes))
     tasks = []
@@ -59,7 +59,7 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
 
 
 def _inputs(cell: Cell, trained_on: Callable[..., str], people: Callable[..., str], device: str) -> dict[str, Any]:
-    """What decides the numbers of a cell. Raises what blocks it: something it needs is not there."""
+    """Inputs that decide the numbers of a cell. Raises an error of EXPECTED for missing data or weights."""
     if not cell.dataset:
         return cell_inputs(cell, device=device)
     train = "" if cell.weights else trained_on(cell.training_data, cell.skeleton)
@@ -69,7 +69,7 @@ def _inputs(cell: Cell, trained_on: Callable[..., str], people: Callable[..., st
 def _unfinished(
     cell: Cell, key: str, inputs: dict[str, Any], store: Store, earlier: Callable[[], dict[tuple, CellRecord]]
 ) -> tuple[str, str, str]:
-    """State, reason and next step of a cell that is not there."""
+    """State, reason and next step of an unfinished cell."""
     why, step = _next_step(cell, inputs, store)
     if failure := store.failure(key):
         return FAILED, failure.why, step
@@ -80,19 +80,20 @@ def _unfinished(
 
 
 def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, str]:
-    """How far the steps of a cell have come, and which is next."""
+    """Progress of an unfinished cell in words, and its next step."""
     if not cell.dataset:
         return "not measured yet", "measure"
     needed = [inputs[name] for name in (CLEAN, COVERED) if name in inputs]
     if needed and all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
         return "predictions are there", "score"
-    if cell.weights or store.has(WEIGHTS, content_key(weights_in(inputs))):
+    weights = weights_in(inputs)
+    if cell.weights or (weights and store.has(WEIGHTS, content_key(weights))):
         return "weights are there", "predict" if needed else "measure"
     return "not trained yet", "train"
 
 
 def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, CellRecord]:
-    """Records of all finished cells by their place in the tables; of several, the newest."""
+    """Records of finished cells by table key; of several, the newest."""
     found, _ = read_all(store, keys)
     ordered = sorted(found.values(), key=lambda record: record.provenance.date)
     return {record.table_key: record for record in ordered}

@@ -25,7 +25,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a recipe file; unknown keys are errors."""
 
 
-class Plan(_Table):
+class Plan(_Table, frozen=True):
     """How many steps of what size, and what each does to the weights."""
 
     optimizer: Literal["rmsprop", "adam", "sgd"]
@@ -63,7 +63,7 @@ class Plan(_Table):
         return self.steps or max(1, round(self.epochs * people / self.batch))
 
 
-class Augmentation(_Table):
+class Augmentation(_Table, frozen=True):
     """Random changes to a training crop; angles in degrees, the rest as fractions."""
 
     rotation: NotNegative = 0.0  # uniform in +-
@@ -82,7 +82,7 @@ class Augmentation(_Table):
     half_body_box: tuple[NotNegative, NotNegative] = (0.6, 0.8)  # as `box`, around the joints of that half
 
 
-class Targets(_Table):
+class Targets(_Table, frozen=True):
     """Targets that the outputs are trained towards."""
 
     kind: Literal["gaussian", "exact", "blurred", "classes"] = "gaussian"
@@ -96,7 +96,7 @@ class Targets(_Table):
     occluded: Literal["teach", "zero"] = "teach"  # zero: coarse heads learn empty maps for occluded joints
 
 
-class Loss(_Table):
+class Loss(_Table, frozen=True):
     """Squared differences, summed over the outputs."""
 
     reduction: Literal["mean", "half-sum"] = "mean"  # half-sum: Caffe's, sum of squares / (2 people)
@@ -104,19 +104,17 @@ class Loss(_Table):
     coarse_weight: Positive = 1.0  # of the other heads
 
 
-class Testing(_Table):
+class Testing(_Table, frozen=True):
     """Test-time options: from images to keypoints."""
 
     flip: bool = True  # average with the maps of the mirror image
     flip_shift: bool = True  # moved by one heatmap pixel
     decoding: Literal["quarter", "argmax", "second-peak"] = "quarter"
     kernel: Kernel = 5  # of the blur before decoding = "second-peak"
-    scales: tuple[Positive, ...] = (
-        1.0,
-    )  # factors on the window; several: maps are averaged, then argmax at input size
+    scales: tuple[Positive, ...] = (1.0,)  # factors on the window; of several, maps are averaged before an argmax
 
 
-class Pixels(_Table):
+class Pixels(_Table, frozen=True):
     """Input = (pixel / 255 - mean) / std, in the order of `channels`."""
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -124,7 +122,7 @@ class Pixels(_Table):
     channels: Literal["rgb", "bgr"] = "rgb"
 
 
-class Recipe(_Table, dict=True):
+class Recipe(_Table, frozen=True, dict=True):
     """A recipe: how a network is trained and tested."""
 
     paper: str

@@ -32,7 +32,7 @@ def keep(
     from bench.cells import matrix as matrices
     from bench.cells.plan import FRESH, plan
     from bench.results.fragment import Fragment
-    from bench.store.store import Store, write_whole
+    from bench.store.store import Store, write_atomically
 
     tasks = plan(matrices.load(matrix), Store(store), data)
     keys = [task.key for task in tasks if task.state == FRESH]
@@ -41,7 +41,7 @@ def keep(
             f"No cell of {matrix} is finished in {store}.", next_step=f"bench run --matrix {matrix}", code=NOTHING
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, Fragment(out.stem, tuple(lines(Store(store), keys))).encode().decode())
+    write_atomically(out, Fragment(out.stem, tuple(lines(Store(store), keys))).encode().decode())
     document = {"file": str(out), "cells": len(keys), "of": len(tasks), "kilobytes": round(out.stat().st_size / 1e3)}
     words = f"{out}: {len(keys)} of {len(tasks)} cells, {document['kilobytes']} kB"
     print(json.dumps(document) if as_json else words)

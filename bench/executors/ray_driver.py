@@ -1,10 +1,12 @@
 """`--executor ray`: cells as tasks of a Ray cluster, each with the processors and memory that it needs.
 
-Home keeps the store, decides what is left to do, and publishes what comes back. The code travels with the cells.
+The driver, the process that was started, holds the store, plans the cells, and publishes the results of the nodes.
+It sends its code with the cells.
 """
 
 import contextlib
 import hashlib
+import logging
 import os
 import sys
 from collections import deque
@@ -13,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
@@ -27,7 +30,7 @@ from bench.store.store import CELLS
 PACKAGES = ("architectures", "bench", "protocols", "reports")
 ROOT = Path(__file__).resolve().parents[2]
 RETRIES = 3  # of a cell whose node died
-IN_FLIGHT = 100  # cells that the cluster knows of at a time: enough for any autoscaler to see what is wanted
+IN_FLIGHT = 100  # cells submitted at a time: enough for an autoscaler to see the demand
 GIB = 2**30
 # Of the machine, by next step. Measuring the variances of an eight-stack hourglass took 0.9 GiB, narrow trainings 0.5;
 # a full-size training on a processor holds its activations as well.
@@ -36,7 +39,7 @@ MEMORY = {"train": 6 * GIB, "predict": 2 * GIB, "score": 2 * GIB, "measure": 2 *
 
 @dataclass
 class _InFlight:
-    """A cell that the cluster works on, the shared steps that it makes, and the locks on all of them."""
+    """A submitted cell, the shared steps that it makes, and the locks on all of them."""
 
     task: Task
     makes: list[Step]
@@ -46,16 +49,17 @@ class _InFlight:
 def on_ray(tasks: Sequence[Task], ctx: RunContext, address: str = "") -> tuple[list[Task], list[tuple[Task, str]]]:
     """Run tasks on the cluster at `address` ("" for $RAY_ADDRESS, else for one on this machine).
 
-    Returns what `run` returns. Finished cells are not sent, and no training is made twice: cells that share one
-    wait for the first of them. KeyboardInterrupt cancels what is in flight and passes through; collected results stay.
+    Returns finished tasks and failed ones with the reason. Finished cells are not sent, and no training is made twice:
+    cells that share one wait for the first of them. KeyboardInterrupt cancels submitted cells and passes through;
+    collected results stay.
     Raises Problem when Ray is not installed or the cluster cannot be reached.
     """
-    at_home = [task for task in tasks if task.state == FRESH or task.cell.rules.depends_on_machine]
-    away = [task for task in tasks if task.state not in (FRESH, BLOCKED) and not task.cell.rules.depends_on_machine]
-    with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints what nodes say
-        done, failed = _RayDriver(ray, ctx).run(away)
-    here = replace(ctx, device=chosen_device(ctx.device)) if at_home else ctx
-    measured, others = run(at_home, here)  # a speed belongs to the machine that asks
+    local = [task for task in tasks if task.state == FRESH or task.cell.rules.depends_on_machine]
+    remote = [task for task in tasks if task.state not in (FRESH, BLOCKED) and not task.cell.rules.depends_on_machine]
+    with contextlib.redirect_stdout(sys.stderr), _cluster(address) as ray:  # Ray prints the output of the nodes
+        done, failed = _RayDriver(ray, ctx).run(remote)
+    ctx = replace(ctx, device=chosen_device(ctx.device)) if local else ctx
+    measured, others = run(local, ctx)  # the speed of this machine
     return done + measured, failed + others
 
 
@@ -73,18 +77,19 @@ class _RayDriver:
         self.failed: list[tuple[Task, str]] = []
 
     def run(self, tasks: Sequence[Task]) -> tuple[list[Task], list[tuple[Task, str]]]:
+        """Submit all tasks and collect their results; returns finished tasks and failed ones with the reason."""
         waiting, total = deque(tasks), len(tasks)
         try:
             while waiting or self.in_flight:
                 waiting = deque(task for task in waiting if not self._submit(task, wait=False))
-                if waiting and not self.in_flight:  # other processes have all that is left
+                if waiting and not self.in_flight:  # other processes work on all that are left
                     task = waiting.popleft()
                     if not self._submit(task, wait=True):
                         waiting.append(task)
                 finished, _ = self.ray.wait(list(self.in_flight), timeout=1.0) if self.in_flight else ([], [])
                 for reference in finished:
                     self._collect(reference)
-                    progress.say(f"{len(self.done) + len(self.failed)} of {total} cells are home")
+                    progress.say(f"{len(self.done) + len(self.failed)} of {total} cells are back")
         finally:
             for reference, sent in self.in_flight.items():
                 self.ray.cancel(reference, force=True)
@@ -103,11 +108,11 @@ class _RayDriver:
             return False
         with ExitStack() as locks:
             try:
-                # From what needs to what is needed, as whoever makes them takes them: else two may wait for each other.
+                # The same order as everywhere, from a cell to the steps that it needs: else two processes may deadlock.
                 for step in ((CELLS, task.key), *reversed(makes)):
                     if not locks.enter_context(self.store.lock(*step, wait)):
                         return False
-                if self.store.has(CELLS, task.key):  # another process was first
+                if self.store.has(CELLS, task.key):  # another process finished it
                     self.done.append(task)
                     return True
                 reference = self._send(task)
@@ -147,7 +152,7 @@ class _RayDriver:
         with sent.locks:
             try:
                 why, folders = self.ray.get(reference)
-                self.store.forget_failure(sent.task.key)  # before the cell is there: no failure ever lies beside it
+                self.store.forget_failure(sent.task.key)  # before the cell is published: no finished cell has a failure
                 for step in [*shared_steps(sent.task), (CELLS, sent.task.key)]:
                     if step in folders:
                         unpack(self.store, step, folders[step])
@@ -163,6 +168,7 @@ class _RayDriver:
                 self.done.append(sent.task)
 
     def _fail(self, task: Task, why: str) -> None:
+        """Report and record a failure."""
         progress.say(f"✕ {task.cell.label}: {why}")
         self.failed.append((task, why))
         note_failure(task, why, self.ctx)
@@ -170,11 +176,11 @@ class _RayDriver:
 
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[ModuleType]:
-    """Ray, connected; disconnected at the end."""
+    """Connect to Ray; disconnect at the end."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     address = address or os.environ.get("RAY_ADDRESS", "")
-    if not address:  # a cluster of this machine alone listens on 127.0.0.1 alone, whatever the name of the switch says
+    if not address:  # despite its name, this makes a cluster on Linux listen on 127.0.0.1 only
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
@@ -183,14 +189,14 @@ def _cluster(address: str) -> Iterator[ModuleType]:
             "--executor ray needs Ray, which is not installed.",
             next_step='pip install --constraint constraints.txt "ray[default]", or use --executor local',
         ) from error
-    where = {"address": address} if address else {"address": "local", "include_dashboard": False}
+    where: dict[str, Any] = {"address": address} if address else {"address": "local", "include_dashboard": False}
     code = {
         "py_modules": [str(ROOT / name) for name in PACKAGES],
         "excludes": ["__pycache__"],
         "env_vars": {"REPOSE_COMMIT": provenance.commit()},
     }
     try:
-        ray.init(**where, runtime_env=code, log_to_driver=True, logging_level="WARNING")
+        ray.init(**where, runtime_env=code, log_to_driver=True, logging_level=logging.WARNING)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise Problem(
             f"The Ray cluster at {address or 'this machine'} cannot be used: {str(error).splitlines()[0]}",

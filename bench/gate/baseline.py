@@ -22,7 +22,7 @@ from bench.gate.compare import metric_of
 from bench.gate.rows import BaselineRow, Key, Measured
 from bench.results.rows import Measurement
 from bench.store.digests import content_key
-from bench.store.store import write_whole
+from bench.store.store import write_atomically
 from protocols import PROTOCOLS
 
 IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
@@ -112,8 +112,8 @@ def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], r
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path.with_suffix(".npz"), buffer.getvalue())
-    write_whole(path, "".join(lines))
+    write_atomically(path.with_suffix(".npz"), buffer.getvalue())
+    write_atomically(path, "".join(lines))
     return changed + len(before)
 
 

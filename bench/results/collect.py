@@ -94,5 +94,5 @@ def _unfinished(task: Task, store: Store) -> ReportCell:
     """A cell of the matrix that is not there, with the reason, and what was tried."""
     tried = store.failure(task.key) if task.state == FAILED else None
     made = Provenance(tried.command) if tried else None
-    found = record(task.cell, task.key, task.inputs, "measured", provenance=made)
+    found = record(task.cell, task.key, task.inputs or None, "measured", provenance=made)
     return report_cell(found, state=task.state, why=task.why, step=task.step, log=tried.log if tried else "")

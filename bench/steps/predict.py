@@ -15,7 +15,7 @@ from torch import nn
 from bench.cells.recipe import Recipe
 from bench.errors import CELL_FAILED, Problem
 from bench.progress import Update
-from bench.store.store import archive, write_whole
+from bench.store.store import archive, write_atomically
 from bench.training.batches import normalised
 from protocols.network.bn_folding import fold_batch_norm
 from protocols.pose.crops import crop, to_image, windows
@@ -54,7 +54,7 @@ def predict(
             # TF32 would change scores with the device; benchmark: every batch has the same size.
             with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
                 keypoints, scores = _predict_rows(forward, people, rows, recipe, size, device)
-            write_whole(path, archive(keypoints=keypoints, scores=scores))
+            write_atomically(path, archive(keypoints=keypoints, scores=scores))
         with np.load(path, allow_pickle=False) as shard:
             shards.append((shard["keypoints"], shard["scores"]))
         update(rows.stop, len(people), "")

@@ -16,7 +16,7 @@ from bench.store.store import Store
 def main() -> int:
     """Train the cell of the file that the command line names; returns the exit code."""
     order, store, data, device, command = sys.argv[1:]
-    provenance.work_for(command)
+    provenance.set_command(command)
     try:
         cell = Cell(**msgspec.json.decode(Path(order).read_bytes()))
         train_cell(cell, RunContext(Store(Path(store)), Path(data), device))

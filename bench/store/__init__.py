@@ -1,1 +1,1 @@
-"""The store: bytes under content keys, and where they came from; it knows no cell."""
+"""The store: bytes under content keys, and their provenance; independent of cells."""

@@ -1,4 +1,4 @@
-"""Digests: what stands for the content of files and of plain data."""
+"""Digests of files and of plain data."""
 
 import hashlib
 import json
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def content_key(inputs: dict[str, Any]) -> str:
-    """Twenty hexadecimal digits that stand for everything in `inputs`, whatever its order."""
+    """Key of nested plain data: twenty hexadecimal digits, independent of the order of its fields."""
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def unusual(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Those values that are not the default: all that a key holds, so that what gains a default keeps its keys."""
+    """Values that differ from their default. Keys hold only these, so that a new field changes no key."""
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 

@@ -19,7 +19,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "opencv-python-headless", "pycocotools",
 
 
 class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The provenance of a finished step; at its defaults for one that is not finished."""
+    """The provenance of a finished step; the defaults stand for an unfinished one."""
 
     command: str = ""
     date: str = ""  # UTC, ISO 8601
@@ -32,7 +32,7 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def record(device: str, seconds: dict[str, float]) -> Provenance:
-    """The provenance of a step that ends now."""
+    """Collect the provenance of a step that ends now; `seconds` by step."""
     return Provenance(
         command=command(),
         date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -46,20 +46,20 @@ def record(device: str, seconds: dict[str, float]) -> Provenance:
 
 
 def command() -> str:
-    """The command line, without the folder of the program."""
+    """Command line of this process, without the path of the program."""
     return shlex.join(["bench", *sys.argv[1:]])
 
 
-def work_for(command: str) -> None:
-    """Say from now on that this process works for another one, which was started by `command`."""
+def set_command(command: str) -> None:
+    """Report `command` from now on: that of the process which started this one."""
     sys.argv[1:] = shlex.split(command)[1:]
 
 
 @cache
 def commit() -> str:
-    """The commit of the repository, with "+" if files differ from it; empty outside one.
+    """Commit of the repository, with "+" if files were changed since; "" outside a repository.
 
-    A node of a cluster has the code without the repository: REPOSE_COMMIT says there what home says.
+    A node of a cluster has the code without the repository: there REPOSE_COMMIT holds the commit of the driver.
     """
     if "REPOSE_COMMIT" in os.environ:
         return os.environ["REPOSE_COMMIT"]
@@ -78,7 +78,7 @@ def commit() -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that touch the numbers."""
+    """Versions of Python and of the libraries that affect the numbers."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
 
 
 def chosen_device(device: str) -> str:
-    """The device to use; auto means the first accelerator, else the processor."""
+    """Resolve and check a device; "auto" is the first accelerator, else the CPU. Raises Problem if torch lacks it."""
     import torch
 
     if device == "auto":
@@ -111,12 +111,12 @@ def chosen_device(device: str) -> str:
 
 
 def device_kind(device: str) -> str:
-    """cpu or cuda. The accelerator need not be in this machine."""
+    """Kind of a device, "cpu" or "cuda"; the accelerator may be in another machine."""
     return (chosen_device(device) if device == "auto" else device).partition(":")[0]
 
 
 def device_name(device: str) -> str:
-    """The name of a processor or accelerator as its maker calls it."""
+    """Product name of a CPU or accelerator."""
     if device.startswith("cuda"):
         import torch
 
@@ -130,7 +130,7 @@ def device_name(device: str) -> str:
 
 
 def peak_memory(device: str) -> int:
-    """Largest memory so far: of the device if it is an accelerator, else of this process; MiB."""
+    """Peak memory so far in MiB: of the accelerator, else of this process."""
     if device.startswith("cuda"):
         import torch
 

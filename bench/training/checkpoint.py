@@ -11,7 +11,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from bench.errors import CELL_FAILED, Problem
-from bench.store.store import write_whole
+from bench.store.store import write_atomically
 
 History = list[tuple[int, float, float, float | None]]  # step, seconds, loss, held-out score in per cent
 
@@ -51,7 +51,7 @@ def save(
             for name, value in entry.items()
             if isinstance(value, torch.Tensor)
         }
-    write_whole(path, to_bytes(tensors, metadata={"state": json.dumps(asdict(state))}))
+    write_atomically(path, to_bytes(tensors, metadata={"state": json.dumps(asdict(state))}))
 
 
 def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> State:

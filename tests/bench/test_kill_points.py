@@ -15,7 +15,7 @@ import pytest
 import small_bench
 from test_kill import CONTEXT, RUN, check, work
 
-from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_whole
+from bench.store.store import CELLS, WEIGHTS, Failure, Store, write_atomically
 from bench.training import prepare
 
 pytestmark = pytest.mark.slow
@@ -62,9 +62,9 @@ def make(store: Store) -> None:
     """A step with a finished part in files of its own, one of them moved and one of them copied."""
     place = store.work(WEIGHTS, KEY)
     if not (place / "checkpoint").exists():
-        write_whole(place / "checkpoint", "of the last step")
+        write_atomically(place / "checkpoint", "of the last step")
     if not (place / "pixels").exists():
-        write_whole(place / "pixels", "many")
+        write_atomically(place / "pixels", "many")
     with store.publish(WEIGHTS, KEY) as folder:
         (place / "pixels").rename(folder / "pixels")
         shutil.copyfile(place / "checkpoint", folder / "best")

@@ -165,7 +165,7 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
     reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
     reader.start()
     doomed = cluster.nodes_of_work[1]
-    # In the middle: some cells are home, and the node is at work on one.
+    # In the middle: some cells are back, and the node is at work on one.
     wait_until(lambda: len(store.keys(CELLS)) >= 2 and any(at_work.glob("repose-*/runs/work/predictions-*")))
     assert len(store.keys(CELLS)) < 12
     cluster.remove_node(doomed, allow_graceful=False)  # kill -9 of all its processes
@@ -173,8 +173,8 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
     reader.join()
     assert whole(12)
     assert len(store.keys(WEIGHTS)) == len(store.keys(PREDICTIONS)) == 6  # two protocols share each
-    homes = [line for line in said if "cells are home" in line]
-    assert homes[-1].startswith("12 of 12") and len(homes) == 12  # each came home once
+    homes = [line for line in said if "cells are back" in line]
+    assert homes[-1].startswith("12 of 12") and len(homes) == 12  # each came back once
     assert all(task.state == FRESH for task in plan(load(Path("matrix.toml")), store, Path("data")))
     document = store.read(CELLS, min(store.keys(CELLS)), "cell.json", dict)
     assert document["provenance"]["command"].startswith("bench run --matrix matrix.toml --executor ray")
@@ -207,7 +207,7 @@ def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster, 
 
 
 def order(task: Task, store: Store) -> Order:
-    """What a node gets for a cell whose predictions are home already."""
+    """What a node gets for a cell whose predictions the driver has already."""
     steps = shared_steps(task)
     files = {name: Path(name).read_bytes() for name in outside_files(task.cell)}
     return Order(

@@ -106,7 +106,7 @@ def test_a_cell_that_raises_does_not_stop_the_others(store, cells, monkeypatch, 
     score = steps.score.score_predictions
 
     def broken(protocol, predictions, people, options):
-        if protocol == "mpii-pckh":
+        if protocol.name == "mpii-pckh":
             raise ZeroDivisionError("a defect of ours")
         return score(protocol, predictions, people, options)
 

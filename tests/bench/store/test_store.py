@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import Problem
 from bench.store.digests import content_key, file_digest
-from bench.store.store import CELLS, FORMAT, WEIGHTS, Failure, Store, write_whole
+from bench.store.store import CELLS, FORMAT, WEIGHTS, Failure, Store, write_atomically
 
 KEY = "0123456789abcdef0123"
 
@@ -213,12 +213,12 @@ print(store.ensure(CELLS, {KEY!r}, make) / "who")
     assert (store.folder(CELLS, KEY) / "who").read_text() == "one"
 
 
-def test_write_whole_replaces_or_leaves(tmp_path, monkeypatch):
+def test_write_atomically_replaces_or_leaves(tmp_path, monkeypatch):
     path = tmp_path / "state"
-    write_whole(path, "old")
+    write_atomically(path, "old")
     monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     with pytest.raises(OSError):
-        write_whole(path, "new")
+        write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["state"]
 

@@ -47,7 +47,7 @@ def test_a_network_alone_needs_neither(recipe):
     cell = Cell("hourglass-1", "receptive-field")
     assert key(cell) == key(replace(cell, recipe=recipe, budget="quick"), "other", "other")
     for option in ("people", "occlusion"):
-        with pytest.raises(Problem, match=f"{option} is about what a trained network does"):
+        with pytest.raises(Problem, match=f"{option} needs a trained network"):
             key(replace(cell, options={option: 2}))
 
 

@@ -14,7 +14,7 @@ from bench.errors import DATA, Problem
 from bench.results.gallery import pictures
 from bench.steps.score import function_of, score_predictions
 from protocols import PROTOCOLS, Protocol
-from protocols.datasets import DATASETS, datasets_of, open_labelled_images, open_people, skeleton_of
+from protocols.datasets import DATASETS, datasets_of, open_labelled_images, open_people, row_counts, skeleton_of
 from protocols.errors import DataError
 from protocols.pose.people import People, Predictions
 from protocols.statistics.scores import Scores
@@ -86,8 +86,7 @@ def _keypoints(file: Path, under: Terms) -> Read:
 
     rules = under.rules
     people = open_people(*under.place, under.data, skeleton_of(rules, under.dataset), under.limit)
-    counts = {rows: words for dataset in DATASETS.values() for rows, words in dataset.row_counts.items()}
-    predictions = files.read(file, people, counts)
+    predictions = files.read(file, people, row_counts())
     scores = score_predictions(rules, predictions, people, under.options)
     if rules.files == "keypoints" and rules.metric(rules.headline[0]).unit == "%":
         found = diagnosis.warnings(predictions, people, partial(_headline, people=people, under=under))

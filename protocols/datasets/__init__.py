@@ -66,6 +66,11 @@ def holds_joints(skeleton: str, protocol: Protocol) -> bool:
     return not wanted or any(joints <= set(SKELETONS[skeleton].joints) for joints in wanted)
 
 
+def row_counts() -> dict[int, str]:
+    """Rows of prediction files of every dataset -> people or images that there are so many of."""
+    return {rows: words for dataset in DATASETS.values() for rows, words in dataset.row_counts.items()}
+
+
 def missing(name: str, data: Path) -> str:
     """What the data folder lacks to score on a dataset, or an empty string."""
     needs = DATASETS[name].needs

@@ -133,7 +133,7 @@ def test_the_fixture_from_training_to_average_precision(real_data, tmp_path):
     outcome = small_bench.bench(*words, f"detections={detections}", "--json")
     assert outcome.code == 0, outcome.err
     (document,) = outcome.json["cells"]
-    assert document["settings"]["boxes"] == "detected"
+    assert document["conditions"]["boxes"] == "detected"
     store = Store(tmp_path / "runs")
     (key,) = store.keys(PREDICTIONS)
     with np.load(store.folder(PREDICTIONS, key) / "predictions.npz", allow_pickle=False) as file:

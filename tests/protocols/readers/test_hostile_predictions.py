@@ -266,5 +266,5 @@ def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     assert cell.architecture == name
     assert store.keys(CELLS) == {cell.cell}
     assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "store"}
-    for path in (page.architecture_path(name), page.cell_path({"cell": cell.cell})):
+    for path in (page.architecture_path(name), page.cell_path(cell)):
         assert re.fullmatch(r"(architectures|cells)/[a-z0-9-]{1,80}\.html", path)

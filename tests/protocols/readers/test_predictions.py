@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_people import near, people
 
+from protocols.datasets import row_counts
 from protocols.errors import DataError
 from protocols.pose.skeletons import MPII, SHORT_NAMES
 from protocols.readers import arrays
@@ -110,7 +111,7 @@ def test_pelvis_and_thorax_may_be_absent(tmp_path):
 
 def refused(path, message, truth=TRUTH):
     with pytest.raises(DataError, match=message) as caught:
-        read(path, truth)
+        read(path, truth, row_counts())
     error = caught.value
     assert path.name in error.what
     assert error.expected

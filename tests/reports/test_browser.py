@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers, with_own_pages
 
@@ -276,7 +277,7 @@ def default_matrix() -> Snapshot:
     cells = [cell(name, protocol, "mannequin", "val", budget="quick") for protocol in scored
              for name in ("mean-pose@input=64,width=0.25", "hourglass-2@input=64,width=0.25")]  # fmt: skip
     rows = [line for made in cells for line in pckh(made, 88.8, 1.5)]
-    cells[1] |= {"state": "stale"}
+    cells[1] = structs.replace(cells[1], state="stale")
     counted = [cell(name, "complexity") for name in ("hourglass-8-pytorch-pose", "mean-pose@input=64,width=0.25")]
     rows += [line for made in counted for line in counts(made, 25e6, 28.09e9)]
     return Snapshot(rows, cells + counted, [], [*(replace(PCKH, name=name) for name in scored), COMPLEXITY])

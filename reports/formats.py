@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
 from bench.results.rows import Measurement
+from protocols import PROTOCOLS
 from protocols.datasets import DATASETS
 
 STATES = {  # state -> (mark, what the word means)
@@ -22,7 +23,6 @@ VERDICTS = {  # verdict of a claim -> (mark, what the word means)
     "contradicted": ("✕", "what is printed or measured says otherwise"),
     "not tested": ("○", "nothing here can tell yet"),
 }
-_COUNTED = ("count", "parameters", "MACs", "bytes", "calls")
 _LARGE = ((1e9, "G"), (1e6, "M"))
 
 
@@ -36,21 +36,26 @@ def place(name: str, split: str) -> str:
     return ", ".join(part for part in (dataset(name), split) if part)
 
 
-def number(value: float | None, unit: str) -> str:
-    """A value with the digits its unit deserves: 88.0 (%), 23.72 M (count), 0.746 (share)."""
+def number(value: float | None, digits: int | None) -> str:
+    """A value with `digits` as the record of a metric has them: 88.0 (1), 23.72 M (0), 0.746 (None)."""
     if value is None or value != value:
         return "–"
-    if unit in ("%", "points"):
-        return f"{value:.1f}".replace("-", "−")
-    if unit in _COUNTED:
-        return next((f"{value / size:.2f} {name}" for size, name in _LARGE if abs(value) >= size), f"{value:,.0f}")
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if digits is None:
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if digits:
+        return f"{value:.{digits}f}".replace("-", "−")
+    return next((f"{value / size:.2f} {name}" for size, name in _LARGE if abs(value) >= size), f"{value:,.0f}")
+
+
+def shown(row: Measurement, end: Literal["value", "low", "high"] = "value") -> str:
+    """The value of a row, or an end of its interval, with the digits of its metric."""
+    return number(getattr(row, end), PROTOCOLS[row.protocol].metric(row.metric).digits)
 
 
 def interval(row: Measurement) -> str:
     """The 95 % interval of a row, "" if it has none; words where a dash could be taken for a minus."""
     between = " to " if row.low is not None and row.low < 0 else "–"
-    return between.join(number(end, row.unit) for end in row.interval or ())
+    return between.join((shown(row, "low"), shown(row, "high"))) if row.interval else ""
 
 
 def span(low: Any, high: Any) -> str:

@@ -41,7 +41,7 @@ _PRINTED = (
     "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
     "value", "unit",
 )  # fmt: skip
-_FILTERS = ("breakable", "counted", "dataset", "duration", "interval", "moment", "number", "place", "slug")
+_FILTERS = ("breakable", "counted", "dataset", "duration", "interval", "moment", "place", "shown", "slug")
 
 
 def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | None = None) -> Path:

@@ -79,7 +79,7 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
         _shared_legend(canvas, panels.flat[0], "upper left")
 
     wide = table.pivot_table(index=["part", "threshold"], columns="label", values="value", observed=True)[list(lines)]
-    rows = [(part, f"{at:.2f}", *(formats.number(v, "%") for v in line)) for (part, at), *line in wide.itertuples()]
+    rows = [(part, f"{at:.2f}", *(formats.number(v, 1) for v in line)) for (part, at), *line in wide.itertuples()]
     text = f"{title}: share of joints found against the threshold, for {', '.join(shown)}; one line a network."
     return Figure(title, text, _svg(draw, size, title, text, layout=None), ("part", "threshold", *lines), rows)
 

@@ -281,7 +281,7 @@ def less(evidence: Evidence, one: str, two: str, protocol: str, metric: str, par
         return rows
     holds = rows[0].number < rows[1].number
     relation = " < " if holds else " ≥ "
-    words = relation.join(f"{row.architecture} {formats.number(row.value, row.unit)}" for row in rows)
+    words = relation.join(f"{row.architecture} {formats.shown(row)}" for row in rows)
     where = "" if part == "all" else f", {part}"
     return finding(holds, f"{label(metric)}{where}: {words}.", *map(cell, rows))
 

@@ -171,10 +171,10 @@ def _value(trial: Trial, name: str, metric: Metric) -> tuple[Entry | None, ...]:
     row = trial.committed.row(name, trial.dataset, metric)
     if not row:
         return UNMEASURED, None, None
-    seeds = [formats.number(seed.value, "%") for seed in trial.committed.seeds(name, trial.dataset, metric)]
+    seeds = [formats.shown(seed) for seed in trial.committed.seeds(name, trial.dataset, metric)]
     low, high = number(row, "low"), number(row, "high")
     interval = [Piece(formats.interval(row), "small")] if low else []
-    mean = Entry(row.value, formats.number(row.value, "%"))
+    mean = Entry(row.value, formats.shown(row))
     return mean._replace(page=(Piece(mean.text), *interval, Piece(" · ".join(seeds), "small"))), low, high
 
 

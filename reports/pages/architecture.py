@@ -142,7 +142,7 @@ def _rules(
         met = [item for item in candidates if _meets(row.number / item.published.scale, item)]
         told = [piece for item in met for piece in _met(papers, item)]
         by = Entry(", ".join(item.published.paper for item in met), page=told)
-        value = Entry(row.value, formats.number(row.value, row.unit), (Piece(f"{row.value:.3f}"),))
+        value = Entry(row.value, formats.shown(row), (Piece(f"{row.value:.3f}"),))
         lines.append((row.part, meanings.get(row.part, ""), value, by))
     columns = ("rule", "counts", "giga", "printed by")
     page = (Heading("rule", names=True), Heading("counts", "what it counts"), Heading("giga", "G"),
@@ -218,7 +218,7 @@ def _pivot(name: str, caption: str, rows: list[Measurement]) -> Sheet:
 
 def _amount(row: Measurement) -> Entry:
     """A value with its unit and interval."""
-    shown = formats.number(row.value, row.unit)
+    shown = formats.shown(row)
     interval = [Piece(formats.interval(row), "small")] if row.interval else []
     return Entry(row.value, shown, (Piece(shown), Piece(row.unit, "inline"), *interval))
 
@@ -251,7 +251,7 @@ def _score(cell: ReportCell, row: Measurement | None) -> tuple:
     where = (protocol, *place(cell, "network alone"), cell.seed, cell.budget, state)
     if not row:
         return (*where, *(None,) * 6)
-    shown = formats.number(row.value, row.unit)
+    shown = formats.shown(row)
     what = row.metric if row.part == "all" else f"{row.metric} {row.part}"
     unit = [Piece(row.unit, "inline")] if row.unit != "1" else []
     value = Entry(row.value, shown, (Piece(what), Piece(shown, "b"), *unit))

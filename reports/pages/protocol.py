@@ -86,7 +86,7 @@ def _score(board: Leaderboard, line: RankedCell, at: int) -> Entry:
     score = line.scores[at]
     if not score:
         return absent("not measured")
-    row, text = score.row, formats.number(score.row.value, score.row.unit)
+    row, text = score.row, formats.shown(score.row)
     page = [Piece(text, "b" if score.best else "")]
     if not board.columns[at][2]:
         page.append(Piece(row.unit, "inline"))
@@ -104,7 +104,7 @@ def _side_value(line: RankedCell, column: Any) -> Entry:
     if not row:
         why = "only predictions are known" if line.external else f"{column.protocol} not measured"
         return absent("not measured", why)
-    text = formats.number(row.value, row.unit)
+    text = formats.shown(row)
     interval = [Piece(formats.interval(row), "small")] if row.interval else []
     return Entry(row.value, text, (Piece(text, link=f"cells/{formats.slug(row.cell)}.html"), *interval))
 

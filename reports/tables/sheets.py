@@ -121,7 +121,7 @@ def absent(why: str, title: str = "") -> Entry:
 def number(row: Measurement | None, key: Literal["value", "low", "high"] = "value") -> Entry | None:
     """The value, or a bound, of a measurement row; None where there is none."""
     value: float | None = getattr(row, key) if row else None
-    return None if row is None or value is None else Entry(value, formats.number(value, row.unit))
+    return None if row is None or value is None else Entry(value, formats.shown(row, key))
 
 
 def count(value: int) -> Entry:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.results.rows import Measurement
-from reports.formats import number
+from reports.formats import shown
 from reports.ledger import measured_checks as measured
 from reports.ledger import printed_checks as printed
 from reports.ledger.claim import Finding, Findings, claims_of, finding, question
@@ -123,7 +123,7 @@ def _heavier(evidence: Evidence, metric: str, larger: tuple[str, ...], smaller: 
     if isinstance(rows, Finding):
         return rows
     row = dict(zip(designs, rows, strict=True))
-    groups = [", ".join(f"{name} {number(row[name].value, row[name].unit)}" for name in group)
+    groups = [", ".join(f"{name} {shown(row[name])}" for name in group)
               for group in (larger, smaller)]  # fmt: skip
     separate = min(row[name].number for name in larger) > max(row[name].number for name in smaller)
     words = f"{measured.label(metric)} of two stacks: {groups[0]}, against {groups[1]}."

@@ -11,6 +11,7 @@ import architectures
 from architectures.signature import signature
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
+from bench.cells.fingerprints import Fingerprint
 from bench.cells.settings import key_values
 from bench.errors import Problem
 from bench.store.digests import file_digest, unusual
@@ -37,32 +38,32 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
     return {**inputs, "file": file_digest(Path(path))} if path.endswith(".py") else inputs
 
 
-def training_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+def training_inputs(cell: Cell, trained_on: Fingerprint) -> dict[str, Any]:
     """Inputs that decide trained weights."""
     return {
         **key_values(cell, "weights"),
         "version": TRAINING_VERSION,
         "architecture": architecture_inputs(cell.row),
         "recipe": recipes.load(cell.recipe_name).train_inputs(cell.budget),
-        "trained on": train_fingerprint,
+        "trained on": trained_on,
         "seed": cell.seed,
     }
 
 
-def weights_inputs(cell: Cell, train_fingerprint: str) -> dict[str, Any]:
+def weights_inputs(cell: Cell, trained_on: Fingerprint) -> dict[str, Any]:
     """Inputs that decide the weights: of the training, or the released file."""
     if cell.weights:
         return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
-    return training_inputs(cell, train_fingerprint)
+    return training_inputs(cell, trained_on)
 
 
-def prediction_inputs(cell: Cell, train_fingerprint: str, fingerprint: str, device: str) -> dict[str, Any]:
+def prediction_inputs(cell: Cell, trained_on: Fingerprint, people: Fingerprint, device: str) -> dict[str, Any]:
     """Inputs that decide the predictions."""
     return {
         **({"device": device_kind(device)} if cell.fast else {}),  # its fast path has a precision of its own
         "version": PREDICTION_VERSION,
-        "weights": weights_inputs(cell, train_fingerprint),
-        "people": fingerprint,
+        "weights": weights_inputs(cell, trained_on),
+        "people": people,
         "testing": recipes.load(cell.recipe_name).test_inputs(),
         **key_values(cell, "predictions"),
     }
@@ -73,21 +74,24 @@ def depends_on_device(cell: Cell) -> bool:
     return cell.fast or cell.rules.depends_on_machine
 
 
-def cell_inputs(cell: Cell, train_fingerprint: str = "", fingerprint: str = "", device: str = "auto") -> dict[str, Any]:
+def cell_inputs(
+    cell: Cell, trained_on: Fingerprint | None = None, people: Fingerprint | None = None, device: str = "auto"
+) -> dict[str, Any]:
     """Inputs that decide the numbers of a cell; `device` is used only where it matters."""
+    trained_on, people = trained_on or {}, people or {}
     given = {
         name: value for name, value in cell.options.items() if name != "detections"
     }  # see the people's fingerprint
     options = unusual(given, cell.rules.options)
     inputs = {"protocol": cell.protocol, "version": cell.rules.version, "options": options}
     if cell.rules.needs == "predictions":
-        inputs[CLEAN] = prediction_inputs(cell, train_fingerprint, fingerprint, device)
+        inputs[CLEAN] = prediction_inputs(cell, trained_on, people, device)
         if cell.rules.covered_limb:
             inputs[COVERED] = {**inputs[CLEAN], "cover seed": cell.options.get("cover", 0)}
         return inputs
     if cell.dataset:  # a protocol of trained networks
         pixels = recipes.load(cell.recipe_name).test_inputs().get("pixels", {})
-        return {**inputs, "weights": weights_inputs(cell, train_fingerprint), "people": fingerprint, "pixels": pixels}
+        return {**inputs, "weights": weights_inputs(cell, trained_on), "people": people, "pixels": pixels}
     if trained := [name for name in cell.rules.dataset_options if name in given]:
         raise Problem(
             f"{cell.protocol}: {' and '.join(trained)} needs a trained network and people.",

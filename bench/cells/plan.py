@@ -8,14 +8,14 @@ from typing import Any
 
 from bench.cells.cell import Cell, box_options
 from bench.cells.conditions import table_key, without_recipe
+from bench.cells.fingerprints import Fingerprint, Images, images_in, of_split, of_training_set
 from bench.cells.keys import CLEAN, COVERED, cell_inputs, depends_on_device, differences, weights_in
 from bench.cells.record import CellRecord, read_all
-from bench.cells.training_sets import fingerprint_of
 from bench.errors import EXPECTED, explain
 from bench.store.digests import content_key
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
-from protocols.datasets import fingerprint
 
+Look = Callable[..., Fingerprint]
 FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", "blocked"
 
 
@@ -40,9 +40,10 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
     """
     finished = store.keys(CELLS)
     earlier = cache(lambda: _finished_cells(store, finished))  # read only if a cell is missing
+    known = cache(lambda: _images_seen(earlier().values()))  # read only if images are absent
     # Cells share datasets: each is inspected once.
-    trained_on = cache(lambda text, skeleton: fingerprint_of(text, data, skeleton))
-    people = cache(lambda name, split, skeleton, **boxes: fingerprint(name, split, data, skeleton, **boxes))
+    trained_on = cache(lambda text, skeleton: of_training_set(text, data, skeleton, store, known))
+    people = cache(lambda name, split, skeleton, **boxes: of_split(name, split, data, skeleton, store, known, **boxes))
     tasks = []
     for cell in cells:
         devices = ("auto", "cpu") if depends_on_device(cell) and not device else (device or "auto",)
@@ -58,11 +59,11 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
     return tasks
 
 
-def _inputs(cell: Cell, trained_on: Callable[..., str], people: Callable[..., str], device: str) -> dict[str, Any]:
+def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> dict[str, Any]:
     """Inputs that decide the numbers of a cell. Raises an error of EXPECTED for missing data or weights."""
     if not cell.dataset:
         return cell_inputs(cell, device=device)
-    train = "" if cell.weights else trained_on(cell.training_data, cell.skeleton)
+    train = {} if cell.weights else trained_on(cell.training_data, cell.skeleton)
     return cell_inputs(cell, train, people(cell.dataset, cell.split, cell.skeleton, **box_options(cell)), device)
 
 
@@ -90,6 +91,14 @@ def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, s
     if cell.weights or (weights and store.has(WEIGHTS, content_key(weights))):
         return "weights are there", "predict" if needed else "measure"
     return "not trained yet", "train"
+
+
+def _images_seen(records: Iterable[CellRecord]) -> Images:
+    """Images of every annotation that finished cells saw; of several, the newest."""
+    found: Images = {}
+    for record in sorted(records, key=lambda record: record.provenance.date):
+        found |= images_in(record.inputs or {})
+    return found
 
 
 def _finished_cells(store: Store, keys: set[str]) -> dict[tuple, CellRecord]:

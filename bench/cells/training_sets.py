@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cells.splits import parse_split
-from protocols.datasets import DATASETS, fingerprint, open_people
+from protocols.datasets import DATASETS, open_people
 from protocols.pose.people import People
 from protocols.pose.skeletons import SKELETONS
 
@@ -45,12 +45,3 @@ def source_of(text: str, data: Path, skeleton: str, limit: int = 0, drop_invalid
     parts = parts_of(text)
     name, split = parts[0] if len(parts) == 1 and skeleton in DATASETS[parts[0][0]].skeletons else (text, "")
     return Source(name, split, data, skeleton, limit, drop_invalid)
-
-
-def fingerprint_of(text: str, data: Path, skeleton: str) -> str:
-    """Fingerprint of the training set `text`: changes when, and only when, its annotations change."""
-    parts = parts_of(text)
-    own = [DATASETS[name].skeletons for name, _ in parts]
-    names = [skeleton if skeleton in offered else offered[0] for offered in own]
-    found = [fingerprint(name, split, data, joints) for (name, split), joints in zip(parts, names, strict=True)]
-    return found[0] if len(found) == 1 else " + ".join(found)

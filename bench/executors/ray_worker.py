@@ -7,10 +7,11 @@ cell and code finds interrupted work.
 import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.cells.cell import Cell
+from bench.cells.fingerprints import images_in, with_images
 from bench.cells.keys import CLEAN, COVERED, differences, weights_in
 from bench.cells.plan import Task, plan
 from bench.context import RunContext
@@ -122,15 +123,17 @@ def _checked(sent: Task, planned: Task) -> Task:
     """Return the task as planned on this node. Raises Problem if the driver planned something else."""
     if planned.problem is not None:
         raise planned.problem
-    if planned.key != sent.key:
-        changed = "; ".join(differences(sent.inputs, planned.inputs))
-        raise Problem(
-            f"{sent.cell.label}: this node would measure something else: {changed}.",
-            cause="this node has other data than the driver, or another kind of device",
-            next_step="put the same datasets on every node, or set REPOSE_DATA there",
-            code=DATA,
-        )
-    return planned
+    if planned.key == sent.key:
+        return planned
+    if planned.key == content_key(with_images(sent.inputs, images_in(planned.inputs))):
+        return replace(planned, key=sent.key, inputs=sent.inputs)  # the driver may lack the images, not other data
+    changed = "; ".join(differences(sent.inputs, planned.inputs))
+    raise Problem(
+        f"{sent.cell.label}: this node would measure something else: {changed}.",
+        cause="this node has other data than the driver, or another kind of device",
+        next_step="put the same datasets on every node, or set REPOSE_DATA there",
+        code=DATA,
+    )
 
 
 def _scratch(code: str) -> Path:

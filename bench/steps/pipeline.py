@@ -15,9 +15,10 @@ from architectures import weights as weight_files
 from bench import progress
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell, box_options
+from bench.cells.fingerprints import of_training_set
 from bench.cells.keys import CLEAN, COVERED, weights_in, weights_inputs
 from bench.cells.plan import Task
-from bench.cells.training_sets import fingerprint_of, parts_of
+from bench.cells.training_sets import parts_of
 from bench.context import RunContext
 from bench.errors import DATA, Problem
 from bench.progress import timed
@@ -134,7 +135,7 @@ def train_only(
 
 def train_cell(cell: Cell, ctx: RunContext) -> str:
     """Train the network of a cell, also as one of the processes of torchrun; returns the key of its weights."""
-    inputs = weights_inputs(cell, fingerprint_of(cell.training_data, ctx.data, cell.skeleton))
+    inputs = weights_inputs(cell, of_training_set(cell.training_data, ctx.data, cell.skeleton, ctx.store))
     key = content_key(inputs)
     ctx = replace(ctx, device=distributed.start(ctx.device))
     finished = ctx.store.has(WEIGHTS, key)

@@ -19,8 +19,9 @@ from bench.cells.training_sets import Source, parts_of, source_of
 from bench.processes import block_interrupt, end_with_parent
 from bench.progress import Update
 from bench.store.digests import content_key
+from bench.store.image_digests import images_digest
 from bench.store.store import PREPARED, Store
-from protocols.datasets import DATASETS
+from protocols.datasets import DATASETS, image_files
 from protocols.errors import DataError
 from protocols.pose.crops import crop, to_crop, windows
 from protocols.pose.people import People
@@ -63,6 +64,8 @@ def prepare(store: Store, source: Source, size: tuple[int, int], update: Update)
     people = source.open()
     side = (round(size[0] * MARGIN), round(size[1] * MARGIN))
     inputs = {"version": VERSION, "people": people.fingerprint, "size": side, "margin": MARGIN}
+    if files := image_files(people):
+        inputs["images"] = images_digest(source.data, files, store.root)
     key = content_key(inputs | ({"broken images": "dropped"} if source.drop_invalid else {}))
     folder = store.ensure(PREPARED, key, lambda: _build(store, key, source, people, side, update))
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")

@@ -7,7 +7,7 @@ import importlib
 import math
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -79,23 +79,41 @@ def missing(name: str, data: Path) -> str:
     return f"none of {', '.join(needs)} below {data}/"
 
 
-def fingerprint(name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
-    """What changes when, and only when, the annotation of a split or its boxes change. Raises like `open_people`.
+class Contents(NamedTuple):
+    """Fingerprint of the annotation of a split, and the image files below the data folder, each once.
 
-    It is found once in a process: a relative path means the files that it names in this working directory.
+    No files where people are drawn, or where the fingerprint covers the pictures.
+    """
+
+    fingerprint: str
+    files: tuple[str, ...] = ()
+
+
+def contents(name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> Contents:
+    """Contents of a split, without reading an image. Raises like `open_people`.
+
+    They are found once in a process: a relative path means the files that it names in this working directory.
     """
     return remembered(Path.cwd(), name, split, data, skeleton, **boxes)
 
 
 @cache
-def remembered(_working_directory: Path, name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> str:
-    """The fingerprint that was found in a working directory."""
+def remembered(_working_directory: Path, name: str, split: str, data: Path, skeleton: str, **boxes: Any) -> Contents:
+    """Contents that were found in a working directory."""
     dataset = DATASETS[name]
     if not dataset.needs:  # known without drawing or annotating anyone
-        return importlib.import_module(dataset.module).fingerprint(split, skeleton)
+        return Contents(importlib.import_module(dataset.module).fingerprint(split, skeleton))
     if "classes" in dataset.has:
-        return open_labelled_images(name, split, data).fingerprint
-    return open_people(name, split, data, skeleton, **boxes).fingerprint
+        return Contents(open_labelled_images(name, split, data).fingerprint)
+    people = open_people(name, split, data, skeleton, **boxes)
+    return Contents(people.fingerprint, image_files(people))
+
+
+def image_files(people: "People") -> tuple[str, ...]:
+    """Image files of people below the data folder, each once; none of those that are drawn."""
+    prefix = f"{people.dataset}/" if people.split else ""  # the images of a mix name their dataset
+    names = (f"{prefix}{name}" for name in people.images if name)
+    return tuple(dict.fromkeys(name for name in names if DATASETS[name.partition("/")[0]].needs))
 
 
 def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: int = 0, **boxes: Any) -> "People":

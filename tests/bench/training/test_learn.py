@@ -101,7 +101,7 @@ def test_another_training_set_is_another_training(cell, tmp_path, few):
     )
     first, second = (plan([each], store, NOWHERE)[0] for each in (cell, mixed))
     assert first.key != second.key
-    assert second.inputs["predictions"]["weights"]["trained on"].count(" + ") == 1
+    assert set(second.inputs["predictions"]["weights"]["trained on"]) == {"part 1", "part 2"}
     found = finish(mixed, store)
     assert found.conditions.tested["training data"] == "mannequin/train+mannequin/test, first 24"
 

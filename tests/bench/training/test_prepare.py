@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from bench.store.store import PREPARED, Store
 from bench.training import prepare as preparation
 from bench.training.batches import augmented
 from bench.training.prepare import MARGIN, Source, prepare, prepare_named
+from protocols.datasets.mannequin.export import export
 from protocols.errors import DataError
 from protocols.pose.crops import crop, to_crop, windows
 from protocols.pose.skeletons import MPII
@@ -277,3 +279,13 @@ def test_boxes_are_in_the_pixels_of_the_crops(store):
     k = 32 / height
     assert np.allclose(crops.boxes[:, 2:], people.boxes[:, 2:] * k[:, None], atol=1e-3)
     assert np.allclose(crops.boxes[:, :2], k[:, None] * (people.boxes[:, :2] - people.origin - centre) + 24, atol=1e-3)
+
+
+def test_images_that_changed_are_cut_anew(store, tmp_path, pairs):
+    export(tmp_path, 2, "train")
+    photographs = Source("lsp", "train", tmp_path, "lsp")
+    first = prepare(store, photographs, SIZE, quiet).pixels
+    assert np.array_equal(prepare(store, photographs, SIZE, quiet).pixels, first) and len(store.keys(PREPARED)) == 1
+    path = next((tmp_path / "lsp/images").iterdir())
+    path.write_bytes(cv2.imencode(".jpg", np.zeros((256, 256, 3), np.uint8))[1].tobytes())
+    assert not np.array_equal(prepare(store, photographs, SIZE, quiet).pixels, first)

@@ -13,7 +13,7 @@ from small_bench import bench
 
 from bench.errors import DATA
 from protocols.classes.cifar10_error import score
-from protocols.datasets import fingerprint
+from protocols.datasets import contents
 from protocols.datasets.cifar10 import CLASSES, load
 from protocols.errors import DataError
 
@@ -84,9 +84,9 @@ def test_a_fingerprint_is_that_of_the_files_in_this_working_directory(folder, mo
     shutil.copytree(folder / "cifar10", folder / "other/cifar10")
     write(folder / "other", "test_batch", python2_batch(pixels_of(0, 2), [0, 2]))
     monkeypatch.chdir(folder)
-    here = fingerprint("cifar10", "test", Path(), "")
+    here = contents("cifar10", "test", Path(), "")
     monkeypatch.chdir(folder / "other")
-    assert fingerprint("cifar10", "test", Path(), "") != here
+    assert contents("cifar10", "test", Path(), "") != here
 
 
 class Evil:

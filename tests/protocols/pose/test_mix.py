@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_people import people
 
-from bench.cells.training_sets import Source, fingerprint_of, parts_of, source_of
+from bench.cells.training_sets import Source, parts_of, source_of
 from protocols.pose.crops import windows
 from protocols.pose.mix import join
 from protocols.pose.people import ABSENT, VISIBLE
@@ -85,12 +85,6 @@ def test_a_mix_of_synthetic_people_opens():
     mixed = Source("mannequin/val+mannequin/test", "", NOWHERE, "mpii", limit=3).open()
     assert len(mixed) == 3 and mixed.skeleton is MPII
     assert mixed.read_image(0).ndim == 3
-
-
-def test_fingerprints_of_mixes():
-    one = fingerprint_of("mannequin/train", NOWHERE, "mpii")
-    assert fingerprint_of("mannequin/train+mannequin/val", NOWHERE, "mpii").startswith(f"{one} + ")
-    assert fingerprint_of("mannequin/train", NOWHERE, "lsp") != one
 
 
 def test_mpii_and_lsp_as_the_papers_mix_them(real_data):

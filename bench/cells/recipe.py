@@ -2,12 +2,13 @@
 
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from msgspec import NODEFAULT, Meta, structs
+from msgspec import NODEFAULT, Meta, inspect, structs
 
 import architectures
+from bench.cells.choices import words
 from bench.errors import Problem
 from bench.store.digests import content_key, unusual
 
@@ -21,20 +22,39 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Kernel = Literal[1, 3, 5, 7, 9, 11, 13, 15]  # heatmap pixels
 
 
+def _word(table: str) -> Meta:
+    """Mark a field as one of the words of a table of the code: see bench.cells.choices."""
+    return Meta(extra={"words": table})
+
+
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of a recipe file; unknown keys are errors."""
+    """A table of a recipe file; unknown keys are errors, and so are words that no code knows."""
+
+    def __post_init__(self) -> None:
+        for field, table in _tables_of_words(type(self)).items():
+            if (word := getattr(self, field)) not in words(table):
+                raise ValueError(f"{field} {word!r} is none of {', '.join(words(table))}")
+
+
+@cache
+def _tables_of_words(table: type[_Table]) -> dict[str, str]:
+    """Field -> table of its words."""
+    struct = cast(inspect.StructType, inspect.type_info(table))
+    fields = {field.name: field.type for field in struct.fields}
+    extras = {name: kind.extra for name, kind in fields.items() if isinstance(kind, inspect.Metadata) and kind.extra}
+    return {name: extra["words"] for name, extra in extras.items() if "words" in extra}
 
 
 class Plan(_Table, frozen=True):
     """How many steps of what size, and what each does to the weights."""
 
-    optimizer: Literal["rmsprop", "adam", "sgd"]
+    optimizer: Annotated[str, _word("bench.training.optimizers:OPTIMIZERS")]
     learning_rate: Positive
     batch: Annotated[int, Meta(ge=1)]
     steps: Count = 0  # either this, or
     epochs: Annotated[float, Meta(ge=0)] = 0.0  # passes over the training people
     people: Count = 0  # train on only the first so many; 0 for all
-    schedule: Literal["constant", "drops", "linear"] = "constant"  # linear: down to 0 at the last step
+    schedule: Annotated[str, _word("bench.training.optimizers:SCHEDULES")] = "constant"
     drops: tuple[tuple[float, float], ...] = ()  # (share of the steps, factor), for schedule = "drops"
     warmup: Count = 0  # steps over which the rate rises from a tenth
     weight_decay: NotNegative = 0.0
@@ -44,13 +64,14 @@ class Plan(_Table, frozen=True):
     bias_rate: Positive = 1.0  # factor on the rate of biases
     bias_decay: bool = True  # whether biases decay with the weights
     ema: Share = 0.0  # decay of the moving average of the weights, which is used in the end; 0: no average
-    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: autocast of the forward pass
+    precision: Annotated[str, _word("bench.training.train:AUTOCAST")] = "float32"  # of the forward pass
     micro_batch: Count = 0  # people in memory at once, per process; 0 for its share of the batch
     checkpointing: bool = False  # recompute the stages of a network in the backward pass, to save memory
     compile: bool = False
     deterministic: bool = False  # only algorithms that repeat to the last bit on an accelerator, too
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.steps and not self.epochs:
             raise ValueError("steps or epochs must be above 0")
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
@@ -78,28 +99,31 @@ class Augmentation(_Table, frozen=True):
     half_body: Share = 0.0  # probability to crop to the upper or the lower body, if
     half_body_joints: Count = 8  # more than so many joints are annotated
     half_body_upper: Share = 0.5  # probability of the upper one
-    half_body_hips: Literal["lower", "upper"] = "lower"  # the half that they belong to
+    half_body_hips: Annotated[str, _word("bench.training.batches:LOWER_HALF")] = "lower"  # the half that they belong to
     half_body_box: tuple[NotNegative, NotNegative] = (0.6, 0.8)  # as `box`, around the joints of that half
 
 
 class Targets(_Table, frozen=True):
     """Targets that the outputs are trained towards."""
 
-    kind: Literal["gaussian", "exact", "blurred", "classes"] = "gaussian"
+    kind: Annotated[str, _word("bench.training.losses:TARGETS")] = "gaussian"
     # gaussian: centred on the nearest heatmap pixel; exact: centred on the exact position; blurred: an impulse blurred
     # as OpenCV does it, with the kernels that the network names for its outputs, else `kernel`
     sigma: Positive = 1.0  # heatmap pixels
     kernel: Kernel = 7
     peak: Positive = 1.0
     centre: float = 0.0  # input pixel of heatmap pixel 0, also for decoding
-    absent: Literal["ignore", "zero"] = "ignore"  # joints that are not annotated, or outside: no loss, or empty maps
-    occluded: Literal["teach", "zero"] = "teach"  # zero: coarse heads learn empty maps for occluded joints
+    absent: Annotated[str, _word("bench.training.losses:ABSENT_JOINTS")] = "ignore"
+    # joints that are not annotated, or outside: no loss (ignore), or empty maps (zero)
+    occluded: Annotated[str, _word("bench.training.losses:OCCLUDED_JOINTS")] = (
+        "teach"  # zero: coarse heads learn empty maps for occluded joints
+    )
 
 
 class Loss(_Table, frozen=True):
     """Squared differences, summed over the outputs."""
 
-    reduction: Literal["mean", "half-sum"] = "mean"  # half-sum: Caffe's, sum of squares / (2 people)
+    reduction: Annotated[str, _word("bench.training.losses:REDUCTIONS")] = "mean"
     hardest: Count = 0  # the finest head of a stage learns only this many joints, those with the largest loss; 0: all
     coarse_weight: Positive = 1.0  # of the other heads
 
@@ -109,7 +133,7 @@ class Testing(_Table, frozen=True):
 
     flip: bool = True  # average with the maps of the mirror image
     flip_shift: bool = True  # moved by one heatmap pixel
-    decoding: Literal["quarter", "argmax", "second-peak"] = "quarter"
+    decoding: Annotated[str, _word("bench.steps.predict:DECODINGS")] = "quarter"
     kernel: Kernel = 5  # of the blur before decoding = "second-peak"
     scales: tuple[Positive, ...] = (1.0,)  # factors on the window; of several, maps are averaged before an argmax
 
@@ -119,7 +143,7 @@ class Pixels(_Table, frozen=True):
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
-    channels: Literal["rgb", "bgr"] = "rgb"
+    channels: Annotated[str, _word("bench.training.batches:CHANNELS")] = "rgb"
 
 
 class Recipe(_Table, frozen=True, dict=True):

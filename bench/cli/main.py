@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cells.cell import Cell
+from bench.cells.choices import words
 from bench.cells.settings import chosen
 from bench.cli.cell_options import cell_settings
 from bench.cli.data import data_app
@@ -88,7 +89,9 @@ def run(
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Worker processes; 0: one per core, or one per accelerator.", min=0)] = 0,
     processes: Annotated[int, typer.Option(help="Processes per training, one per accelerator.", min=1)] = 1,
-    executor: Annotated[str, typer.Option(help="local, or ray: a cluster.")] = "local",
+    executor: Annotated[
+        str, typer.Option(help=f"One of {', '.join(words('bench.executors.local:EXECUTORS'))}.")
+    ] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster; default: RAY_ADDRESS, else this machine.")] = "",
     tensorboard: Tensorboard = None,
     as_json: Json = False,
@@ -129,7 +132,6 @@ def run(
         from bench.context import RunContext
         from bench.executors.local import execute
 
-        device = device if executor == "ray" else chosen_device(device)  # nodes choose their own
         ctx = RunContext(Store(store), data, device, debug, processes, tensorboard)
         done, failed = execute(tasks, ctx, executor, jobs, address)
     conclude(tasks, done, failed, Store(store), as_json)

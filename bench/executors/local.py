@@ -21,28 +21,39 @@ from bench.context import RunContext
 from bench.errors import Problem
 from bench.executors.run import run
 from bench.processes import block_interrupt, end_with_parent
+from bench.store.provenance import chosen_device
+
+Outcome = tuple[list[Task], list[tuple[Task, str]]]  # finished tasks, and failed ones with the reason
 
 
-def execute(
-    tasks: Sequence[Task], ctx: RunContext, executor: str, jobs: int = 0, address: str = ""
-) -> tuple[list[Task], list[tuple[Task, str]]]:
-    """Run tasks with the executor "local" or "ray"; returns finished tasks and failed ones with the reason."""
+def execute(tasks: Sequence[Task], ctx: RunContext, executor: str, jobs: int = 0, address: str = "") -> Outcome:
+    """Run tasks with an executor of EXECUTORS; returns finished tasks and failed ones with the reason."""
+    if executor not in EXECUTORS:
+        raise Problem(f"There is no executor {executor!r}.", expected=f"one of {', '.join(EXECUTORS)}")
     if ctx.processes > 1 and (jobs > 1 or ctx.tensorboard):
         raise Problem(
             "Processes that train one network together take all accelerators, and write no curves for TensorBoard.",
             next_step="--processes N with --jobs 1 and without --tensorboard",
         )
-    if executor == "local":
-        return local(tasks, ctx, 1 if ctx.processes > 1 else jobs)
-    if executor != "ray":
-        raise Problem(f"There is no executor {executor!r}.", expected="local or ray")
+    return EXECUTORS[executor](tasks, ctx, jobs, address)
+
+
+def _on_this_machine(tasks: Sequence[Task], ctx: RunContext, jobs: int, _address: str) -> Outcome:
+    ctx = replace(ctx, device=chosen_device(ctx.device))
+    return local(tasks, ctx, 1 if ctx.processes > 1 else jobs)
+
+
+def _on_ray(tasks: Sequence[Task], ctx: RunContext, _jobs: int, address: str) -> Outcome:
     if ctx.tensorboard:
         raise Problem(
             "--tensorboard: curves stay on the nodes of a cluster.", next_step="leave it out, or use --executor local"
         )
     from bench.executors.ray_driver import on_ray
 
-    return on_ray(tasks, ctx, address)
+    return on_ray(tasks, ctx, address)  # nodes choose their own device
+
+
+EXECUTORS = {"local": _on_this_machine, "ray": _on_ray}
 
 
 def local(tasks: Sequence[Task], ctx: RunContext, jobs: int = 0) -> tuple[list[Task], list[tuple[Task, str]]]:

@@ -128,13 +128,23 @@ def decoded(
     first = maps[0]
     if len(maps) > 1 or rules.scales != (1.0,):
         return argmax_over_scales(maps, rules.scales, size, recipe.targets.centre)
-    if rules.decoding == "second-peak":  # on the scale 0..255
-        levels = (first * (255 / recipe.targets.peak)).cpu().numpy()
-        cells, values = (torch.from_numpy(part).to(first.device) for part in second_peak(levels, rules.kernel))
-    else:
-        cells, values = (quarter_offset if rules.decoding == "quarter" else argmax)(first)
+    cells, values = DECODINGS[rules.decoding](first, recipe)
     stride = torch.tensor([size[1] / first.shape[-1], size[0] / first.shape[-2]], device=first.device)
     return cells * stride + recipe.targets.centre, values
+
+
+def _second_peak(maps: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """Decode on the processor, on the scale 0..255 that the released code works on."""
+    levels = (maps * (255 / recipe.targets.peak)).cpu().numpy()
+    points, scores = second_peak(levels, recipe.testing.kernel)
+    return torch.from_numpy(points).to(maps.device), torch.from_numpy(scores).to(maps.device)
+
+
+DECODINGS = {  # the words of a recipe: see bench.cells.choices
+    "quarter": lambda maps, recipe: quarter_offset(maps),
+    "argmax": lambda maps, recipe: argmax(maps),
+    "second-peak": _second_peak,
+}
 
 
 def _batches(

@@ -12,6 +12,9 @@ from bench.training.prepare import MARGIN, Crops
 from protocols.pose.skeletons import Skeleton
 
 LEGS, HIPS = ("knee", "ankle"), ("pelvis", "hip")
+# The words of a recipe: see bench.cells.choices.
+LOWER_HALF = {"lower": LEGS + HIPS, "upper": LEGS}  # joints of the lower half, by the half that has the hips
+CHANNELS = {"rgb": lambda images: images, "bgr": lambda images: images.flip(1)}
 ALL = slice(None)
 Uniform = Callable[[float, float], torch.Tensor]  # low, high -> one random number for each person of the batch
 CHUNK = 2  # people warped at a time on a processor: their pixels stay in its cache
@@ -70,8 +73,7 @@ def augmented(
 
 def normalised(images: torch.Tensor, pixels: Pixels) -> torch.Tensor:
     """Normalize B x 3 x H x W RGB images with values in 0..1: (pixel - mean) / std, channels in the recipe's order."""
-    if pixels.channels == "bgr":
-        images = images.flip(1)
+    images = CHANNELS[pixels.channels](images)
     if not any(pixels.mean) and pixels.std == (1, 1, 1):
         return images
     mean = torch.tensor(pixels.mean, device=images.device).view(1, 3, 1, 1)
@@ -147,7 +149,7 @@ def _half_bodies(
     """
     points = torch.from_numpy(crops.keypoints[rows])
     annotated = torch.from_numpy(crops.annotated[rows])
-    lower_names = LEGS if augmentation.half_body_hips == "upper" else LEGS + HIPS
+    lower_names = LOWER_HALF[augmentation.half_body_hips]
     lower = torch.tensor([any(name in joint for name in lower_names) for joint in skeleton.joints])
     drawn = uniform(0, 1) < augmentation.half_body
     upper_first = uniform(0, 1) < augmentation.half_body_upper

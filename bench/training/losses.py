@@ -1,6 +1,7 @@
 """The loss: squared differences between the supervised outputs and their targets."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,9 +54,9 @@ def heatmap_loss(
         kernel = given.kernels[index] if given.kernels else targets.kernel
         drawn, present = _drawn(points, visibility, maps.shape[-2:], size, targets, kernel)
         known = ~points.isnan().any(-1)
-        weights = present if targets.absent == "ignore" or (loss.hardest and not coarse) else known
-        if coarse and targets.occluded == "zero":
-            drawn = drawn * (visibility != OCCLUDED)[..., None, None]
+        weights = present if loss.hardest and not coarse else ABSENT_JOINTS[targets.absent](present, known)
+        if coarse:
+            drawn = OCCLUDED_JOINTS[targets.occluded](drawn, visibility)
         joints = list(given.joints[index]) if given.joints else _joints(maps, drawn)
         if -1 in joints:
             drawn = background(drawn, targets.peak)
@@ -76,10 +77,7 @@ def _drawn(
     """B x J x h x w target maps, empty where a joint is absent or outside, and B x J bool: those that are not."""
     stride = torch.tensor([size[1] / grid[1], size[0] / grid[0]], device=points.device)
     cells = (points - targets.centre) / stride
-    if targets.kind == "blurred":
-        maps, inside = blurred_impulses(cells, grid, kernel)
-    else:
-        maps, inside = (exact_gaussians if targets.kind == "exact" else gaussians)(cells, grid, targets.sigma)
+    maps, inside = TARGETS[targets.kind](cells, grid, targets.sigma, kernel)
     present = (visibility > 0) & (inside > 0)
     return maps * targets.peak * present[..., None, None], present
 
@@ -99,13 +97,35 @@ def _joints(maps: torch.Tensor, drawn: torch.Tensor) -> list[int]:
 
 def _reduced(errors: torch.Tensor, weights: torch.Tensor, loss: Loss, coarse: bool) -> torch.Tensor:
     """B x C x h x w squared differences, with B x C bool weights, as one number."""
-    if loss.reduction == "half-sum":
-        each = errors.sum((-2, -1)) * weights * errors.shape[1] / 2  # the mean over C below takes the factor back
-    else:
-        each = errors.mean((-2, -1)) * weights
+    each = REDUCTIONS[loss.reduction](errors) * weights
     if loss.hardest and not coarse:
         each = each.topk(min(loss.hardest, each.shape[1]), dim=1).values
     return each.mean() * (loss.coarse_weight if coarse else 1)
+
+
+def _no_maps(*_: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    raise Problem(
+        'targets.kind = "classes" is what classifiers learn; this network learns heatmaps.',
+        expected="another word, or a network of cifar10",
+    )
+
+
+# The words of a recipe: see bench.cells.choices.
+TARGETS = {
+    "gaussian": lambda px, grid, sigma, kernel: gaussians(px, grid, sigma),  # around the nearest pixel
+    "exact": lambda px, grid, sigma, kernel: exact_gaussians(px, grid, sigma),  # around the very position
+    "blurred": lambda px, grid, sigma, kernel: blurred_impulses(px, grid, kernel),  # an impulse, blurred as by OpenCV
+    "classes": _no_maps,
+}
+ABSENT_JOINTS = {"ignore": lambda present, known: present, "zero": lambda present, known: known}  # which ones count
+OCCLUDED_JOINTS = {
+    "teach": lambda drawn, visibility: drawn,
+    "zero": lambda drawn, visibility: drawn * (visibility != OCCLUDED)[..., None, None],
+}
+REDUCTIONS = {  # B x C x h x w -> B x C, of which the mean is taken
+    "mean": lambda errors: errors.mean((-2, -1)),
+    "half-sum": lambda errors: errors.sum((-2, -1)) * errors.shape[1] / 2,  # Caffe's: sum of squares / (2 people)
+}
 
 
 def class_loss(outputs: tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:

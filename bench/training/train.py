@@ -34,6 +34,7 @@ from bench.training.recompute import recomputed_stages
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic = true; CUDA reads it only once
 CHECKPOINT_SECONDS = 10.0  # between checkpoints: the most that a kill loses
 HISTORY_EVERY = 10  # steps
+AUTOCAST = {"float32": False, "bfloat16": True}  # the words of a recipe: see bench.cells.choices
 VALIDATIONS = {"full": 100, "quick": 10}  # a training, by budget
 
 
@@ -178,7 +179,7 @@ def _step(learner: Learner, examples: Examples, training: Training, state: State
             if not last and isinstance(learner.model, DistributedDataParallel)
             else nullcontext()
         ):
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=training.plan.precision == "bfloat16"):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=AUTOCAST[training.plan.precision]):
                 outputs = learner.model(images.contiguous(memory_format=torch.channels_last))
             loss = examples.loss(outputs, truth) * ((part.stop - part.start) / len(rows) * distributed.size())
             loss.backward()

@@ -24,6 +24,8 @@ def numbers(results: Results, truth: GroundTruth, tool: str) -> np.ndarray:
     `tool` is a key of TOOLS; faster-coco-eval comes with the extra `fast`. No results give zeros, as in
     faster-coco-eval; pycocotools would raise an IndexError. Raises DataError if the tool is not installed.
     """
+    if tool not in TOOLS:
+        raise DataError(f"There is no evaluator {tool!r} of COCO results.", expected=f"one of {', '.join(TOOLS)}")
     try:
         dataset, evaluation = (_load(reference) for reference in TOOLS[tool])
     except ImportError as error:

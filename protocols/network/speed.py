@@ -9,12 +9,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
 from protocols import Value
+from protocols.errors import DataError
 from protocols.statistics.intervals import student
 
 LARGEST_BATCH = 256
@@ -39,11 +41,14 @@ def measure(
     The best batch is found in eager mode by doubling until the gain falls below 5 %. `threads` and `clock` (MHz) are
     those of the machine. A variant that cannot run is left out with a warning.
     """
+    for words, table in ((precisions, AUTOCAST), (modes, MODES)):
+        if unknown := [word for word in words if word not in table]:
+            raise DataError(f"speed: there is no {unknown[0]!r}.", expected=f"words of {', '.join(table)}")
     network = copy.deepcopy(network).to(device).eval()
     for precision in precisions:
         best = None
         for mode in modes:
-            run = _runner(network, input_size, device, precision, compiled=mode == "compiled")
+            run = _runner(MODES[mode](network), input_size, device, precision)
             try:
                 best = best or _best_batch(run, device, seconds)
                 yield from _variant(f"{precision} {mode}", run, best, device, rounds, seconds)
@@ -54,18 +59,24 @@ def measure(
         yield Value("clock", part, clock, "MHz", 1)
 
 
+AUTOCAST = {"float32": False, "bfloat16": True}
+MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "eager": lambda network: network,
+    "compiled": lambda network: cast(nn.Module, torch.compile(network, dynamic=False)),
+}
+
+
 def _runner(
-    network: nn.Module, input_size: tuple[int, int], device: str, precision: str, *, compiled: bool
+    called: nn.Module, input_size: tuple[int, int], device: str, precision: str
 ) -> Callable[[int], Callable[[], None]]:
     """Return a function from a batch size to a call that runs such a batch and waits for the result."""
-    called = torch.compile(network, dynamic=False) if compiled else network
     kind = torch.device(device).type
 
     def prepare(batch: int) -> Callable[[], None]:
         images = torch.randn(batch, 3, *input_size, device=device)
 
         def run() -> None:
-            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=AUTOCAST[precision]):
                 called(images)
             if kind == "cuda":
                 torch.cuda.synchronize(device)

@@ -1,11 +1,12 @@
 """Optimizers: their first steps on one weight, written out."""
 
+import msgspec
 import pytest
 import torch
 from torch import nn
 
 from bench.cells.recipe import Plan
-from bench.training.optimizers import optimizer_of
+from bench.training.optimizers import OPTIMIZERS, SCHEDULES, learning_rate, optimizer_of
 
 RATE = 0.01
 
@@ -44,6 +45,25 @@ def test_decay_of_adam_is_part_of_the_gradient():
     """L2, as torch's Adam in Li 2019's release: alone, it moves a weight by a whole rate; AdamW's would by 0.3."""
     assert moved([0.0], weight=3.0, optimizer="adam", weight_decay=0.1) == pytest.approx([1])
     assert moved([5.0], optimizer="adam") == pytest.approx([1])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_moves_weights_against_their_gradient(name):
+    (step,) = moved([2.0], optimizer=name)
+    assert step > 0
+
+
+def test_the_rate_of_every_schedule():
+    """Drops at a half and at three quarters to a tenth each; linear down to 0; both with a warm-up from a tenth."""
+    drops = ((0.5, 0.1), (0.75, 0.1))
+    expected = {"constant": [1, 1, 1, 1], "drops": [1, 1, 0.1, 0.01], "linear": [1, 0.75, 0.5, 0.25]}
+    assert set(expected) == set(SCHEDULES)
+    for name, factors in expected.items():
+        plan = Plan(optimizer="sgd", batch=1, steps=4, learning_rate=RATE, schedule=name, drops=drops)
+        assert [learning_rate(plan, step, 4) / RATE for step in range(4)] == pytest.approx(factors)
+        warm = msgspec.structs.replace(plan, warmup=2)
+        assert learning_rate(warm, 0, 4) == pytest.approx(0.1 * RATE * factors[0])
+        assert learning_rate(warm, 1, 4) == pytest.approx(0.55 * RATE * factors[1])
 
 
 def test_factors_belong_to_the_parameters_below_a_module():

@@ -62,7 +62,7 @@ def training(row: Architecture, network: nn.Module, device: str) -> tuple[Way, W
     recipe, count, size = recipes.load(row.recipe), BATCH[device], row.input
     training = Training(recipe, "full", size, SKELETONS[row.skeleton], 0, device)
     examples, rows = people_examples(people(row, count), network, training), np.arange(count)
-    optimizer, ready = optimizer_of(network, training.plan), torch.rand(count, 3, *size, device=device)
+    optimizer, ready = optimizer_of(network, training.hyper), torch.rand(count, 3, *size, device=device)
 
     def forward(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):

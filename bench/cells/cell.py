@@ -105,18 +105,18 @@ class Cell:
         return {name for name, value in self.options.items() if value != usual.get(name)} - {"detections"}
 
 
-def check_options(rules: Protocol, options: dict[str, Any]) -> None:
+def check_options(protocol: Protocol, options: dict[str, Any]) -> None:
     """Refuse options that a protocol does not have, and values of another kind than their defaults."""
     for name, value in options.items():
-        if name not in rules.options:
-            known = ", ".join(f"{option}={default}" for option, default in rules.options.items())
-            raise Problem(f"{rules.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
-        default, choices = rules.options[name], rules.choices.get(name, ())
+        if name not in protocol.options:
+            known = ", ".join(f"{option}={default}" for option, default in protocol.options.items())
+            raise Problem(f"{protocol.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
+        default, choices = protocol.options[name], protocol.choices.get(name, ())
         may_be_none = name == "resamples" or not default  # without resamples there are no intervals
         if not _fits(value, default, choices) or (value == 0 and not may_be_none):
             expected = f"{'words' if isinstance(default, list) else 'one'} of {', '.join(choices)}" if choices else ""
             raise Problem(
-                f"{rules.name}: {name}={value!r} does not work.", expected=expected or f"something like {default!r}"
+                f"{protocol.name}: {name}={value!r} does not work.", expected=expected or f"something like {default!r}"
             )
 
 

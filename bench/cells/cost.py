@@ -22,9 +22,9 @@ OPERATIONS = 2 * 3  # of a MAC, in training: a multiplication and an addition, f
 
 def images(cell: Cell) -> int:
     """Number of images that the training of a cell processes, repetitions included."""
-    plan = recipes.load(cell.recipe_name).budgeted(cell.budget)
+    hyper = recipes.load(cell.recipe_name).budgeted(cell.budget)
     people = sum(DATASETS[name].splits[split] for name, split in parts_of(cell.training_data))
-    return plan.total_steps(plan.people or people) * plan.batch
+    return hyper.total_steps(hyper.people or people) * hyper.batch
 
 
 def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> dict[str, Any]:

@@ -110,16 +110,16 @@ def applies(protocol: str, architecture: str) -> bool:
 
 def can_be_fast(protocol: str) -> bool:
     """Whether --fast applies to a protocol: it predicts keypoints, or measures time."""
-    rules = PROTOCOLS[protocol]
-    return rules.depends_on_machine or (rules.needs == "predictions" and bool(rules.skeletons))
+    record = PROTOCOLS[protocol]
+    return record.depends_on_machine or (record.needs == "predictions" and bool(record.skeletons))
 
 
 def splits_for(protocol: str, datasets: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs (dataset, split) to run a protocol on; one empty pair for a protocol that needs only the network."""
-    rules = PROTOCOLS[protocol]
-    usable = datasets_of(rules)
+    record = PROTOCOLS[protocol]
+    usable = datasets_of(record)
     chosen = [pair for pair in map(parse_split, datasets or ("mannequin",)) if pair[0] in usable]
-    if rules.needs == "network":
+    if record.needs == "network":
         return chosen if datasets and chosen else [("", "")]
     return chosen or ([parse_split(usable[0])] if len(usable) == 1 else [])  # one: nothing to choose
 

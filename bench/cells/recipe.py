@@ -45,8 +45,8 @@ def _tables_of_words(table: type[_Table]) -> dict[str, str]:
     return {name: extra["words"] for name, extra in extras.items() if "words" in extra}
 
 
-class Plan(_Table, frozen=True):
-    """How many steps of what size, and what each does to the weights."""
+class Hyperparameters(_Table, frozen=True):
+    """Hyper-parameters of the training: optimizer, number and size of steps, schedule, averaging."""
 
     optimizer: Annotated[str, _word("bench.training.optimizers:OPTIMIZERS")]
     learning_rate: Positive
@@ -150,7 +150,7 @@ class Recipe(_Table, frozen=True, dict=True):
     """A recipe: how a network is trained and tested."""
 
     paper: str
-    training: Plan
+    training: Hyperparameters
     targets: Targets
     loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
@@ -180,13 +180,13 @@ class Recipe(_Table, frozen=True, dict=True):
         maps = Targets(centre=self.targets.centre, peak=self.targets.peak)
         return _deciding(testing=self.testing, pixels=self.pixels, maps=maps)
 
-    def budgeted(self, budget: str) -> Plan:
+    def budgeted(self, budget: str) -> Hyperparameters:
         """The training of the paper ("full"), or one scaled down to minutes ("quick")."""
         if budget == "full":
             return self.training
         if budget != "quick":
             raise Problem(f"There is no budget {budget!r}.", expected="full or quick")
-        return msgspec.convert({**msgspec.to_builtins(self.training), **self.quick}, Plan)
+        return msgspec.convert({**msgspec.to_builtins(self.training), **self.quick}, Hyperparameters)
 
 
 def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:

@@ -31,8 +31,9 @@ def cell_settings(*only: str) -> Callable[[Callable[..., None]], Callable[..., N
             verb(**given if texts is None else given | {"options": pairs(texts)})
 
         keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in kept]
-        wrapper.__signature__ = own.replace(parameters=[*keyword[:at], *added, *keyword[at:]])  # pyright: ignore[reportAttributeAccessIssue] - read by typer
-        wrapper.__annotations__ = {p.name: p.annotation for p in wrapper.__signature__.parameters.values()}
+        signature = own.replace(parameters=[*keyword[:at], *added, *keyword[at:]])
+        wrapper.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue] - read by typer
+        wrapper.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
         return wrapper
 
     return decorate

@@ -35,14 +35,14 @@ def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
 
 def _protocol(name: str, data: Path) -> dict[str, Any]:
     """A protocol as plain data, with what is missing of its datasets."""
-    rules = PROTOCOLS[name]
-    lacking = {dataset: lack for dataset in datasets_of(rules) if (lack := missing(dataset, data))}
+    protocol = PROTOCOLS[name]
+    lacking = {dataset: lack for dataset in datasets_of(protocol) if (lack := missing(dataset, data))}
     return {
         "name": name,
-        "version": rules.version,
-        "needs": rules.needs,
-        "summary": rules.summary,
-        "datasets": list(datasets_of(rules)),
+        "version": protocol.version,
+        "needs": protocol.needs,
+        "summary": protocol.summary,
+        "datasets": list(datasets_of(protocol)),
         "missing": lacking,
     }
 

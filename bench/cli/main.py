@@ -330,10 +330,11 @@ def main() -> int:
         _print_error(error)
         _print_json(error, code)
     except Exception as error:
-        code = USAGE if hasattr(error, "show") else CELL_FAILED
+        show = getattr(error, "show", None)  # of typer's usage errors
+        code = USAGE if show else CELL_FAILED
         _print_json(error, code)
-        if code == USAGE:  # of the command line itself
-            error.show()
+        if show:
+            show()
         else:
             _print_error(error)
             print("  do        this is a defect: please report it with the output of --debug", file=sys.stderr)

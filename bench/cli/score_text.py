@@ -14,9 +14,9 @@ def print_outcome(outcome: dict[str, Any]) -> None:
             f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in notes.items()
         )
         print(f"{file}: {text}", file=sys.stderr)
-    rules = PROTOCOLS[outcome["cells"][0].protocol]
+    protocol = PROTOCOLS[outcome["cells"][0].protocol]
     for row in outcome["measurements"] if len(outcome["cells"]) == 1 else []:
-        if row.metric == rules.headline[0]:
+        if row.metric == protocol.headline[0]:
             print(f"  {row.metric:<12} {row.part:<10} {quantity(row)}, n={row.n:,}")
     print_measurements(outcome["measurements"])
     if "against" in outcome:

@@ -40,4 +40,4 @@ def conclude(
         codes = {failure.code if (failure := store.failure(task.key)) else CELL_FAILED for task, _ in failed}
         raise typer.Exit(codes.pop() if len(codes) == 1 else CELL_FAILED)
     if blocked:
-        raise typer.Exit(max(exit_code(task.problem) for task in blocked))
+        raise typer.Exit(max(exit_code(task.problem) for task in blocked if task.problem))

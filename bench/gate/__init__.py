@@ -1,1 +1,1 @@
-"""The regression gate: rows against a committed baseline."""
+"""The regression gate: compares rows with a committed baseline."""

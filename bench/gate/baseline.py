@@ -1,7 +1,7 @@
-"""The committed baseline: what every number was when somebody last accepted it, and why.
+"""The committed baseline: every number as last accepted, with the reason.
 
-`baseline.jsonl` has one row a line, sorted, so that a change reads well in a diff. `baseline.npz` beside it
-keeps the per-person samples that paired differences need; without it only intervals are compared.
+`baseline.jsonl` has one row per line, sorted, so that a change reads well in a diff. `baseline.npz` beside it holds
+the per-person samples that paired differences need; without it only intervals are compared.
 """
 
 import json
@@ -25,17 +25,17 @@ from bench.store.digests import content_key
 from bench.store.store import write_atomically
 from protocols import PROTOCOLS
 
-IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions with a wording of their own
+IN_WORDS = ("options", "resampling", "people", "recipe", "budget", "weights")  # conditions that `_setting` words itself
 
 
 def cell_key(cell: Cell, source: str = "measured") -> Key:
-    """What a cell is to people, whatever its content: stays when a version, a recipe's text or the code changes."""
+    """Identity of a cell in the baseline, which a new version, recipe text or code does not change."""
     name = cell.row.name if source == "measured" else cell.architecture
     return (cell.protocol, name, cell.dataset, cell.split, _setting(cell, source), cell.seed)
 
 
 def _setting(cell: Cell, source: str) -> str:
-    """All conditions of a cell that a row of the baseline has no field for, in words; "" if they are as usual."""
+    """Conditions of a cell without a field in BaselineRow, in words; "" if they are the defaults."""
     find = without_recipe if source == "measured" else of_file
     usual = Cell(cell.architecture, cell.protocol, cell.dataset, cell.split, cell.overrides)
     made, as_usual = find(cell), find(usual)
@@ -48,7 +48,7 @@ def _setting(cell: Cell, source: str) -> str:
 
 
 def measured(key: Key, measurements: Iterable[Measurement], samples: dict[str, np.ndarray]) -> Measured:
-    """The measurements of a cell as rows of a baseline: those parts that it keeps."""
+    """Convert the measurements of a cell to rows of a baseline: the parts that the records of the metrics keep."""
     rows = [_row(key, row) for row in measurements if any(fnmatchcase(row.part, part) for part in metric_of(row).kept)]
     paired = any(metric_of(row).gate == "statistical" for row in rows)
     return Measured(key, rows, samples if paired else {})
@@ -76,7 +76,7 @@ def _row(key: Key, row: Measurement) -> BaselineRow:
 
 
 def read(path: Path) -> dict[Key, Measured]:
-    """The baseline by cell. Raises Problem when there is none, or a line cannot be read."""
+    """Read a baseline, by cell. Raises Problem if it is missing or has an invalid line."""
     if not path.is_file():
         raise Problem(
             f"{path}: there is no baseline, so nothing can be compared.",
@@ -88,18 +88,18 @@ def read(path: Path) -> dict[Key, Measured]:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = msgspec.json.decode(line, type=BaselineRow)
-            PROTOCOLS[row.protocol]  # KeyError without one
+            PROTOCOLS[row.protocol]  # KeyError if there is no such protocol
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
             raise Problem(
-                f"{path}:{number}: this line is no row of a baseline: {error}.",
-                next_step="restore the file from git, or write it anew with bench check --accept --reason TEXT",
+                f"{path}:{number}: this line is not a row of a baseline: {error}.",
+                next_step="restore the file from git, or write a new one with bench check --accept --reason TEXT",
             ) from error
         cells.setdefault(row.key, Measured(row.key, [], samples.get(_name(row.key), {}))).rows.append(row)
     return cells
 
 
 def write(path: Path, cells: Iterable[Measured], earlier: dict[Key, Measured], reason: str) -> int:
-    """Write a baseline; rows that are as `earlier` keep their old reason. Returns how many are not, or gone."""
+    """Write a baseline; rows that equal `earlier` ones keep their reason. Returns how many were changed or removed."""
     before = {(cell.key, row.name): row for cell in earlier.values() for row in cell.rows}
     lines, arrays, changed = [], {}, 0
     for cell in sorted(cells, key=lambda cell: tuple(map(str, cell.key))):
@@ -126,12 +126,12 @@ def _small(array: np.ndarray) -> np.ndarray:
 
 
 def _name(key: Key) -> str:
-    """The name of a cell in the file of samples."""
+    """Name of a cell in the file of samples."""
     return content_key({"cell": list(key)})
 
 
 def _read_samples(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Samples by name of the cell; none where the file is absent."""
+    """Read samples by name of the cell; none if the file is missing."""
     if not path.is_file():
         return {}
     found: dict[str, dict[str, np.ndarray]] = {}

@@ -1,4 +1,4 @@
-"""The regression gate: measure the cells of a matrix anew and compare them with the committed baseline."""
+"""The regression gate: measures the cells of a matrix and compares them with the committed baseline."""
 
 import fnmatch
 from collections import Counter
@@ -24,22 +24,22 @@ from bench.steps.prediction_files import terms
 from bench.steps.score_file import score_file
 from bench.store.store import CELLS, Store
 
-FINISHED, FAILED = "finished", "failed"  # beside BLOCKED, and GONE for a cell that only the baseline has
-GONE = "gone"
-FEW = 3  # new rows of a cell that are named
+FINISHED, FAILED = "finished", "failed"  # states of a cell, with BLOCKED of the plan
+GONE = "gone"  # only in the baseline
+FEW = 3  # new rows shown per cell
 SHOWN = ("protocol", "architecture", "dataset", "split", "setting", "seed", "metric", "part", "unit", "n")  # of a row
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one cell of the matrix or of the baseline."""
+    """Outcome of one cell of the matrix or of the baseline."""
 
     key: Key
     state: str
     why: str = ""
-    code: int = FINE  # the exit code that the state asks for
+    code: int = FINE  # exit code for the state
     cell: Cell | None = None  # None if GONE
-    source: str = "measured"  # or "predictions": a fixed file
+    source: str = "measured"  # or "predictions", of a prediction file
     now: Measured | None = None
     comparisons: tuple[Comparison, ...] = ()
 
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All cells, and how many rows the baseline has for them."""
+    """Results of all cells, and the number of rows that the baseline has for them."""
 
     results: tuple[Result, ...]
     expected: int
@@ -66,14 +66,14 @@ class Outcome:
         return sum(entry.compared for entry in self.comparisons)
 
     def headline(self) -> str:
-        """The count of compared rows, then what became of them."""
+        """Format the number of compared rows and the counts of their states."""
         counts = Counter(entry.state for entry in self.comparisons)
         words = ", ".join(f"{counts[state]:,} {state}" for state in (SAME, MOVED, REGRESSED, MISSING, NEW))
         return f"{self.compared:,} of {self.expected:,} rows compared: {words}"
 
     @property
     def additions(self) -> list[str]:
-        """A line for each cell with rows that the baseline does not have."""
+        """Lines about cells with rows that the baseline lacks."""
         found = [(result, [entry for entry in result.comparisons if entry.state == NEW]) for result in self.results]
         return [
             f"{result.label}: {len(rows):,} new, compared with nothing: {'; '.join(map(str, rows[:FEW]))}"
@@ -83,10 +83,10 @@ class Outcome:
         ]
 
     def exit_code(self, allow_missing: bool = False) -> int:
-        """What is certain comes first: a regression, then a failed cell, then what could not be compared.
+        """Exit code of the check: a regression first, then a failed cell, then missing comparisons.
 
-        A row of the baseline that is gone fails, and so does a cell that measured nothing. A new row does not: it is
-        reported, and is compared from the baseline on that takes it in.
+        A missing row of the baseline fails, and so does a cell without measurements. A new row does not: it is only
+        reported until a baseline contains it.
         """
         if any(entry.state == REGRESSED for entry in self.comparisons):
             return EXIT_REGRESSED
@@ -108,44 +108,43 @@ def check(
     protocols: str = "",
     jobs: int = 0,
 ) -> tuple[Outcome, list[Task]]:
-    """Measure the cells of the matrix at `path` that two globs choose, and compare them with a baseline.
+    """Measure the cells of the matrix at `path` that two globs select, and compare them with a baseline.
 
-    Cells that `ctx.store` holds already count as measured; `jobs` is that of `executors.local`. Returns the outcome
-    and the tasks, for a report.
-    Raises Problem when the matrix cannot be read or nothing is chosen.
+    Cells that `ctx.store` holds already are not measured again; `jobs` is that of `executors.local`. Returns the
+    outcome and the tasks, for a report. Raises Problem for an unreadable matrix or an empty selection.
     """
-    rules = matrix.read(path)
-    cells = [cell for cell in matrix.load(path) if _chosen(architectures, protocols, cell.row.name, cell.protocol)]
-    files = [(fixed, name) for fixed in rules.predictions for name in fixed.protocols]
-    files = [pair for pair in files if _chosen(architectures, protocols, Path(pair[0].file).stem, pair[1])]
+    table = matrix.read(path)
+    cells = [cell for cell in matrix.load(path) if _selected(architectures, protocols, cell.row.name, cell.protocol)]
+    files = [(listed, name) for listed in table.predictions for name in listed.protocols]
+    files = [pair for pair in files if _selected(architectures, protocols, Path(pair[0].file).stem, pair[1])]
     if not cells and not files:
         raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
     tasks = plan(cells, ctx.store, ctx.data, ctx.device)
     done, failed = local(tasks, ctx, jobs)
     found = [_result(task, ctx.store, {id(task) for task in done}, failed) for task in tasks]
-    found += [_score_fixed(fixed, name, ctx) for fixed, name in files]
-    expected = {key: cell for key, cell in earlier.items() if _chosen(architectures, protocols, key[1], key[0])}
+    found += [_score_file(listed, name, ctx) for listed, name in files]
+    expected = {key: cell for key, cell in earlier.items() if _selected(architectures, protocols, key[1], key[0])}
     results = [_compared(result, expected.get(result.key)) for result in found]
-    known = {result.key for result in results}
+    measured = {result.key for result in results}
     results += [
         _compared(Result(key, GONE, "the matrix has no such cell any more", NOTHING), cell)
         for key, cell in expected.items()
-        if key not in known
+        if key not in measured
     ]
     return Outcome(tuple(results), sum(len(cell.rows) for cell in expected.values())), tasks
 
 
 def accept(path: Path, outcome: Outcome, earlier: dict[Key, Measured], reason: str, allow_missing: bool) -> int:
-    """Write today's numbers as the new baseline; returns how many rows changed.
+    """Write the new numbers as the baseline; returns the number of changed rows.
 
-    Rows of cells that were not chosen stay. Raises Problem when a cell failed or is blocked, unless `allow_missing`:
-    then its old rows stay.
+    Rows of cells that were not selected stay. Raises Problem if a cell failed or is blocked; with `allow_missing` its
+    old rows stay instead.
     """
     unmeasured = [result for result in outcome.results if result.state in (FAILED, BLOCKED)]
     if unmeasured and not allow_missing:
         raise Problem(
             f"The baseline stays as it is: {len(unmeasured)} cells could not be measured, first {unmeasured[0].label}.",
-            next_step="mend them, or keep their old rows with --allow-missing",
+            next_step="fix them, or keep their old rows with --allow-missing",
             code=max(result.code for result in unmeasured),
         )
     chosen = {result.key: result for result in outcome.results}
@@ -156,8 +155,8 @@ def accept(path: Path, outcome: Outcome, earlier: dict[Key, Measured], reason: s
     return baseline.write(path, cells, earlier, reason)
 
 
-def _chosen(architectures: str, protocols: str, name: str, protocol: str) -> bool:
-    """Whether two globs choose a cell; an architecture is also known by its name without options."""
+def _selected(architectures: str, protocols: str, name: str, protocol: str) -> bool:
+    """Whether two globs select a cell; the one for architectures also matches a name without its options."""
     names = (name, name.partition("@")[0])
     return (not architectures or any(fnmatch.fnmatch(word, architectures) for word in names)) and (
         not protocols or fnmatch.fnmatch(protocol, protocols)
@@ -165,23 +164,24 @@ def _chosen(architectures: str, protocols: str, name: str, protocol: str) -> boo
 
 
 def _result(task: Task, store: Store, done: set[int], failed: Iterable[tuple[Task, str]]) -> Result:
+    """Result of a planned cell after the run; `done`: identities of the finished tasks."""
     key = baseline.cell_key(task.cell)
-    if task.state == BLOCKED:
+    if task.problem is not None:
         return Result(key, BLOCKED, task.why, exit_code(task.problem), task.cell)
     if id(task) in done:
         return Result(key, FINISHED, cell=task.cell, now=_measured(key, store, task.key))
-    why = next((why for other, why in failed if other is task), "the run ended before it")
+    why = next((why for other, why in failed if other is task), "the run ended before this cell")
     return Result(key, FAILED, why, CELL_FAILED, task.cell)
 
 
-def _score_fixed(fixed: matrix.PredictionFile, protocol: str, ctx: RunContext) -> Result:
-    """Score a prediction file; what raises is blocked if data are missing, else failed."""
-    file = Path(fixed.file)
-    cell = Cell(file.stem, protocol, *parse_split(fixed.dataset))
+def _score_file(listed: matrix.PredictionFile, protocol: str, ctx: RunContext) -> Result:
+    """Score a prediction file; an error makes the result blocked if data are missing, else failed."""
+    file = Path(listed.file)
+    cell = Cell(file.stem, protocol, *parse_split(listed.dataset))
     key = baseline.cell_key(cell, "predictions")
     with progress.step(f"{file.name} × {protocol}"):
         try:
-            outcome = score_file(file, "", "", False, terms(protocol, fixed.dataset, {}, ctx.data), ctx.store)
+            outcome = score_file(file, "", "", False, terms(protocol, listed.dataset, {}, ctx.data), ctx.store)
         except Exception as error:
             code = exit_code(error)
             return Result(key, BLOCKED if code == DATA else FAILED, explain(error), code, cell, "predictions")
@@ -195,14 +195,14 @@ def _measured(key: Key, store: Store, content: str) -> Measured:
 
 
 def _compared(result: Result, then: Measured | None) -> Result:
-    """The same with its rows compared; without a baseline they are new."""
+    """Return the result with its rows compared; without a baseline they are new."""
     then = then or Measured(result.key, [])
     comparisons = tuple(compare(then, result.now))
     return replace(result, comparisons=comparisons)
 
 
 def as_document(outcome: Outcome, code: int) -> dict[str, Any]:
-    """The outcome as plain data, for --json."""
+    """Convert the outcome to plain data for --json."""
     rows = [
         {
             **{name: getattr(entry.row, name) for name in SHOWN},

@@ -1,4 +1,4 @@
-"""Comparing numbers with those of a baseline: what must be identical, what may move, and what only counts as trend."""
+"""Comparison of rows with those of a baseline: exact, statistical or noisy, as the record of the metric says."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ SAME, MOVED, REGRESSED, MISSING, NEW = "same", "moved", "regressed", "missing", 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row, then and now."""
+    """A row of the baseline with its new value."""
 
-    row: BaselineRow  # of the baseline; of today where the baseline has none
+    row: BaselineRow  # of the baseline; the new one where the baseline has none
     state: str
     old: float | None = None
     new: float | None = None
@@ -33,13 +33,13 @@ class Comparison:
 
     @property
     def severity(self) -> float:
-        """The relative change, to sort by; 1 for a row that is gone."""
+        """Relative change, to sort by; 1 for a missing row."""
         if self.state == MISSING or not (self.old and self.new):
             return 1.0
         return abs(self.new - self.old) / abs(self.old)
 
     def __str__(self) -> str:
-        """The change in words: "PCKh@0.5 mean 90.31 → 89.52 [-1.13, -0.51], n=2,958"."""
+        """Format the change: "PCKh@0.5 mean 90.31 → 89.52 [-1.13, -0.51], n=2,958"."""
         before, after = number(self.old), number(self.new)
         words = {SAME: before, MISSING: f"{before} → missing", NEW: f"new → {before}"}
         text = f"{self.row.metric} {self.row.part} {words.get(self.state, f'{before} → {after}')}"
@@ -49,31 +49,31 @@ class Comparison:
 
 
 def number(value: float | None) -> str:
-    """A value with the digits that a reader needs to see it move."""
+    """Format a value with enough digits to show a small change."""
     return "not defined" if value is None else f"{value:,.10g}"
 
 
 def metric_of(row: BaselineRow | Measurement) -> Metric:
-    """The record of a row's metric. The score of a prediction file must repeat exactly, whatever the metric."""
+    """Record of a row's metric. The score of a prediction file must repeat exactly, whatever the metric."""
     metric = PROTOCOLS[row.protocol].metric(row.metric)
     return replace(metric, gate="exact", tolerance=0.0, kept=("*",)) if row.source == "predictions" else metric
 
 
 def compare(then: Measured, now: Measured | None) -> list[Comparison]:
-    """Every row of a cell's baseline against today's; a cell that was not measured has only missing rows."""
+    """Compare the rows of a cell with the baseline; all rows of a cell that was not measured are missing."""
     if now is None:
         return [Comparison(row, MISSING, old=row.value) for row in then.rows]
-    today = {row.name: row for row in now.rows}
+    current = {row.name: row for row in now.rows}
     changes, why = _changes(then, now)
     found = []
     largest = max((row.n for row in then.rows), default=0)
     for row in then.rows:
-        new = today.pop(row.name, None)
+        new = current.pop(row.name, None)
         if new is None:
             found.append(Comparison(row, MISSING, old=row.value, why="the cell has no such row any more"))
         else:
             found.append(_compare_rows(row, new, changes, why, largest))
-    return found + [Comparison(row, NEW, old=row.value) for row in today.values()]
+    return found + [Comparison(row, NEW, old=row.value) for row in current.values()]
 
 
 def _compare_rows(
@@ -90,7 +90,7 @@ def _compare_rows(
             return Comparison(old, MOVED, before, after)
         return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, metric))
     if before is None or after is None or old.unit != new.unit:
-        return Comparison(old, REGRESSED, before, after, why="a number then or now, not both")
+        return Comparison(old, REGRESSED, before, after, why="defined in only one of the two, or in another unit")
     if old.n != new.n and not metric.n_varies:
         return Comparison(old, REGRESSED, before, after, why=_must_be(old, new, metric))
     if paired := changes.get(old.name):
@@ -104,9 +104,9 @@ def _compare_rows(
 
 
 def _allowed(metric: Metric, row: BaselineRow, largest: int) -> float:
-    """The drop that a row may have: the tolerance where it counts as much as any, more where it counts less.
+    """Allowed drop of a row: the tolerance at the `largest` n of the cell, more for a smaller n.
 
-    What training and rounding do to a row shrinks with the root of what it counts, as its interval does.
+    The effect of training and rounding shrinks with the square root of n, as the interval does.
     """
     return metric.tolerance * (largest / max(row.n, 1)) ** 0.5
 
@@ -120,12 +120,12 @@ def _must_be(old: BaselineRow, new: BaselineRow, metric: Metric) -> str:
 
 
 def _changes(then: Measured, now: Measured) -> tuple[dict[tuple[str, str], Value], str]:
-    """Paired differences, today's minus the baseline's, by row; with the reason where there are none."""
+    """Paired differences by row, new minus baseline; with the reason where there are none."""
     if not then.samples or not now.samples:
-        return {}, "per-person samples of the baseline are not there"
-    rules = PROTOCOLS[then.rows[0].protocol]
+        return {}, "per-person samples are missing"
+    protocol = PROTOCOLS[then.rows[0].protocol]
     try:
-        found = difference(rules, [Scores((), samples=now.samples)], [Scores((), samples=then.samples)])
+        found = difference(protocol, [Scores((), samples=now.samples)], [Scores((), samples=then.samples)])
     except (DataError, AttributeError, KeyError, TypeError, ValueError) as error:
         # Other people, or samples of another version of the protocol, which may be of any names and shapes.
         return {}, f"not paired: {str(error).splitlines()[0]}"
@@ -133,15 +133,15 @@ def _changes(then: Measured, now: Measured) -> tuple[dict[tuple[str, str], Value
 
 
 def _unpaired(old: BaselineRow, new: BaselineRow, why: str) -> tuple[float | None, float | None, str]:
-    """Bounds of the difference from the two intervals alone: wider than the paired ones."""
+    """Bounds of the difference from the two intervals, wider than paired ones."""
     words = f"intervals only: {why or 'no paired difference of this metric'}"
     if old.low is None or old.high is None or new.low is None or new.high is None:
-        return None, None, "no interval: a drop of this row cannot be told from chance"
+        return None, None, "no interval: a drop of this row may be chance"
     return new.low - old.high, new.high - old.low, words
 
 
 def worst_first(comparisons: Iterable[Comparison], allow_missing: bool = False) -> list[Comparison]:
-    """What fails, worst first."""
+    """Failing rows, worst first."""
     states = (REGRESSED,) if allow_missing else (REGRESSED, MISSING)
     failing = [entry for entry in comparisons if entry.state in states]
     return sorted(failing, key=lambda entry: (-entry.severity, entry.row.metric, entry.row.part))

@@ -11,7 +11,7 @@ Key = tuple[str, str, str, str, str, int]  # protocol, architecture, dataset, sp
 
 
 class BaselineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the baseline: a measurement of a cell that is known by its setting instead of its key."""
+    """A line of the baseline: a measurement whose cell is identified by its setting instead of a content key."""
 
     protocol: str
     architecture: str
@@ -32,18 +32,18 @@ class BaselineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def key(self) -> Key:
-        """The cell that it belongs to."""
+        """Cell of the row."""
         return self.protocol, self.architecture, self.dataset, self.split, self.setting, self.seed
 
     @property
     def name(self) -> tuple[str, str]:
-        """What tells the rows of one cell apart."""
+        """Name of the row within its cell: metric and part."""
         return self.metric, self.part
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The numbers of one finished cell, and its per-person samples if it was trained."""
+    """Rows of a finished cell, and its per-person samples if it was trained."""
 
     key: Key
     rows: list[BaselineRow]

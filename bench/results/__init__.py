@@ -1,1 +1,1 @@
-"""Results: measurement rows, finished cells, paired differences, the snapshot that a report is made of."""
+"""Results: measurement rows, files of finished cells, paired differences, the snapshot behind a report."""

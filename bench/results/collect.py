@@ -21,9 +21,9 @@ from protocols.pose.skeletons import SKELETONS
 
 
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
-    """Everything that the pages show: the cells of the matrix as they stand, and whatever else was measured.
+    """Collect the data of all pages: the cells of the matrix in their state, and all other measured cells.
 
-    Of cells outside the matrix that differ only in version or recipe, the newest counts.
+    Of revisions of a cell outside the matrix the newest counts.
     """
     tasks = list(tasks)
     records = _records(store)
@@ -45,37 +45,37 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
 
 
 def _records(store: Store) -> dict[str, CellRecord]:
-    """key -> record of every finished cell. Raises Problem if another version wrote one."""
-    records, odd = read_all(store, store.keys(CELLS))
-    if odd:
-        problem = next(iter(odd.values()))
-        count = len(odd) + len(records)
-        more = f", and {len(odd) - 1:,} more of {count:,} cells are like it" if len(odd) > 1 else ""
+    """Read the records of all finished cells by key. Raises Problem if another version wrote one."""
+    records, problems = read_all(store, store.keys(CELLS))
+    if problems:
+        problem = next(iter(problems.values()))
+        count = len(problems) + len(records)
+        more = f"; the same holds for {len(problems) - 1:,} more of {count:,} cells" if len(problems) > 1 else ""
         raise Problem(
             f"{problem.what.removesuffix('.')}{more}.",
             cause=problem.cause,
-            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures anew, from "
-            "the predictions that it finds; prediction files have to be scored again",
+            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures again, from "
+            "the predictions in the store; prediction files have to be scored again",
             code=CELL_FAILED,
         )
     return records
 
 
 def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:
-    """Of the records with the same place in the tables, the one measured last; prediction files all stay."""
+    """Newest record of each table entry; every prediction file is an entry of its own."""
     ordered = sorted(records.values(), key=lambda record: record.provenance.date)
     last = {record.table_key: record for record in ordered}
     return sorted(last.values(), key=lambda record: record.cell)
 
 
 def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:
-    """What `python -m benchmarks` left beside the store; nothing if it was never run."""
+    """Results of `python -m benchmarks` in the folder of the store; none if it was never run."""
     path = store.root / "benchmarks.jsonl"
     return tuple(msgspec.json.Decoder().decode_lines(path.read_bytes())) if path.is_file() else ()
 
 
 def _finished(record: CellRecord, store: Store) -> ReportCell:
-    """A cell that is there; stale if its protocol has a newer version."""
+    """A finished cell; stale if its protocol has a newer version."""
     current, measured = PROTOCOLS[record.protocol].version, record.conditions.version
     why = "" if measured == current else f"protocol version {measured} -> {current}"
     folder = store.folder(CELLS, record.cell)
@@ -91,7 +91,7 @@ def _finished(record: CellRecord, store: Store) -> ReportCell:
 
 
 def _unfinished(task: Task, store: Store) -> ReportCell:
-    """A cell of the matrix that is not there, with the reason, and what was tried."""
+    """An unfinished cell of the matrix, with the reason and the log of a failure."""
     tried = store.failure(task.key) if task.state == FAILED else None
     made = Provenance(tried.command) if tried else None
     found = record(task.cell, task.key, task.inputs or None, "measured", provenance=made)

@@ -1,4 +1,4 @@
-"""Pictures of predictions: the same people for every network, and its own best, median and worst ones."""
+"""Pictures of predictions: the same people for every network, and the best, median and worst ones."""
 
 import csv
 import io
@@ -12,17 +12,17 @@ from protocols.pose.people import People, Predictions
 from protocols.pose.skeletons import Skeleton
 
 COUNT, COLUMNS, TILE = 24, 8, 160
-# Right and left of the person, and the middle: colours that colour-blind readers tell apart (Okabe and Ito).
+# Right and left of the person, and the middle: colours that colour-blind readers can distinguish (Okabe and Ito).
 COLOURS = {"right": (213, 94, 0), "left": (0, 158, 215), "": (240, 228, 66)}
 TRUTH = (255, 255, 255)
 GROUPS = ("best", "median", "worst")  # the rows of `extremes`
 
 
 def pictures(people: People, predictions: Predictions) -> dict[str, bytes]:
-    """What a cell shows of its people, by file name; nothing where the images are not at hand.
+    """Draw the pictures of a cell, by file name; none if the images are missing.
 
-    gallery.webp: people evenly spaced over the split. The choice depends on their number alone, so that the galleries
-    of several networks can be laid side by side. extremes.webp: a row each of the best, the median and the worst
+    gallery.webp: people evenly spaced over the split. The choice depends only on their number, so that the galleries
+    of several networks can be compared. extremes.webp: a row each of the best, the median and the worst
     people by `errors`, the annotation in white; extremes.csv names them.
     """
     evenly = np.linspace(0, len(people) - 1, min(COUNT, len(people))).astype(int)
@@ -32,8 +32,8 @@ def pictures(people: People, predictions: Predictions) -> dict[str, bytes]:
         files = {"gallery.webp": _grid(people, predictions, evenly, truth=False)}
         if rows is not None:
             files["extremes.webp"] = _grid(people, predictions, rows.ravel(), truth=True)
-            files["extremes.csv"] = _named(people, found, rows)
-    except (DataError, OSError, cv2.error):  # scoring needs no images: without them there is nothing to show
+            files["extremes.csv"] = _extremes_csv(people, found, rows)
+    except (DataError, OSError, cv2.error):  # scoring needs no images, pictures do
         return {}
     return files
 
@@ -41,16 +41,16 @@ def pictures(people: People, predictions: Predictions) -> dict[str, bytes]:
 def errors(people: People, predictions: Predictions) -> np.ndarray:
     """Mean distance of the annotated joints from their truth, in heights of the person's window: N, NaN without any."""
     distance = np.linalg.norm(predictions.keypoints - people.keypoints, axis=-1)  # N x J
-    known = people.annotated & np.isfinite(distance)
-    total = np.where(known, distance, 0).sum(axis=1)
+    valid = people.annotated & np.isfinite(distance)
+    total = np.where(valid, distance, 0).sum(axis=1)
     with np.errstate(invalid="ignore"):
-        return total / known.sum(axis=1) / windows(people)[1]
+        return total / valid.sum(axis=1) / windows(people)[1]
 
 
 def extremes(errors: np.ndarray) -> np.ndarray | None:
     """Rows of the best, the median and the worst people, 3 x COLUMNS, each from better to worse.
 
-    None where there are too few people for three groups without a common member. Of equals the first counts as better.
+    None if there are too few people for three disjoint groups. Of equal errors the first counts as better.
     """
     order = np.argsort(errors, kind="stable")[: np.isfinite(errors).sum()]
     if len(order) < 3 * COLUMNS:
@@ -60,9 +60,9 @@ def extremes(errors: np.ndarray) -> np.ndarray | None:
 
 
 def draw(image: np.ndarray, joints: np.ndarray, skeleton: Skeleton, colour: tuple | None = None) -> np.ndarray:
-    """The image (H x W x 3 uint8) with limbs between the joints (J x 2 pixels); those at NaN are left out.
+    """Draw limbs between joints (J x 2 pixels) on an image (H x W x 3 uint8); joints at NaN are left out.
 
-    colour: of all limbs; None for one a side.
+    colour: of all limbs; None for the colours of the sides.
     """
     canvas = image.copy()
     limit = 4 * max(image.shape)
@@ -77,21 +77,21 @@ def draw(image: np.ndarray, joints: np.ndarray, skeleton: Skeleton, colour: tupl
 
 
 def webp(picture: np.ndarray) -> bytes:
-    """H x W x 3 uint8 RGB as a file."""
+    """Encode H x W x 3 uint8 RGB as WebP."""
     return cv2.imencode(".webp", picture[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
 
 
 def _grid(people: People, predictions: Predictions, rows: np.ndarray, truth: bool) -> bytes:
-    """Crops of some people, COLUMNS a row, with their predicted skeletons; with `truth` the annotated ones below."""
+    """Draw crops of people, COLUMNS per row, with predicted skeletons; with `truth` also the annotated ones, below."""
     centre, height = windows(people)
 
-    def placed(keypoints: np.ndarray) -> np.ndarray:
+    def in_crops(keypoints: np.ndarray) -> np.ndarray:
         return to_crop(keypoints[rows] - people.origin, centre[rows], height[rows], (TILE, TILE))
 
-    annotated = placed(np.where(people.annotated[..., None], people.keypoints, np.nan))
+    annotated = in_crops(np.where(people.annotated[..., None], people.keypoints, np.nan))
     tiles = []
-    for row, joints, true in zip(rows, placed(predictions.keypoints), annotated, strict=True):
-        tile = crop(people.read_image(row), centre[row], height[row], (TILE, TILE))
+    for row, joints, true in zip(rows, in_crops(predictions.keypoints), annotated, strict=True):
+        tile = crop(people.read_image(row), centre[row], float(height[row]), (TILE, TILE))
         if truth:
             tile = draw(tile, true, people.skeleton, TRUTH)
         tiles.append(draw(tile, joints, people.skeleton))
@@ -100,8 +100,8 @@ def _grid(people: People, predictions: Predictions, rows: np.ndarray, truth: boo
     return webp(np.concatenate(lines))
 
 
-def _named(people: People, errors: np.ndarray, rows: np.ndarray) -> bytes:
-    """CSV: which people stand in `rows`, and how far off the network was."""
+def _extremes_csv(people: People, errors: np.ndarray, rows: np.ndarray) -> bytes:
+    """Format the people of `rows` with their errors as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("group", "person", "image", "error"))

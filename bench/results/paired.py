@@ -1,4 +1,4 @@
-"""Differences on the same people, from the samples that cells keep: of two networks, over their seeds."""
+"""Paired differences of two networks on the same people, over their seeds, from the samples of their cells."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -17,28 +17,30 @@ from protocols.errors import DataError
 from protocols.statistics.bootstrap import paired_difference
 from protocols.statistics.scores import Scores
 
-SHORTEST = 6  # characters of a cell's key
+SHORTEST = 6  # characters that may stand for a cell's key
 
 
-def difference(rules: Protocol, ours: Sequence[Scores], theirs: Sequence[Scores]) -> tuple[Value, ...]:
-    """Ours minus theirs on the same people or images, with the interval of the difference; one element a seed.
+def difference(protocol: Protocol, ours: Sequence[Scores], theirs: Sequence[Scores]) -> tuple[Value, ...]:
+    """Ours minus theirs on the same people or images, with the interval of the difference; one element per seed.
 
-    Raises DataError where the people differ, or where a protocol cannot compare so many seeds, or anything.
+    Raises DataError if the people differ, or if the protocol cannot compare cells or several seeds.
     """
-    module = importlib.import_module(rules.module)
+    module = importlib.import_module(protocol.module)
     if hasattr(module, "tally"):
         return paired_difference(*([module.tally(scores.samples) for scores in side] for side in (ours, theirs)))
     if not hasattr(module, "difference"):
-        raise DataError(f"{rules.name} keeps nothing of single people that two cells could be compared by.")
+        raise DataError(f"{protocol.name} stores no per-person samples, so two cells cannot be compared.")
     if max(len(ours), len(theirs)) > 1:
-        raise DataError(f"{rules.name} compares one seed with one.", next_step="name each cell by the start of its key")
+        raise DataError(
+            f"{protocol.name} compares one seed with one.", next_step="name each cell by the start of its key"
+        )
     return module.difference(ours[0], theirs[0])
 
 
 def paired(store: Store) -> Callable[[str, str], tuple[Value, ...]]:
-    """(key, other key) -> differences, the first minus the second on the same people.
+    """Return a function (key, other key) -> differences, the first minus the second on the same people.
 
-    Empty where a cell keeps no samples, or where the two were not scored on the same people.
+    They are empty where a cell has no samples, or where the two were not scored on the same people.
     """
 
     @cache
@@ -46,9 +48,9 @@ def paired(store: Store) -> Callable[[str, str], tuple[Value, ...]]:
         one, two = _samples(store, ours), _samples(store, theirs)
         if one is None or two is None:
             return ()
-        rules = PROTOCOLS[read(store, ours).protocol]
+        protocol = PROTOCOLS[read(store, ours).protocol]
         try:
-            return difference(rules, [one], [two])
+            return difference(protocol, [one], [two])
         except DataError:
             return ()
 
@@ -56,63 +58,64 @@ def paired(store: Store) -> Callable[[str, str], tuple[Value, ...]]:
 
 
 def finished(
-    store: Store, name: str, rules: Protocol, where: tuple[str, str], options: dict[str, Any]
+    store: Store, name: str, protocol: Protocol, where: tuple[str, str], options: dict[str, Any]
 ) -> tuple[list[CellRecord], list[Scores]]:
-    """The cells of a network (a name, a glob, or the start of a key) that differ in nothing but their seed.
+    """Find the finished cells of a network (a name, a glob, or the start of a key) that differ only in their seed.
 
-    Records and samples; of cells that differ in a version or the text of a recipe alone, the newest counts, as on
-    the pages. Raises Problem where there are none, or cells under more than one set of conditions.
+    Returns records and samples; of revisions of a cell the newest counts, as on the pages. Raises Problem if there
+    are none, or cells under several sets of conditions.
     """
     records, _ = read_all(store, store.keys(CELLS))
-    asked = of_file(Cell(name, rules.name, *where, options=options))
-    here = [record for record in records.values() if _under(asked, record.conditions)]
-    called = sorted((record for record in here if _called(record, name)), key=lambda record: record.provenance.date)
-    found = list({record.table_key: record for record in called}.values())
+    asked = of_file(Cell(name, protocol.name, *where, options=options))
+    scored = [record for record in records.values() if _matches(asked, record.conditions)]
+    named = sorted((record for record in scored if _has_name(record, name)), key=lambda record: record.provenance.date)
+    found = list({record.table_key: record for record in named}.values())
     kinds = {record.table_key if record.source == "predictions" else _kind(record): record for record in found}
     if len(kinds) != 1:
-        place = f"{rules.name} on {'/'.join(where)}"
         raise Problem(
-            f"{name}: {len(kinds) or 'no'} kinds of finished cells of {place} are called so in {store.root}.",
-            expected="a prediction file, or cells that differ in their seed alone; "
-            f"there: {', '.join(sorted(map(_say, kinds.values() or here))) or 'none'}",
+            f"{name}: {len(kinds) or 'no'} kinds of finished cells of {protocol.name} on {'/'.join(where)} have this "
+            f"name in {store.root}.",
+            expected="a prediction file, or cells that differ only in their seed; "
+            f"found: {', '.join(sorted(map(_label, kinds.values() or scored))) or 'none'}",
             next_step="name one by the start of its key, or bench run it first",
             code=NOTHING,
         )
     found.sort(key=lambda record: record.seed or 0)
-    kept = [samples for record in found if (samples := _samples(store, record.cell))]
-    if len(kept) < len(found):
-        raise Problem(f"{name}: its cells keep nothing of single people to compare by.", code=NOTHING)
-    return found, kept
+    samples_of = [samples for record in found if (samples := _samples(store, record.cell))]
+    if len(samples_of) < len(found):
+        raise Problem(f"{name}: its cells have no per-person samples to compare.", code=NOTHING)
+    return found, samples_of
 
 
 def check_comparable(names: tuple[str, str], ours: Conditions, theirs: Conditions) -> None:
-    """Raise Problem for two measurements that were not made under the same conditions, with what is unlike."""
-    if unlike := conditions.difference(ours, theirs):
+    """Raise Problem, with the differences, for two measurements under different conditions."""
+    if differences := conditions.difference(ours, theirs):
         raise Problem(
-            f"{names[0]} and {names[1]} were not measured under the same conditions: {'; '.join(unlike)}.",
-            expected="cells that differ in their network alone",
+            f"{names[0]} and {names[1]} were not measured under the same conditions: {'; '.join(differences)}.",
+            expected="cells that differ only in their network",
             next_step="bench run both with the same recipe, budget, training data and options",
         )
 
 
-def _under(asked: Conditions, found: Conditions) -> bool:
-    """Whether a cell scores the asked people by the asked protocol and options; what is not asked for is open."""
+def _matches(asked: Conditions, found: Conditions) -> bool:
+    """Whether a cell has the asked protocol, split and options; other options may have any value."""
     same = all(getattr(asked, name) == getattr(found, name) for name in ("protocol", "version", "dataset", "split"))
     chosen = ((asked.options, found.options), (asked.resampling, found.resampling))
     return same and all(wanted.items() <= given.items() for wanted, given in chosen)
 
 
-def _called(record: CellRecord, name: str) -> bool:
+def _has_name(record: CellRecord, name: str) -> bool:
+    """Whether a name, a glob or the start of a key means this cell."""
     by_key = len(name) >= SHORTEST and record.cell.startswith(name)
     return by_key or fnmatchcase(record.architecture, name)
 
 
 def _kind(record: CellRecord) -> tuple:
-    """Everything that decides the place of a cell in the tables but the seed."""
+    """Table key without the seed."""
     return table_key(record.architecture, None, record.conditions)
 
 
-def _say(record: CellRecord) -> str:
+def _label(record: CellRecord) -> str:
     return f"{', '.join((record.architecture, *record.tags))} ({record.cell[: SHORTEST + 2]})"
 
 

@@ -1,4 +1,4 @@
-"""What a cell keeps: its measurements, its inputs, where they come from, and what a reader may want to see."""
+"""Publishing a cell: writes its measurements, record, samples, curves and pictures to the store."""
 
 import shutil
 
@@ -15,7 +15,7 @@ from bench.store.digests import content_key
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store, archive
 from protocols.statistics.scores import Scores
 
-ATTENTION = "attention.webp"  # kept with the predictions: only where a network predicts are its maps at hand
+ATTENTION = "attention.webp"  # stored with the predictions, since only prediction computes the maps
 
 
 def publish_cell(
@@ -27,10 +27,10 @@ def publish_cell(
     files: dict[str, bytes] | None = None,
     source: Source = "measured",
 ) -> None:
-    """Write the measurements of a cell and everything a reader may want to see of it: name -> content in `files`."""
+    """Publish a cell: measurements, record, samples, curve, and further `files` by name."""
     cell, measured = task.cell, source == "measured"
     measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
-    notes: tuple[str, ...] = ()  # what the training did otherwise than the recipe says
+    notes: tuple[str, ...] = ()  # deviations of the training from the recipe
     with store.publish(CELLS, task.key) as folder:
         (folder / FILE).write_bytes(encode(measurements))
         (folder / "log.txt").write_text(progress.log())
@@ -45,7 +45,7 @@ def publish_cell(
             if (predicted / ATTENTION).is_file():
                 shutil.copyfile(predicted / ATTENTION, folder / ATTENTION)
         if measured and cell.dataset and not cell.weights:
-            trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs)))
+            trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs) or {}))
             (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
             notes = read_training(store, trained.name).notes
         document = record(
@@ -61,8 +61,9 @@ def publish_cell(
 
 
 def curve_csv(scores: Scores) -> str:
-    """The curve behind the numbers as CSV: part, threshold, value."""
-    lines = ["part,threshold,value"]
+    """Format the curve behind the numbers as CSV: part, threshold, value."""
+    lines, thresholds = ["part,threshold,value"], scores.thresholds
+    assert thresholds is not None  # with every curve
     for part, values in scores.curve.items():
-        lines += [f"{part},{t:g},{value:.4f}" for t, value in zip(scores.thresholds, values, strict=True)]
+        lines += [f"{part},{t:g},{value:.4f}" for t, value in zip(thresholds, values, strict=True)]
     return "\n".join(lines) + "\n"

@@ -11,12 +11,12 @@ from bench.errors import Problem
 from bench.store.store import CELLS, Store
 from protocols import CATALOGUE, Value
 
-FILE = "measurements.jsonl"  # of a finished cell, a row a line
+FILE = "measurements.jsonl"  # of a finished cell, one row per line
 Source: TypeAlias = Literal["measured", "predictions"]  # a network that was run, or a prediction file
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """One number that a protocol found; the fields are the columns of every table of measurements."""
+    """A measurement: one value of a protocol. The fields are the columns of every table of measurements."""
 
     architecture: str  # of a prediction file: its name
     protocol: str
@@ -29,7 +29,7 @@ class Measurement(msgspec.Struct, frozen=True):
     unit: str
     low: float | None  # the 95 % interval
     high: float | None
-    n: int  # what was counted: joints, people, images, seeds
+    n: int  # number of joints, people, images or seeds behind it
     seed: int | None  # None: of a mean over seeds, or of a prediction file
     cell: str  # key
     source: Source
@@ -46,7 +46,7 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: Source) -> list[Measurement]:
-    """The values that a protocol found of a cell as rows; `name`: of the network or file that was scored.
+    """Convert the values of a cell to rows; `name`: of the network or file that was scored.
 
     Raises Problem for a value whose metric has no record, or another unit than its record says.
     """
@@ -73,7 +73,7 @@ def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: So
 
 
 def _unit(value: Value, cell: Cell) -> str:
-    """The unit of a value, if the site and the gate can know what it is."""
+    """Unit of a value. Raises Problem if the record of its protocol does not have the metric or the unit."""
     try:
         metric = cell.rules.metric(value.metric)
     except ValueError as error:
@@ -88,15 +88,15 @@ def _unit(value: Value, cell: Cell) -> str:
 
 
 def measurements(store: Store, key: str) -> list[Measurement]:
-    """The rows of a finished cell, in the order in which its protocol gave them."""
+    """Read the rows of a finished cell, in the order of its protocol."""
     return store.read_lines(CELLS, key, FILE, Measurement)
 
 
 def encode(found: Iterable[Measurement]) -> bytes:
-    """Rows as the content of FILE, their fields in alphabetical order."""
+    """Encode rows as the content of FILE, fields in alphabetical order."""
     return msgspec.json.Encoder(order="sorted").encode_lines(found)
 
 
 def _float(bound: float | None) -> float | None:
-    """A plain float, which NumPy's are not for JSON."""
+    """Convert NumPy's floats to plain ones, for JSON."""
     return None if bound is None else float(bound)

@@ -1,4 +1,4 @@
-"""Snapshot, all that a report is made of: measurement rows, and the cells, networks and protocols behind them."""
+"""The snapshot behind a report: measurement rows, and their cells, networks and protocols."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -13,43 +13,43 @@ from bench.results.rows import Measurement
 from protocols import Protocol, Value
 
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
-_PLACE = {part: index for index, part in enumerate(PARTS)}
+_RANK = {part: index for index, part in enumerate(PARTS)}
 
 
-def _nothing(ours: str, theirs: str) -> Iterable[Value]:
-    """No paired differences are known."""
+def _no_differences(ours: str, theirs: str) -> Iterable[Value]:
+    """Return no paired differences."""
     return ()
 
 
 class ReportCell(CellRecord, frozen=True):
-    """A cell as a report shows it: its record, where it stands, and where its files are."""
+    """A cell in a report: its record, its state, and the folder of its files."""
 
     state: str = "fresh"
-    why: str = ""  # it is not fresh
-    step: str = ""  # that comes next
-    folder: str = ""  # of its files; "" where there is none
+    why: str = ""  # reason, if it is not fresh
+    step: str = ""  # the next one
+    folder: str = ""  # of its files; "" if there is none
     log: str = ""
     seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
 
 
 def report_cell(record: CellRecord, **shown: Any) -> ReportCell:
-    """The cell of a record; `shown`: the other fields of ReportCell."""
+    """Make the cell of a record; `shown`: the other fields of ReportCell."""
     return ReportCell(**structs.asdict(record), **shown)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a report is a function of.
+    """The complete input of a report.
 
     measurements: the rows of all cells; those of a cell in the order its protocol gave them.
-    cells: every cell of the matrix, and whatever else was measured. What their conditions leave out counts as unknown,
-        and nothing unknown is ever compared with a published number.
+    cells: all cells of the matrix, and all other measured ones. Conditions that they leave out are unknown, and a cell
+        with unknown conditions is never compared with a published number.
     architectures: the fields of the catalogue's rows.
     protocols: their records.
-    skeletons: what the protocols' `skeletons` name (name, joints, limbs), to draw them.
+    skeletons: the skeletons of the protocols (name, joints, limbs), to draw them.
     paired: (key of a cell, key of another) -> differences, the first minus the second on the same people; none where
         the cells keep no samples or were not scored on the same people.
-    benchmarks: what `python -m benchmarks` timed: benchmark, what, against, ours and peer (median seconds), ratio,
+    benchmarks: results of `python -m benchmarks`: benchmark, what, against, ours and peer (median seconds), ratio,
         reach, reached, rounds, note, machine, date.
     ablations: the committed cells of the ablations, a matrix each.
     """
@@ -58,7 +58,7 @@ class Snapshot:
     cells: list[ReportCell]
     architectures: list[dict[str, Any]]
     protocols: list[Protocol]
-    paired: Callable[[str, str], Iterable[Value]] = _nothing
+    paired: Callable[[str, str], Iterable[Value]] = _no_differences
     skeletons: tuple[dict[str, Any], ...] = ()
     benchmarks: tuple[dict[str, Any], ...] = ()
     ablations: tuple[Any, ...] = ()  # of reports.data.ablations.Committed
@@ -68,15 +68,15 @@ class Snapshot:
         """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
         known = [row["name"] for row in self.architectures]
         protocols = [protocol.name for protocol in self.protocols]
-        place = {name: index for index, name in enumerate(known)}
-        turn = {name: index for index, name in enumerate(protocols)}
+        rank = {name: index for index, name in enumerate(known)}
+        protocol_rank = {name: index for index, name in enumerate(protocols)}
 
         def order(cell: ReportCell) -> tuple:
             family = cell.architecture.partition("@")[0]
             return (
-                place.get(family, len(known)),
+                rank.get(family, len(known)),
                 cell.architecture,
-                turn.get(cell.protocol, len(protocols)),
+                protocol_rank.get(cell.protocol, len(protocols)),
                 cell.protocol,
                 cell.dataset,
                 cell.split,
@@ -103,10 +103,10 @@ class Snapshot:
     def rows(self) -> dict[str, list[Measurement]]:
         """key of a cell -> its measurements, by metric, and by part in the order of the papers' tables."""
 
-        def place(row: Measurement) -> tuple[str, int, str]:
-            return row.metric, _PLACE.get(row.part, len(PARTS)), row.part
+        def order(row: Measurement) -> tuple[str, int, str]:
+            return row.metric, _RANK.get(row.part, len(PARTS)), row.part
 
-        return {key: sorted(rows, key=place) for key, rows in self.in_order.items()}
+        return {key: sorted(rows, key=order) for key, rows in self.in_order.items()}
 
     @cached_property
     def architecture(self) -> dict[str, dict[str, Any]]:
@@ -119,7 +119,7 @@ class Snapshot:
         return {protocol.name: protocol for protocol in self.protocols}
 
     def headline(self, cell: ReportCell) -> Measurement | None:
-        """The measurement that ranks a cell, None if it has none."""
+        """Headline measurement of a cell, which ranks it; None if it has none."""
         wanted = self.protocol[cell.protocol].headline if cell.protocol in self.protocol else None
         for row in self.rows.get(cell.cell, ()):
             if (row.metric, row.part) == wanted:

@@ -1,4 +1,4 @@
-"""Records of trainings and predictions, beside the weights and the predictions in the store."""
+"""Records of trainings and predictions, stored with the weights and the predictions."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ TRAINING, PREDICTION = "training.json", "prediction.json"
 
 
 class TrainingRecord(msgspec.Struct, frozen=True):
-    """A finished training: all of training.json."""
+    """Record of a finished training: the content of training.json."""
 
     architecture: str
     inputs: dict[str, Any]  # the nested data that its key hashes
-    notes: tuple[str, ...]  # what it did otherwise than the recipe says
+    notes: tuple[str, ...]  # deviations from the recipe
     provenance: Provenance
 
 
 class PredictionRecord(msgspec.Struct, frozen=True):
-    """Finished predictions: all of prediction.json."""
+    """Record of finished predictions: the content of prediction.json."""
 
     architecture: str
     inputs: dict[str, Any]  # the nested data that its key hashes
@@ -28,10 +28,10 @@ class PredictionRecord(msgspec.Struct, frozen=True):
 
 
 def read_training(store: Store, key: str) -> TrainingRecord:
-    """The record of a finished training. Raises Problem for one that another version wrote."""
+    """Read the record of a training. Raises Problem if another version wrote it."""
     return store.read(WEIGHTS, key, TRAINING, TrainingRecord)
 
 
 def read_prediction(store: Store, key: str) -> PredictionRecord:
-    """The record of finished predictions. Raises Problem for one that another version wrote."""
+    """Read the record of predictions. Raises Problem if another version wrote it."""
     return store.read(PREDICTIONS, key, PREDICTION, PredictionRecord)

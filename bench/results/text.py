@@ -7,7 +7,7 @@ from protocols import PROTOCOLS, Value
 
 
 def print_measurements(rows: Iterable[Measurement]) -> None:
-    """The number that ranks, one line a cell, with its interval."""
+    """Print the headline metric of each cell with its interval, one line per cell."""
     for row in rows:
         if PROTOCOLS[row.protocol].headline == (row.metric, row.part):
             where = f" on {row.dataset}/{row.split}" if row.dataset else ""
@@ -15,7 +15,7 @@ def print_measurements(rows: Iterable[Measurement]) -> None:
 
 
 def quantity(row: Measurement | Value) -> str:
-    """A value with its unit and interval: "63.1 % [62.0, 64.2]"."""
+    """Format a value with its unit and interval: "63.1 % [62.0, 64.2]"."""
     if row.value is None:
         return "not defined"
     digits = "{:,.0f}" if row.unit not in ("%", "") and abs(row.value) >= 100 else "{:.2f}"

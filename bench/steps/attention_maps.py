@@ -1,8 +1,8 @@
-"""What a network attends to: the maps of attention and of gates, for a few people, as one picture.
+"""Attention maps and gate weights of a network for a few people, as one picture.
 
-A network without such layers has no picture. Shown are, of Chu 2017, the map of every stack (with several
-resolutions their sum, as in figure 5), its refined map and the last stack's maps of some joints; of Liu 2018, the
-weights that the last gate of every stage gives to its three scales, averaged over channels.
+Of Chu 2017: the map of every stack (with several resolutions their sum, as in figure 5), its refined map, and the last
+stack's maps of some joints. Of Liu 2018: the weights that the last gate of every stage gives to its three scales,
+averaged over channels. Networks without such layers have no picture.
 """
 
 import re
@@ -22,43 +22,43 @@ from bench.training.batches import normalised
 from protocols.pose.crops import crop, windows
 from protocols.pose.people import People
 
-COUNT, TILE, MARGIN = 6, 104, 124  # people; pixels: a tile, and the words to the left of a row
+COUNT, TILE, MARGIN = 6, 104, 124  # number of people; pixels of a tile, and of the labels at the left
 JOINTS = ("head_top", "right_wrist", "right_knee", "right_ankle")  # whose part attention is shown
 _STACK = re.compile(r"stacks\.(\d+)\.(resolutions|holistic)\.(\d+)")
 _PART = re.compile(r"stacks\.(\d+)\.score\.attentions\.(\d+)")
 
 
 def attention(network: nn.Module, people: People, recipe: Recipe, size: tuple[int, int], device: str) -> bytes:
-    """Six people, evenly spaced, and below them the maps, a row each; WebP, b"" without such layers.
+    """Draw six people, evenly spaced, and their maps below, one row each, as WebP; b"" for a network without maps.
 
-    The colours of a row run from its lowest to its highest value over all people, which stand beside it.
+    The colours of a row span its lowest to highest value over all people, which its label names.
     """
     kinds = (Attention, ReleasedGate, TextGate)
-    layers = {name: part for name, part in network.named_modules() if isinstance(part, kinds)}
+    layers: dict[str, nn.Module] = {name: part for name, part in network.named_modules() if isinstance(part, kinds)}
     if not layers:
         return b""
     rows = np.linspace(0, len(people) - 1, min(COUNT, len(people))).astype(int)
     centre, height = windows(people)
-    crops = np.stack([crop(people.read_image(row), centre[row], height[row], size) for row in rows])
+    crops = np.stack([crop(people.read_image(row), centre[row], float(height[row]), size) for row in rows])
     images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
     found = maps(captured(network, layers, normalised(images, recipe.pixels).to(device)), people.skeleton.joints)
     tile = (round(TILE * size[1] / size[0]), TILE)  # width, height
-    lines = [_line("person", [cv2.resize(image, tile, interpolation=cv2.INTER_AREA) for image in crops])]
+    lines = [_row("person", [cv2.resize(image, tile, interpolation=cv2.INTER_AREA) for image in crops])]
     for label, values in found.items():
         low, high = float(values.min()), float(values.max())
-        grey = np.uint8(255 * (values - low) / max(high - low, 1e-12))
+        grey = (255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)
         large = [cv2.resize(values, tile, interpolation=cv2.INTER_NEAREST) for values in grey]
         coloured = [cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS)[:, :, ::-1] for values in large]
-        lines.append(_line(f"{label}\n{low:.3g} to {high:.3g}", coloured))
+        lines.append(_row(f"{label}\n{low:.3g} to {high:.3g}", coloured))
     return webp(np.concatenate(lines))
 
 
 @torch.inference_mode()
 def captured(network: nn.Module, layers: dict[str, nn.Module], images: Tensor) -> dict[str, Tensor]:
-    """What each layer gives for the images: N x C x h x w, C the number of its outputs, each averaged over channels."""
+    """Record the outputs of layers: N x C x h x w, C the number of outputs of a layer, each averaged over channels."""
     found = {}
 
-    def keep(name: str) -> None:
+    def record(name: str) -> None:
         def hook(_module: nn.Module, _inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
             maps = output if isinstance(output, tuple) else (output,)
             found[name] = torch.cat([part.float().mean(1, keepdim=True) for part in maps], 1).cpu()
@@ -67,7 +67,7 @@ def captured(network: nn.Module, layers: dict[str, nn.Module], images: Tensor) -
 
     hooks: list = []
     for name in layers:
-        keep(name)
+        record(name)
     try:
         network.eval()(images)
     finally:
@@ -77,7 +77,7 @@ def captured(network: nn.Module, layers: dict[str, nn.Module], images: Tensor) -
 
 
 def maps(found: dict[str, Tensor], joints: Iterable[str]) -> dict[str, np.ndarray]:
-    """label -> N x h x w, in the order of execution."""
+    """Select the maps to show: label -> N x h x w, in the order of execution."""
     stacks: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
     gates: dict[str, Tensor] = {}
@@ -94,19 +94,19 @@ def maps(found: dict[str, Tensor], joints: Iterable[str]) -> dict[str, np.ndarra
         elif (match := _PART.fullmatch(name)) and match[1] == last and names[int(match[2])] in JOINTS:
             parts[names[int(match[2])].replace("_", " ")] = maps
         elif match := re.match(r"stage(\d+)\.", name):
-            gates[f"stage {match[1]}"] = maps  # a later gate of the same stage takes the place
+            gates[f"stage {match[1]}"] = maps  # the last gate of a stage replaces the others
     shown = {label: maps[:, 0] for label, maps in (stacks | parts).items()}
     for stage, maps in gates.items():
         shown |= {f"{stage}, scale {scale + 1}": maps[:, scale] for scale in range(maps.shape[1])}
     return {label: maps.numpy() for label, maps in shown.items()}
 
 
-def _line(words: str, tiles: list[np.ndarray]) -> np.ndarray:
-    """A row of the picture: words, then tiles with a white gap between them."""
+def _row(label: str, tiles: list[np.ndarray]) -> np.ndarray:
+    """Draw a row of the picture: the label, then tiles with white gaps."""
     margin = np.full((TILE, MARGIN, 3), 255, np.uint8)
-    for index, text in enumerate(words.split("\n")):
-        place = (4, TILE // 2 - 4 + 18 * index)
-        cv2.putText(margin, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (30, 33, 35), 1, cv2.LINE_AA)
+    for index, text in enumerate(label.split("\n")):
+        position = (4, TILE // 2 - 4 + 18 * index)
+        cv2.putText(margin, text, position, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (30, 33, 35), 1, cv2.LINE_AA)
     gap = np.full((TILE, 2, 3), 255, np.uint8)
     line = np.concatenate([margin, *(part for tile in tiles for part in (tile, gap))], axis=1)
     return np.concatenate([line, np.full((2, line.shape[1], 3), 255, np.uint8)])

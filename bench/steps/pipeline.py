@@ -1,4 +1,4 @@
-"""The steps of a cell: train, predict, score or measure; each is published as soon as it is finished."""
+"""The steps of a cell: train, predict, score or measure; each is published when it is finished."""
 
 import shutil
 import warnings
@@ -54,7 +54,7 @@ from protocols.statistics.scores import Scores
 
 
 def finish(task: Task, ctx: RunContext) -> None:
-    """All the steps that a cell still needs."""
+    """Run the steps that a cell still needs, and publish it."""
     progress.clear_log()
     cell = task.cell
     seconds: dict[str, float] = {}
@@ -76,7 +76,7 @@ def finish(task: Task, ctx: RunContext) -> None:
 
 
 def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
-    """A protocol that looks at a network alone."""
+    """Run a network protocol on the untrained network."""
     with timed(seconds, "measure"), progress.step(cell.label), warnings.catch_warnings(record=True) as caught:
         torch.manual_seed(cell.seed)
         with torch.device("meta" if cell.rules.shapes_only else "cpu"):
@@ -86,9 +86,10 @@ def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
 
 
 def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> Scores:
-    """A protocol that looks at a trained network, and at what it does with a few people."""
-    cell = task.cell
-    network = _network(cell, weights_in(task.inputs), ctx, seconds).cpu()
+    """Run a network protocol (receptive-field) on trained weights, with crops of a few people."""
+    cell, weights = task.cell, weights_in(task.inputs)
+    assert weights is not None  # of every cell with a dataset
+    network = _network(cell, weights, ctx, seconds).cpu()
     count = cell.options.get("people", cell.rules.options["people"])
     people = open_people(cell.dataset, cell.split, ctx.data, cell.skeleton, count)
     with timed(seconds, "measure"), progress.step(cell.label):
@@ -101,7 +102,7 @@ def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> 
 def _score_covered(
     task: Task, people: People, clean: Predictions, ctx: RunContext, seconds: dict[str, float]
 ) -> tuple[Scores, dict[str, bytes]]:
-    """A protocol that covers a limb: the same people once more, a calf of each covered, and both compared."""
+    """Run a protocol that covers a limb: predict the same people again with a calf covered, and compare."""
     rules, options = task.cell.rules, task.cell.options
     covered, occlusion = occlude(people, options.get("cover", rules.options["cover"]))
     predictions = _predictions(task.cell, task.inputs[COVERED], covered, ctx, seconds)
@@ -112,7 +113,7 @@ def _score_covered(
 
 
 def _score_labelled(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> Scores:
-    """A classifier on labelled images."""
+    """Score a classifier on labelled images."""
     pictures = open_labelled_images(cell.dataset, cell.split, ctx.data, cell.limit)
     predictions = _predictions(cell, inputs, pictures, ctx, seconds)
     with timed(seconds, "score"):
@@ -142,7 +143,7 @@ def train_cell(cell: Cell, ctx: RunContext) -> str:
     distributed.wait()
     if distributed.rank() == 0:
         _network(cell, inputs, ctx, {})
-    elif not finished:  # help the first process, which publishes and draws curves
+    elif not finished:  # train with the first process, which publishes and draws curves
         torch.manual_seed(cell.seed)
         network = architectures.create(cell.row)
         learn(cell, network, replace(ctx, tensorboard=None), ctx.store.work(WEIGHTS, key), {})
@@ -151,7 +152,7 @@ def train_cell(cell: Cell, ctx: RunContext) -> str:
 
 
 def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> nn.Module:
-    """The network with its weights: read from a released file, taken from the store, or trained now."""
+    """Return the network with weights from a released file or the store; train it if they are missing."""
     torch.manual_seed(cell.seed)
     network = architectures.create(cell.row)
     if cell.weights:
@@ -172,14 +173,14 @@ def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[
 
 
 def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunContext, seconds: dict[str, float]) -> None:
-    """Train and publish the weights."""
+    """Train a network and publish its weights."""
     store, key = ctx.store, content_key(inputs)
     work = store.work(WEIGHTS, key)
     state = learn(cell, network, ctx, work, seconds)
     with store.publish(WEIGHTS, key) as folder:
         weight_files.save(network, folder / "weights.safetensors")
         if (work / BEST).exists():
-            shutil.copyfile(work / BEST, folder / BEST)  # not moved: a kill from here on would lose it
+            shutil.copyfile(work / BEST, folder / BEST)  # copied, since a kill after a move would lose it
         (folder / "history.csv").write_text(history_csv(state.history))
         made = provenance.record(ctx.device, seconds)
         record = TrainingRecord(cell.row.name, inputs, tuple(state.notes), made)
@@ -189,7 +190,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunConte
 def _predictions(
     cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> Predictions:
-    """Predictions from the store, or made now."""
+    """Return predictions from the store; make them if they are missing."""
     key = content_key(inputs)
     ctx.store.ensure(PREDICTIONS, key, lambda: _predict(cell, inputs, people, ctx, seconds))
     earlier = read_prediction(ctx.store, key).provenance.seconds
@@ -202,20 +203,21 @@ def _predictions(
 def _predict(
     cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> None:
-    """Predict and publish."""
+    """Predict, and publish the predictions."""
     store, key, recipe = ctx.store, content_key(inputs), recipes.load(cell.recipe_name)
     network = _network(cell, inputs["weights"], ctx, seconds)
     with timed(seconds, "predict"), progress.step(f"{cell.row.name} predicts {cell.dataset}/{cell.split}") as update:
         if isinstance(people, LabelledImages):
-            predictions, seen = classify(network, people, recipe, ctx.device), b""
+            predictions, maps = classify(network, people, recipe, ctx.device), b""
         else:
             work = store.work(PREDICTIONS, key)
             predictions = predict(network, people, recipe, cell.row.input, work, ctx.device, update, cell.fast)
-            seen = attention(network, people, recipe, cell.row.input, ctx.device)
+            maps = attention(network, people, recipe, cell.row.input, ctx.device)
     with store.publish(PREDICTIONS, key) as folder:
+        assert predictions.scores is not None  # of every network
         content = archive(keypoints=predictions.keypoints, scores=predictions.scores)
         (folder / "predictions.npz").write_bytes(content)
-        if seen:
-            (folder / ATTENTION).write_bytes(seen)
+        if maps:
+            (folder / ATTENTION).write_bytes(maps)
         record = PredictionRecord(cell.row.name, inputs, provenance.record(ctx.device, seconds))
         (folder / PREDICTION).write_bytes(msgspec.json.encode(record))

@@ -1,6 +1,6 @@
-"""Prediction: crops through a network, with flip test, decoded and mapped back to the image.
+"""Prediction: runs crops through a network, with flip test, decodes heatmaps and maps keypoints back to the image.
 
-Finished shards stay in the work folder, so that a resumed prediction loses at most one.
+Finished shards stay in the work folder, so that a resumed prediction repeats at most one.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from protocols.pose.skeletons import Skeleton
 
 SHARD = 256  # people
 BATCH = 32
-# How far the heatmaps of --fast may be from the others, in parts of their largest value.
+# Largest difference of heatmaps with --fast, relative to their maximum.
 TOLERANCE = {"cpu": 1e-4, "cuda": 0.05}
 
 
@@ -40,11 +40,11 @@ def predict(
     update: Update,
     fast: bool = False,
 ) -> Predictions:
-    """Keypoints of all people, in the frame of their annotation (float64, pixels), and the heatmap maxima.
+    """Predict keypoints of all people, in the frame of their annotation (float64, pixels), and heatmap maxima.
 
-    With `fast` the maps come sooner, and within TOLERANCE of the others.
+    With `fast` the network is replaced by a quicker one, whose heatmaps are equal within TOLERANCE.
     """
-    network.to(device, memory_format=torch.channels_last).eval()
+    network.to(device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue] - not in the stubs
     forward = faster(network, device) if fast else network
     shards = []
     for start in range(0, len(people), SHARD):
@@ -62,15 +62,16 @@ def predict(
     return Predictions(keypoints, scores)
 
 
-Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]  # a network, or what stands in for it
+Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]  # a network, or its fast replacement
 
 
 def faster(network: nn.Module, device: str) -> Forward:
-    """What is quicker than the network on its device: see benchmarks/networks.py for what else was tried.
+    """Make a quicker version of a network for a device; benchmarks/networks.py compares the alternatives.
 
-    Batch normalisation is folded into convolutions; an accelerator works in bfloat16 where autocast lets it.
+    Batch normalisation is folded into convolutions; an accelerator uses bfloat16 where autocast allows it.
     """
-    network = fold_batch_norm(network).to(memory_format=torch.channels_last)
+    folded = fold_batch_norm(network)
+    network = folded.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - not in the stubs
     kind = torch.device(device).type
     if kind == "cpu":
         return network
@@ -86,15 +87,15 @@ def faster(network: nn.Module, device: str) -> Forward:
 def _predict_rows(
     network: Forward, people: People, rows: range, recipe: Recipe, size: tuple[int, int], device: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints (n x J x 2) and scores (n x J) of some people."""
+    """Predict keypoints (n x J x 2) and scores (n x J) of the people of `rows`."""
     centre, height = windows(people)
     points, maxima = [], []
     for batch in _batches(people, rows, centre, height, size, recipe.testing.scales):
-        given = []
+        maps = []
         for crops in batch:  # n x H x W x 3, one scale each
             images = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
-            given.append(heatmaps(network, normalised(images, recipe.pixels), recipe))
-        found, values = decoded(given, recipe, people.skeleton, size)
+            maps.append(heatmaps(network, normalised(images, recipe.pixels), recipe))
+        found, values = decoded(maps, recipe, people.skeleton, size)
         points.append(found.double().cpu().numpy())
         maxima.append(values.double().cpu().numpy())
     chosen = slice(rows.start, rows.stop)
@@ -106,19 +107,25 @@ Maps = tuple[torch.Tensor, ...]  # n x J x h x w each: of the crops and, in a fl
 
 
 def heatmaps(network: Forward, images: torch.Tensor, recipe: Recipe) -> Maps:
-    """The last output for normalised images and, if the recipe says so, for their mirror images."""
+    """Compute the last output for normalised images and, if the recipe says so, for their mirror images."""
     images = images.contiguous(memory_format=torch.channels_last)
     views = (images, images.flip(-1)) if recipe.testing.flip else (images,)
-    return tuple(network(view)[-1].float().contiguous() for view in views)  # map by map, as they are decoded
+    return tuple(network(view)[-1].float().contiguous() for view in views)  # contiguous for decoding
 
 
 def decoded(
-    given: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
+    views: list[Maps], recipe: Recipe, skeleton: Skeleton, size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keypoints in pixels of the crop at scale 1 (n x J x 2) and their scores (n x J), from the maps of every scale."""
-    rules = recipe.testing
-    maps = [flip_average(*views, skeleton.mirror, rules.flip_shift) if rules.flip else views[0] for views in given]
-    if not all(scale_maps.sum().isfinite() for scale_maps in maps):  # as is a sum whose terms all are
+    """Decode heatmaps, one entry of `views` per scale, to keypoints (n x J x 2) and scores (n x J).
+
+    Keypoints are in pixels of the crop at scale 1. Raises Problem for heatmaps that are not finite.
+    """
+    testing = recipe.testing
+    maps = [
+        flip_average(pair[0], pair[1], skeleton.mirror, testing.flip_shift) if testing.flip else pair[0]
+        for pair in views
+    ]
+    if not all(scale_maps.sum().isfinite() for scale_maps in maps):  # a sum is finite if all terms are
         raise Problem(
             "The network's heatmaps hold values that are not finite.",
             cause="the training diverged, or the weights belong to another network",
@@ -126,15 +133,15 @@ def decoded(
         )
     maps = [scale_maps[:, : len(skeleton)] for scale_maps in maps]
     first = maps[0]
-    if len(maps) > 1 or rules.scales != (1.0,):
-        return argmax_over_scales(maps, rules.scales, size, recipe.targets.centre)
-    cells, values = DECODINGS[rules.decoding](first, recipe)
+    if len(maps) > 1 or testing.scales != (1.0,):
+        return argmax_over_scales(maps, testing.scales, size, recipe.targets.centre)
+    points, values = DECODINGS[testing.decoding](first, recipe)
     stride = torch.tensor([size[1] / first.shape[-1], size[0] / first.shape[-2]], device=first.device)
-    return cells * stride + recipe.targets.centre, values
+    return points * stride + recipe.targets.centre, values
 
 
 def _second_peak(maps: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
-    """Decode on the processor, on the scale 0..255 that the released code works on."""
+    """Decode on the CPU, on the scale 0..255 of the released code."""
     levels = (maps * (255 / recipe.targets.peak)).cpu().numpy()
     points, scores = second_peak(levels, recipe.testing.kernel)
     return torch.from_numpy(points).to(maps.device), torch.from_numpy(scores).to(maps.device)
@@ -155,7 +162,7 @@ def _batches(
     size: tuple[int, int],
     scales: tuple[float, ...],
 ) -> Iterator[np.ndarray]:
-    """Batches of crops (scales x n x H x W x 3 uint8); the next one is cut while the network works."""
+    """Batches of crops (scales x n x H x W x 3 uint8); the next is loaded while the network runs."""
 
     def load(start: int) -> np.ndarray:
         images = [people.read_image(row) for row in range(start, min(start + BATCH, rows.stop))]
@@ -167,9 +174,9 @@ def _batches(
         )
 
     cv2.setNumThreads(1)  # the network needs the cores
-    with ThreadPoolExecutor(1) as ahead:
-        pending = [ahead.submit(load, start) for start in range(rows.start, rows.stop, BATCH)[:1]]
+    with ThreadPoolExecutor(1) as loader:
+        pending = [loader.submit(load, start) for start in range(rows.start, rows.stop, BATCH)[:1]]
         for start in range(rows.start, rows.stop, BATCH):
             if start + BATCH < rows.stop:
-                pending.append(ahead.submit(load, start + BATCH))
+                pending.append(loader.submit(load, start + BATCH))
             yield pending.pop(0).result()

@@ -1,4 +1,4 @@
-"""Prediction files of any kind, read and scored: keypoints, COCO results, classes of pictures."""
+"""Reading and scoring of prediction files: keypoints, COCO results, class scores."""
 
 import csv
 import importlib
@@ -22,14 +22,14 @@ from protocols.statistics.scores import Scores
 
 @dataclass(frozen=True)
 class Terms:
-    """What predictions are scored under: a protocol with its options, and people."""
+    """Specification of a scoring: a protocol with its options, and people."""
 
     rules: Protocol
     dataset: str
     split: str
     options: dict[str, Any]
     data: Path  # folder of the datasets
-    limit: int = 0  # the first so many people; 0: all
+    limit: int = 0  # only the first N people; 0: all
 
     @property
     def place(self) -> tuple[str, str]:
@@ -38,9 +38,9 @@ class Terms:
 
 
 def terms(protocol: str, dataset: str, options: dict[str, Any], data: Path, limit: int = 0) -> Terms:
-    """The terms of a protocol's name and a dataset, or dataset/split ("": the protocol's own).
+    """Make the terms for a protocol and a dataset or dataset/split ("": the protocol's default).
 
-    Raises Problem for a protocol that there is not, or that does not score predictions.
+    Raises Problem for an unknown protocol, or one that does not score predictions.
     """
     rules = PROTOCOLS.get(protocol)
     if rules is None or rules.needs != "predictions":
@@ -51,36 +51,36 @@ def terms(protocol: str, dataset: str, options: dict[str, Any], data: Path, limi
 
 @dataclass(frozen=True)
 class Read:
-    """What was made of a file."""
+    """Scores of a prediction file, with notes and files for its cell."""
 
     scores: Scores
     fingerprint: str  # of the ground truth
-    notes: dict[str, dict[str, Any]]  # what the readers found
-    files: dict[str, bytes] = field(default_factory=dict)  # that the cell keeps
+    notes: dict[str, dict[str, Any]]  # contents of file and annotation, as the readers found them
+    files: dict[str, bytes] = field(default_factory=dict)  # to store with the cell
     variants: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_and_score(file: Path, under: Terms) -> Read:
-    """What the file holds and its scores.
+    """Read and score a prediction file.
 
-    Raises Problem where protocol, options and file do not go together, DataError where a file cannot be used.
+    Raises Problem if protocol, options and file do not fit together, DataError if the file cannot be used.
     """
     rules = under.rules
     if not rules.files:
         raise Problem(
-            f"{rules.name} is measured on networks, which see pictures of its own; {file} is a file.",
+            f"{rules.name} needs a network, since it changes the images; {file} is a file of predictions.",
             expected="two networks with finished cells, as in bench score hourglass-2 --against hourglass-1",
         )
     if not file.is_file():
         raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
     if "detections" in under.options:
-        raise Problem("Detected boxes are what networks predict on; this file holds results.", next_step="leave it out")
+        raise Problem("Detected boxes are an input of networks; this file holds results.", next_step="leave it out")
     kind = rules.files if rules.files != "results" or "image ids" in DATASETS[under.dataset].has else "keypoints"
     return READERS[kind](file, under)
 
 
 def _keypoints(file: Path, under: Terms) -> Read:
-    """One prediction for each annotated person."""
+    """Read and score keypoints, one prediction per annotated person."""
     from protocols.readers import diagnosis
     from protocols.readers import predictions as files
 
@@ -99,7 +99,7 @@ def _keypoints(file: Path, under: Terms) -> Read:
 
 
 def _headline(predictions: Predictions, people: People, under: Terms) -> float:
-    """The value that ranks, without an interval."""
+    """Headline value of predictions, without an interval."""
     rules = under.rules
     quick = {"resamples": 0} if "resamples" in rules.options else {}
     found = score_predictions(rules, predictions, people, under.options | quick).values
@@ -107,12 +107,12 @@ def _headline(predictions: Predictions, people: People, under: Terms) -> float:
 
 
 def _results(file: Path, under: Terms) -> Read:
-    """COCO results, which meet the annotation and not boxes."""
+    """Read and score COCO results against the annotation."""
     from protocols.coco import diagnosis as coco_diagnosis
     from protocols.coco import results as coco_results
 
     if "preset" in under.options:
-        raise Problem("A preset says how boxes become results; this file holds results.", next_step="leave it out")
+        raise Problem("A preset converts boxes to results; this file holds results.", next_step="leave it out")
     if under.limit:
         raise Problem("COCO results are scored on all images of the annotation.", next_step="leave --limit out")
     truth = importlib.import_module(DATASETS[under.dataset].module).ground_truth(under.split, under.data)
@@ -125,7 +125,7 @@ def _results(file: Path, under: Terms) -> Read:
 
 
 def _classes(file: Path, under: Terms) -> Read:
-    """Class scores or class numbers of pictures."""
+    """Read and score class scores or class numbers of images."""
     from protocols.readers import arrays
 
     pictures = open_labelled_images(*under.place, under.data, under.limit)
@@ -139,13 +139,13 @@ def _classes(file: Path, under: Terms) -> Read:
         )
     given = found[name] if name else next(iter(found.values()))
     scores = function_of(under.rules)(given, pictures.labels, **under.options)
-    notes = {"predictions": {"array": "x".join(map(str, given.shape))}}
+    notes: dict[str, dict[str, Any]] = {"predictions": {"array": "x".join(map(str, given.shape))}}
     notes["annotation"] = pictures.notes | {"fingerprint": pictures.fingerprint}
     return Read(scores, pictures.fingerprint, notes)
 
 
 def with_variants() -> list[str]:
-    """The protocols that score files under other conventions, too."""
+    """Names of the protocols that also score files under other conventions."""
     scoring = [rules for rules in PROTOCOLS.values() if rules.files]
     return [rules.name for rules in scoring if hasattr(importlib.import_module(rules.module), "variants")]
 

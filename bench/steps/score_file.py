@@ -1,4 +1,4 @@
-"""Prediction files of any origin: scored under a protocol, kept beside our own measurements, compared with others."""
+"""`bench score`: scores prediction files of any origin, publishes them as cells, and compares them."""
 
 import time
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from protocols.statistics.scores import Scores
 
 
 def score(subject: str, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
-    """Score a file and keep the cell, or look up the finished cells of a network; either `against` another of the two.
+    """Score a file and publish its cell, or look up the finished cells of a network; compare either with `against`.
 
     Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
-    people with its intervals. Raises Problem and DataError when a file, the data or the cells cannot be used.
+    people with its intervals. Raises Problem or DataError if a file, the data or the cells cannot be used.
     """
     if _is_file(subject):
         return score_file(Path(subject), name, against, variants, under, store)
     if not against:
         raise Problem(
             f"{subject}: there is no such file.",
-            next_step="check the path; a network that has been measured is compared with another by --against",
+            next_step="check the path; to compare a measured network with another, add --against",
             code=DATA,
         )
     records, ours = finished(store, subject, under.rules, under.place, under.options)
@@ -41,23 +41,23 @@ def score(subject: str, name: str, against: str, variants: bool, under: Terms, s
 
 
 def score_file(file: Path, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
-    """Score a file and store the cell; returns {"measurements", "cells", "warnings", "read"}, and what was asked for.
+    """Score a file and publish its cell; returns {"measurements", "cells", "warnings", "read"}.
 
-    `name`: how tables call it, "" for the file's. "read" says what was found in the file and in the annotation. With
-    `variants`, "variants" holds the same predictions under every convention; the cell keeps them in any case. Raises
-    Problem and DataError as `score` does.
+    `name`: in tables, "" for the file's. "read" describes the file and the annotation. With `variants` the result has
+    "variants", the same predictions under every convention, which the cell stores in any case; with `against`
+    "difference". Raises Problem and DataError as `score` does.
     """
-    rules = under.rules
-    check_options(rules, under.options)
+    protocol = under.rules
+    check_options(protocol, under.options)
     started = time.perf_counter()
     read = read_and_score(file, under)
     if variants and not read.variants:
-        raise Problem(f"{rules.name} has no variants.", expected=f"one of {', '.join(with_variants())}")
-    cell = Cell(name or file.stem, rules.name, *under.place, options=under.options, limit=under.limit)
+        raise Problem(f"{protocol.name} has no variants.", expected=f"one of {', '.join(with_variants())}")
+    cell = Cell(name or file.stem, protocol.name, *under.place, options=under.options, limit=under.limit)
     inputs = {
-        "protocol": rules.name,
-        "version": rules.version,
-        "options": unusual(under.options, rules.options),
+        "protocol": protocol.name,
+        "version": protocol.version,
+        "options": unusual(under.options, protocol.options),
         "name": cell.architecture,
         "predictions": {"file": file_digest(file), "people": read.fingerprint},
     }
@@ -77,14 +77,14 @@ def score_file(file: Path, name: str, against: str, variants: bool, under: Terms
 
 
 def _is_file(text: str) -> bool:
-    """Names of networks have no such endings, and no such files need to be there."""
+    """Whether a text means a prediction file, existing or not; names of networks have no such suffixes."""
     return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
 def _compared(
     name: str, made: Conditions, ours: Sequence[Scores], against: str, under: Terms, store: Store
 ) -> dict[str, Any]:
-    """The paired difference to a second file, or to the finished cells of a network."""
+    """Compute the paired difference to a second file, or to the finished cells of a network."""
     if _is_file(against):
         labels, theirs = [against], [read_and_score(Path(against), under).scores]
     else:

@@ -14,7 +14,7 @@ from bench.store.store import Store
 
 
 def main() -> int:
-    """Train the cell of the file that the command line names; returns the exit code."""
+    """Train the cell in the file named on the command line; returns the exit code."""
     order, store, data, device, command = sys.argv[1:]
     provenance.set_command(command)
     try:

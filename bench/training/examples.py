@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.cells.recipe import Plan, Recipe
+from bench.cells.recipe import Hyperparameters, Recipe
 from bench.training.batches import augmented
 from bench.training.losses import heatmap_loss, supervision
 from bench.training.prepare import Crops
@@ -27,7 +27,8 @@ class Training:
     device: str
 
     @property
-    def plan(self) -> Plan:
+    def hyper(self) -> Hyperparameters:
+        """Hyper-parameters of the recipe under the budget."""
         return self.recipe.budgeted(self.budget)
 
 

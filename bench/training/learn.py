@@ -54,7 +54,7 @@ def learn(cell: Cell, network: nn.Module, ctx: RunContext, work: Path, seconds: 
 
 def _crops(cell: Cell, ctx: RunContext, training: Training) -> Crops:
     """The prepared cache of the training set."""
-    source = source_of(cell.training_data, ctx.data, cell.skeleton, training.plan.people, cell.drop_invalid)
+    source = source_of(cell.training_data, ctx.data, cell.skeleton, training.hyper.people, cell.drop_invalid)
     with progress.step(f"{source.label}: crops") as update:
         return prepare(ctx.store, source, training.size, update)
 
@@ -63,7 +63,7 @@ def _examples(cell: Cell, crops: Crops | None, network: nn.Module, ctx: RunConte
     """Examples of people or pictures, with a held-out score where the test split can be read."""
     if crops is None:
         known = DATASETS[cell.dataset]
-        pictures = open_labelled_images(known.name, known.train, ctx.data, training.plan.people)
+        pictures = open_labelled_images(known.name, known.train, ctx.data, training.hyper.people)
         held_out = open_labelled_images(known.name, known.test, ctx.data, HELD_OUT_PICTURES)
         return image_examples(pictures, held_out, training)
     try:

@@ -15,18 +15,18 @@ from protocols.pose.targets import background, blurred_impulses, exact_gaussians
 
 @dataclass(frozen=True)
 class Supervision:
-    """What a network says about its outputs; entry i of a tuple belongs to output i."""
+    """Supervision of the outputs of a network; entry i of a tuple belongs to output i."""
 
-    kernels: tuple[int, ...] = ()  # blur of the targets, cells
-    joints: tuple[tuple[int, ...], ...] = ()  # which joints have maps, -1 for the background; empty: all of them
-    heads: int = 1  # outputs a stage, the finest last
+    kernels: tuple[int, ...] = ()  # blur of the targets, heatmap pixels
+    joints: tuple[tuple[int, ...], ...] = ()  # joints that have maps, -1 for the background; empty: all joints
+    heads: int = 1  # outputs per stage, the finest last
 
 
 MEAN, ALL_JOINTS = Loss(), Supervision()
 
 
 def supervision(network: nn.Module) -> Supervision:
-    """The attributes `target_kernels`, `output_joints` and `heads_per_stage` of a network, where it has them."""
+    """Read the optional attributes `target_kernels`, `output_joints` and `heads_per_stage` of a network."""
     return Supervision(
         tuple(getattr(network, "target_kernels", None) or ()),
         tuple(getattr(network, "output_joints", None) or ()),
@@ -41,23 +41,23 @@ def heatmap_loss(
     size: tuple[int, int],
     targets: Targets,
     loss: Loss = MEAN,
-    given: Supervision = ALL_JOINTS,
+    supervised: Supervision = ALL_JOINTS,
 ) -> torch.Tensor:
-    """The sum of the losses of all outputs, a mean over the batch.
+    """Compute the sum of the losses of all outputs, a mean over the batch.
 
     `outputs`: each B x C x h x w; `points`: B x J x 2 in pixels of the input of `size`, NaN for joints that the
-    dataset does not know: they never teach; `visibility`: B x J, ABSENT, OCCLUDED or VISIBLE.
+    dataset lacks: they have no loss; `visibility`: B x J, ABSENT, OCCLUDED or VISIBLE.
     """
     total = torch.zeros((), device=points.device)
     for index, maps in enumerate(outputs):
-        coarse = (index + 1) % given.heads != 0
-        kernel = given.kernels[index] if given.kernels else targets.kernel
-        drawn, present = _drawn(points, visibility, maps.shape[-2:], size, targets, kernel)
-        known = ~points.isnan().any(-1)
-        weights = present if loss.hardest and not coarse else ABSENT_JOINTS[targets.absent](present, known)
+        coarse = (index + 1) % supervised.heads != 0
+        kernel = supervised.kernels[index] if supervised.kernels else targets.kernel
+        drawn, present = _targets(points, visibility, (maps.shape[-2], maps.shape[-1]), size, targets, kernel)
+        defined = ~points.isnan().any(-1)
+        weights = present if loss.hardest and not coarse else ABSENT_JOINTS[targets.absent](present, defined)
         if coarse:
             drawn = OCCLUDED_JOINTS[targets.occluded](drawn, visibility)
-        joints = list(given.joints[index]) if given.joints else _joints(maps, drawn)
+        joints = list(supervised.joints[index]) if supervised.joints else _joints(maps, drawn)
         if -1 in joints:
             drawn = background(drawn, targets.peak)
             weights = torch.cat([weights, torch.ones_like(weights[:, :1])], dim=1)
@@ -66,7 +66,7 @@ def heatmap_loss(
     return total
 
 
-def _drawn(
+def _targets(
     points: torch.Tensor,
     visibility: torch.Tensor,
     grid: tuple[int, int],
@@ -74,16 +74,16 @@ def _drawn(
     targets: Targets,
     kernel: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """B x J x h x w target maps, empty where a joint is absent or outside, and B x J bool: those that are not."""
+    """Draw target maps (B x J x h x w), empty for joints that are absent or outside; and the others as B x J bool."""
     stride = torch.tensor([size[1] / grid[1], size[0] / grid[0]], device=points.device)
-    cells = (points - targets.centre) / stride
-    maps, inside = TARGETS[targets.kind](cells, grid, targets.sigma, kernel)
+    positions = (points - targets.centre) / stride  # heatmap pixels
+    maps, inside = TARGETS[targets.kind](positions, grid, targets.sigma, kernel)
     present = (visibility > 0) & (inside > 0)
     return maps * targets.peak * present[..., None, None], present
 
 
 def _joints(maps: torch.Tensor, drawn: torch.Tensor) -> list[int]:
-    """All joints, and the background if there is one map more."""
+    """Joints of the maps of an output: all, and -1 for the background if there is one more map."""
     count = drawn.shape[1]
     if maps.ndim != 4 or maps.shape[1] not in (count, count + 1):
         raise Problem(
@@ -96,7 +96,7 @@ def _joints(maps: torch.Tensor, drawn: torch.Tensor) -> list[int]:
 
 
 def _reduced(errors: torch.Tensor, weights: torch.Tensor, loss: Loss, coarse: bool) -> torch.Tensor:
-    """B x C x h x w squared differences, with B x C bool weights, as one number."""
+    """Reduce squared differences (B x C x h x w), with B x C bool weights, to one number."""
     each = REDUCTIONS[loss.reduction](errors) * weights
     if loss.hardest and not coarse:
         each = each.topk(min(loss.hardest, each.shape[1]), dim=1).values
@@ -104,8 +104,9 @@ def _reduced(errors: torch.Tensor, weights: torch.Tensor, loss: Loss, coarse: bo
 
 
 def _no_maps(*_: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Refuse targets of classifiers."""
     raise Problem(
-        'targets.kind = "classes" is what classifiers learn; this network learns heatmaps.',
+        'targets.kind = "classes" is for classifiers; this network outputs heatmaps.',
         expected="another word, or a network of cifar10",
     )
 
@@ -113,11 +114,14 @@ def _no_maps(*_: Any) -> tuple[torch.Tensor, torch.Tensor]:
 # The words of a recipe: see bench.cells.choices.
 TARGETS = {
     "gaussian": lambda px, grid, sigma, kernel: gaussians(px, grid, sigma),  # around the nearest pixel
-    "exact": lambda px, grid, sigma, kernel: exact_gaussians(px, grid, sigma),  # around the very position
+    "exact": lambda px, grid, sigma, kernel: exact_gaussians(px, grid, sigma),  # around the exact position
     "blurred": lambda px, grid, sigma, kernel: blurred_impulses(px, grid, kernel),  # an impulse, blurred as by OpenCV
     "classes": _no_maps,
 }
-ABSENT_JOINTS = {"ignore": lambda present, known: present, "zero": lambda present, known: known}  # which ones count
+ABSENT_JOINTS = {
+    "ignore": lambda present, defined: present,
+    "zero": lambda present, defined: defined,
+}
 OCCLUDED_JOINTS = {
     "teach": lambda drawn, visibility: drawn,
     "zero": lambda drawn, visibility: drawn * (visibility != OCCLUDED)[..., None, None],
@@ -129,5 +133,6 @@ REDUCTIONS = {  # B x C x h x w -> B x C, of which the mean is taken
 
 
 def class_loss(outputs: tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of B x classes logits with B labels, summed over the outputs."""
-    return sum(F.cross_entropy(logits.float(), labels) for logits in outputs)
+    """Compute the cross-entropy of B x classes logits with B labels, summed over the outputs."""
+    start = torch.zeros((), device=labels.device)
+    return sum((F.cross_entropy(logits.float(), labels) for logits in outputs), start)

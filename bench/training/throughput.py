@@ -38,8 +38,8 @@ def throughput(
     """Measure images per second from the cache and from memory, by the median step, and their ratio in per cent."""
     row = architectures.describe(name, **overrides)
     recipe = recipes.load(row.recipe)
-    plan = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
-    recipe = msgspec.structs.replace(recipe, training=plan)
+    hyper = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
+    recipe = msgspec.structs.replace(recipe, training=hyper)
     training = Training(recipe, "full", row.input, SKELETONS[row.skeleton], 0, device)
     crops = prepare(store, Source("mannequin", "train", data, row.skeleton, PEOPLE), row.input, lambda *done: None)
     network = architectures.create(row)

@@ -67,13 +67,13 @@ def fit(
     `update(step, total, text)` and `draw(step, values by name)` are called every few steps. Raises Problem when the
     loss is not finite.
     """
-    plan, total = training.plan, training.plan.total_steps(examples.count)
+    hyper, total = training.hyper, training.hyper.total_steps(examples.count)
     # With channels last, convolutions run up to twice as fast.
     network.to(training.device, memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue] - not in the stubs
-    recomputed = recomputed_stages(network) if plan.checkpointing else nullcontext()
-    with _deterministic(plan.deterministic), recomputed, ThreadPoolExecutor(1) as loader:
+    recomputed = recomputed_stages(network) if hyper.checkpointing else nullcontext()
+    with _deterministic(hyper.deterministic), recomputed, ThreadPoolExecutor(1) as loader:
         learner = _learner(network, training)
-        state = State(micro_batch=plan.micro_batch)
+        state = State(micro_batch=hyper.micro_batch)
         if (work / LAST).exists():
             state = checkpoint.load(work / LAST, network, learner.optimizer, learner.average)
         distributed.wait()  # no process writes before all have read
@@ -82,7 +82,7 @@ def fit(
         losses: list[torch.Tensor] = []  # of the steps since the last entry of the history
         pixels = _load(loader, examples, training, state.step)
         while state.step < total:
-            set_rate(learner.optimizer, plan, state.step, total)
+            set_rate(learner.optimizer, hyper, state.step, total)
             source, pixels = pixels.result(), _load(loader, examples, training, state.step + 1)
             losses.append(_step_within_memory(learner, examples, training, state, source))
             state.step += 1
@@ -95,7 +95,7 @@ def fit(
                 state.history.append((state.step, round(state.seconds, 2), loss, metric))
                 losses.clear()
                 update(state.step, total, _progress_text(state.history))
-                rate = learning_rate(plan, state.step - 1, total)
+                rate = learning_rate(hyper, state.step - 1, total)
                 held_out = {} if metric is None else {"held-out": metric}
                 draw(state.step, {"loss": loss, "learning rate": rate} | held_out)
             if time.perf_counter() - saved > CHECKPOINT_SECONDS and distributed.rank() == 0:
@@ -109,23 +109,23 @@ def fit(
 
 def _learner(network: nn.Module, training: Training) -> Learner:
     """The network with the optimizer, average, compilation and processes that the recipe and torchrun ask for."""
-    plan, average = training.plan, None
-    if plan.batch < distributed.size():
+    hyper, average = training.hyper, None
+    if hyper.batch < distributed.size():
         raise Problem(
-            f"A batch of {plan.batch} cannot be shared by {distributed.size()} processes.",
+            f"A batch of {hyper.batch} cannot be shared by {distributed.size()} processes.",
             next_step="start fewer with --nproc-per-node, or raise batch in the recipe",
         )
-    if plan.ema:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema), use_buffers=True)
-    model = cast(nn.Module, torch.compile(network)) if plan.compile else network
+    if hyper.ema:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(hyper.ema), use_buffers=True)
+    model = cast(nn.Module, torch.compile(network)) if hyper.compile else network
     if distributed.size() > 1:  # each process has batch statistics of its own, as in the papers
         model = DistributedDataParallel(model)
-    return Learner(network, model, optimizer_of(network, plan), average)
+    return Learner(network, model, optimizer_of(network, hyper), average)
 
 
 def _rows(examples: Examples, training: Training, step: int) -> tuple[np.ndarray, slice]:
     """All rows of a step, and this process's share of them."""
-    rows = rows_of_step(step, examples.count, training.plan.batch, training.seed)
+    rows = rows_of_step(step, examples.count, training.hyper.batch, training.seed)
     return rows, distributed.share(len(rows))
 
 
@@ -179,7 +179,7 @@ def _step(learner: Learner, examples: Examples, training: Training, state: State
             if not last and isinstance(learner.model, DistributedDataParallel)
             else nullcontext()
         ):
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=AUTOCAST[training.plan.precision]):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=AUTOCAST[training.hyper.precision]):
                 outputs = learner.model(images.contiguous(memory_format=torch.channels_last))
             loss = examples.loss(outputs, truth) * ((part.stop - part.start) / len(rows) * distributed.size())
             loss.backward()

@@ -41,7 +41,7 @@ def hold_out(store: Store, dataset: str, data: Path, training: Training, update:
     """The first people of the test split. A joint is found within half a head size, or a fifth of the torso."""
     assert training.skeleton is not None  # only a classifier has none
     largest = PEOPLE[training.budget]
-    limit = min(largest, training.plan.people or largest)  # no more than it is trained on
+    limit = min(largest, training.hyper.people or largest)  # no more than it is trained on
     source = Source(dataset, DATASETS[dataset].test, data, training.skeleton.name, limit)
     people = source.open()
     crops = prepare(store, source, training.size, update)

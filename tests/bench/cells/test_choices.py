@@ -16,10 +16,17 @@ from protocols.network import speed
 
 TABLES = {
     (table.__name__, field): place
-    for table in (recipe.Plan, recipe.Augmentation, recipe.Targets, recipe.Loss, recipe.Testing, recipe.Pixels)
+    for table in (
+        recipe.Hyperparameters,
+        recipe.Augmentation,
+        recipe.Targets,
+        recipe.Loss,
+        recipe.Testing,
+        recipe.Pixels,
+    )
     for field, place in recipe._tables_of_words(table).items()
 }
-ENOUGH = {"optimizer": "sgd", "learning_rate": 1.0, "batch": 1, "steps": 1}  # of a Plan
+ENOUGH = {"optimizer": "sgd", "learning_rate": 1.0, "batch": 1, "steps": 1}  # of Hyperparameters
 
 
 def test_the_fields_that_are_words():
@@ -35,7 +42,7 @@ def test_words_are_those_of_the_code(table, field):
     module, _, name = TABLES[table, field].partition(":")
     known = tuple(getattr(importlib.import_module(module), name))
     assert known == words(TABLES[table, field])
-    usual = ENOUGH if table == "Plan" else {}
+    usual = ENOUGH if table == "Hyperparameters" else {}
     for word in known:
         assert getattr(getattr(recipe, table)(**usual | {field: word}), field) == word
     with pytest.raises(ValueError, match=f"{field} 'other' is none of {', '.join(known)}"):
@@ -49,7 +56,7 @@ def test_a_new_optimizer_needs_no_other_file(tmp_path, monkeypatch):
     monkeypatch.setattr(choices, "ROOT", tmp_path)
     words.cache_clear()
     try:
-        assert recipe.Plan(**ENOUGH | {"optimizer": "lion"}).optimizer == "lion"
+        assert recipe.Hyperparameters(**ENOUGH | {"optimizer": "lion"}).optimizer == "lion"
     finally:
         words.cache_clear()
 

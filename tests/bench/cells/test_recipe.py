@@ -242,8 +242,8 @@ def test_a_default_that_is_written_out_changes_no_key(tmp_path):
 
 
 DEFAULTS = {
-    "Plan": "steps 0, epochs 0.0, people 0, schedule constant, drops (), warmup 0, weight_decay 0.0, momentum "
-    "0.0, nesterov False, rates {}, bias_rate 1.0, bias_decay True, ema 0.0, precision float32, "
+    "Hyperparameters": "steps 0, epochs 0.0, people 0, schedule constant, drops (), warmup 0, weight_decay 0.0, "
+    "momentum 0.0, nesterov False, rates {}, bias_rate 1.0, bias_decay True, ema 0.0, precision float32, "
     "micro_batch 0, checkpointing False, compile False, deterministic False",
     "Augmentation": ""
     "rotation 0.0, rotation_probability 1.0, scale (1.0, 1.0), flip 0.0, colour 0.0, shift 0, box (0.0, "

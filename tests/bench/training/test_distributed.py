@@ -165,7 +165,7 @@ def crops_of_noise():
     import numpy as np
     from torch import nn
 
-    from bench.cells.recipe import Plan, Recipe, Targets
+    from bench.cells.recipe import Hyperparameters, Recipe, Targets
     from bench.training.examples import Training
     from bench.training.prepare import Crops
     from protocols.pose.skeletons import MPII
@@ -178,7 +178,9 @@ def crops_of_noise():
         def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
             return (self.body(images),)
 
-    recipe = Recipe(paper="", training=Plan(optimizer="adam", learning_rate=0.1, batch=4, steps=1), targets=Targets())
+    recipe = Recipe(
+        paper="", training=Hyperparameters(optimizer="adam", learning_rate=0.1, batch=4, steps=1), targets=Targets()
+    )
     crops = Crops(
         np.zeros((16, 48, 48, 3), np.uint8), np.full((16, 16, 2), 24, np.float32), np.ones((16, 16), np.uint8)
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.cells.recipe import Plan
+from bench.cells.recipe import Hyperparameters
 from bench.training.optimizers import OPTIMIZERS, SCHEDULES, learning_rate, optimizer_of
 
 RATE = 0.01
@@ -15,7 +15,7 @@ def moved(gradients: list[float], weight: float = 1.0, **fields) -> list[float]:
     """How far each step of the optimizer of a plan moves a weight, in learning rates."""
     network = nn.Linear(1, 1, bias=False).double()
     nn.init.constant_(network.weight, weight)
-    optimizer = optimizer_of(network, Plan(batch=1, steps=1, learning_rate=RATE, **fields))
+    optimizer = optimizer_of(network, Hyperparameters(batch=1, steps=1, learning_rate=RATE, **fields))
     steps = []
     for gradient in gradients:
         before = network.weight.item()
@@ -59,7 +59,7 @@ def test_the_rate_of_every_schedule():
     expected = {"constant": [1, 1, 1, 1], "drops": [1, 1, 0.1, 0.01], "linear": [1, 0.75, 0.5, 0.25]}
     assert set(expected) == set(SCHEDULES)
     for name, factors in expected.items():
-        plan = Plan(optimizer="sgd", batch=1, steps=4, learning_rate=RATE, schedule=name, drops=drops)
+        plan = Hyperparameters(optimizer="sgd", batch=1, steps=4, learning_rate=RATE, schedule=name, drops=drops)
         assert [learning_rate(plan, step, 4) / RATE for step in range(4)] == pytest.approx(factors)
         warm = msgspec.structs.replace(plan, warmup=2)
         assert learning_rate(warm, 0, 4) == pytest.approx(0.1 * RATE * factors[0])
@@ -69,7 +69,9 @@ def test_the_rate_of_every_schedule():
 def test_factors_belong_to_the_parameters_below_a_module():
     parts = {"head": nn.Linear(1, 1), "header": nn.Linear(1, 1), "body": nn.ModuleDict({"head": nn.Linear(1, 1)})}
     network = nn.ModuleDict(parts)
-    optimizer = optimizer_of(network, Plan(optimizer="sgd", batch=1, steps=1, learning_rate=RATE, rates={"head": 8.0}))
+    optimizer = optimizer_of(
+        network, Hyperparameters(optimizer="sgd", batch=1, steps=1, learning_rate=RATE, rates={"head": 8.0})
+    )
     factors = {id(p): group["factor"] for group in optimizer.param_groups for p in group["params"]}
     assert {name: factors[id(p)] for name, p in network.named_parameters()} == {
         "head.weight": 8, "head.bias": 8, "header.weight": 1, "header.bias": 1,

@@ -12,7 +12,7 @@ from torch import nn
 from bench.cells import recipe
 from bench.cells.matrix import splits_for
 from bench.cells.plan import plan
-from bench.cells.recipe import Augmentation, Plan, Recipe, Targets, Testing
+from bench.cells.recipe import Augmentation, Hyperparameters, Recipe, Targets, Testing
 from bench.context import RunContext
 from bench.executors.run import run
 from bench.store.store import CELLS, Store
@@ -111,7 +111,7 @@ def test_shifts_show_the_border_reflected():
 
 def test_every_shift_and_both_sides_come_up(data):
     pictures = load("train", data)
-    plan_of = Plan(optimizer="sgd", learning_rate=0.1, batch=100, steps=1)
+    plan_of = Hyperparameters(optimizer="sgd", learning_rate=0.1, batch=100, steps=1)
     rules = Recipe(
         paper="", training=plan_of, targets=Targets(kind="classes"), augmentation=Augmentation(shift=4, flip=0.5)
     )

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import nn
 
 import architectures
-from bench.cells.recipe import Augmentation, Plan, Recipe, Targets, Testing
+from bench.cells.recipe import Augmentation, Hyperparameters, Recipe, Targets, Testing
 from bench.errors import CELL_FAILED, Problem
 from bench.steps import predict as prediction
 from bench.training import train as loop
@@ -29,7 +29,7 @@ from protocols.pose.crops import crop, to_crop, windows
 from protocols.pose.skeletons import MPII
 
 SIZE = (64, 64)
-PLAN = Plan(optimizer="rmsprop", learning_rate=2.5e-3, batch=4, steps=12)
+PLAN = Hyperparameters(optimizer="rmsprop", learning_rate=2.5e-3, batch=4, steps=12)
 ALL_KINDS = Augmentation(rotation=30.0, scale=(0.75, 1.25), flip=0.5, colour=0.4)
 RECIPE = Recipe(
     paper="", training=PLAN, targets=Targets(sigma=1.0), augmentation=ALL_KINDS, testing=Testing(flip=False)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 import architectures
-from bench.cells.recipe import Augmentation, Plan, Recipe, Targets
+from bench.cells.recipe import Augmentation, Hyperparameters, Recipe, Targets
 from bench.errors import CELL_FAILED, USAGE, Problem
 from bench.training import checkpoint
 from bench.training import train as loop
@@ -29,7 +29,7 @@ from protocols.pose.skeletons import MPII
 from protocols.pose.targets import gaussians
 
 SIZE = (64, 64)
-PLAN = Plan(optimizer="sgd", learning_rate=0.05, batch=8, steps=6)
+PLAN = Hyperparameters(optimizer="sgd", learning_rate=0.05, batch=8, steps=6)
 RULES = Augmentation(rotation=30.0, scale=(0.75, 1.25), flip=0.5, colour=0.4)
 
 

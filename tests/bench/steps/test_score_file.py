@@ -163,7 +163,7 @@ def test_cells_are_named_without_doubt(two, tmp_path):
     alone = compare(two, "hourglass-1@*")
     assert alone.code == 5 and "--against" in alone.err
     file = compare(two, noisy(tmp_path / "a.npz", 3))
-    assert file.code == 2 and "is measured on networks" in file.err
+    assert file.code == 2 and "needs a network" in file.err
 
 
 def test_a_file_against_a_measured_network(two, tmp_path):

@@ -28,9 +28,10 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     tasks = list(tasks)
     records = _records(store)
     planned = {table_key(task.cell.row.name, task.cell.seed, without_recipe(task.cell)) for task in tasks}
-    others = [record for record in _newest(records) if record.table_key not in planned]
-    fresh = [records[task.key] for task in tasks if task.state == FRESH]
-    cells = [_finished(document, store) for document in fresh + others]
+    fresh = {task.key: records[task.key] for task in tasks if task.state == FRESH}  # once, if two tasks share a key
+    newest = (record for record in _newest(records) if record.table_key not in planned)
+    others = [record for record in newest if record.cell not in fresh]
+    cells = [_finished(record, store) for record in [*fresh.values(), *others]]
     cells += [_unfinished(task, store) for task in tasks if task.state != FRESH]
     ranked = [cell for cell in cells if cell.state == FRESH]
     return Snapshot(

@@ -4,13 +4,16 @@ import json
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bench.cells.cell import Cell
-from bench.cells.plan import MISSING, Task
+from bench.cells.plan import FRESH, MISSING, Task, plan
+from bench.cells.record import record
 from bench.cli import main as cli
 from bench.results import collect as reporting
-from bench.store.store import Store
+from bench.store.provenance import Provenance
+from bench.store.store import CELLS, Store
 
 
 @pytest.fixture
@@ -71,3 +74,18 @@ def test_a_cell_of_another_version_is_named(report, tmp_path):
         (folder / "cell.json").write_text("{}")
     told = json.loads(report("--json")[1])
     assert "1 more of 2 cells" in told["error"] and f"move {store.root / 'cells'} away" in told["next_step"]
+
+
+def test_an_option_at_its_default_shows_no_cell_twice(tmp_path):
+    """Both names stand for one key, so for one cell: the one that was measured."""
+    store, plain = Store(tmp_path / "runs"), Cell("hourglass-1", "complexity")
+    written = replace(plain, overrides={"width": 1.0})
+    (task,) = plan([plain], store, tmp_path)
+    with store.publish(CELLS, task.key) as folder:
+        document = record(plain, task.key, task.inputs, "measured", provenance=Provenance(date="2026-01-01"))
+        (folder / "cell.json").write_bytes(msgspec.json.encode(document))
+        (folder / "measurements.jsonl").touch()
+    for cells in ([plain], [written], [plain, written]):
+        tasks = plan(cells, store, tmp_path)
+        assert {task.state for task in tasks} == {FRESH}
+        assert [cell.cell for cell in reporting.snapshot(tasks, store).cells] == [task.key]

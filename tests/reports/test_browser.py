@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec import structs
-from msgspec.structs import replace
-from snapshots import COMPLEXITY, PCKH, cell, counts, pckh, small, strangers, with_own_pages
+from snapshots import COMPLEXITY, cell, counts, row, small, strangers, with_own_pages
 
 from bench.results.snapshot import Snapshot
+from protocols import PROTOCOLS
 from reports import site
 
 pytestmark = pytest.mark.browser
@@ -276,11 +276,11 @@ def default_matrix() -> Snapshot:
     scored = ("mpii-pckh", "lsp-pck", "lsp-pcp", "occluded-limb")
     cells = [cell(name, protocol, "mannequin", "val", budget="quick") for protocol in scored
              for name in ("mean-pose@input=64,width=0.25", "hourglass-2@input=64,width=0.25")]  # fmt: skip
-    rows = [line for made in cells for line in pckh(made, 88.8, 1.5)]
+    rows = [row(made, *PROTOCOLS[made.protocol].headline, 88.8, 87.3, 90.3) for made in cells]
     cells[1] = structs.replace(cells[1], state="stale")
     counted = [cell(name, "complexity") for name in ("hourglass-8-pytorch-pose", "mean-pose@input=64,width=0.25")]
     rows += [line for made in counted for line in counts(made, 25e6, 28.09e9)]
-    return Snapshot(rows, cells + counted, [], [*(replace(PCKH, name=name) for name in scored), COMPLEXITY])
+    return Snapshot(rows, cells + counted, [], [*(PROTOCOLS[name] for name in scored), COMPLEXITY])
 
 
 def test_the_default_matrix_fits_a_laptop(browser, tmp_path):

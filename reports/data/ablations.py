@@ -72,8 +72,8 @@ class Committed:
 
     def difference(self, ours: str, theirs: str, dataset: str, metric: Metric) -> Value | None:
         """A network minus another on the same people; None if the two were not compared."""
-        cells = [self.cells.get((name, dataset, metric[0])) for name in (ours, theirs)]
-        found = self.snapshot.paired(*(cell.cell for cell in cells)) if all(cells) else ()
+        one, two = (self.cells.get((name, dataset, metric[0])) for name in (ours, theirs))
+        found = self.snapshot.paired(one.cell, two.cell) if one and two else ()
         return next((value for value in found if (value.metric, value.part) == metric[1:]), None)
 
     def direction(self, metric: Metric) -> str:

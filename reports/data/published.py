@@ -41,7 +41,7 @@ class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Unknown or missing keys and wrong types are errors that name the place."""
 
 
-class Column(_Data):
+class Column(_Data, frozen=True):
     name: str
     metric: str
     part: str
@@ -53,7 +53,7 @@ class Column(_Data):
     decimals: int | None = None
 
 
-class Row(_Data):
+class Row(_Data, frozen=True):
     name: str
     source: Literal["own", "quoted"]
     values: tuple[float, ...]
@@ -64,7 +64,7 @@ class Row(_Data):
     note: str = ""
 
 
-class Table(_Data):
+class Table(_Data, frozen=True):
     name: str
     caption: str
     place: str
@@ -84,7 +84,7 @@ class Table(_Data):
     missing: str = ""
 
 
-class Statement(_Data):
+class Statement(_Data, frozen=True):
     claim: str
     place: str
     quote: str
@@ -92,7 +92,7 @@ class Statement(_Data):
     number: float = math.nan
 
 
-class FigureSpec(_Data):
+class FigureSpec(_Data, frozen=True):
     """A figure of a paper, drawn again from our measurements."""
 
     place: str
@@ -109,7 +109,7 @@ class FigureSpec(_Data):
     blocks: dict[str, str] = {}
 
 
-class Paper(_Data):
+class Paper(_Data, frozen=True):
     key: str
     title: str
     authors: str
@@ -136,7 +136,7 @@ class Paper(_Data):
                         yield _value(self, table, row, place, value)
 
 
-class Value(_Data):
+class Value(_Data, frozen=True):
     """One printed number, in the words of a measurement row."""
 
     paper: str

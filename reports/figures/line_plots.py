@@ -4,7 +4,7 @@ Everything else is drawn by seaborn in figures.py; both give the same Figure, wi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
@@ -18,7 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 34, 44
 def lines(
     title: str,
     description: str,
-    series: dict[str, Sequence[tuple[float, float]]],
+    series: Mapping[str, Sequence[tuple[float, float]]],
     axes: tuple[str, str],
     table: tuple[tuple[str, ...], list[tuple]],
     log: bool = False,

@@ -124,7 +124,7 @@ def variances(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
         found = {}
         for name in spec.networks:
             cell = next((row.cell for row in evidence.rows(name, "init-variance", metric, "max")
-                         if row.architecture == name), None)  # fmt: skip
+                         if row.architecture == name), "")  # fmt: skip
             rows = evidence.snapshot.in_order.get(cell, ())
             if values := [row.value for row in rows if row.metric == metric and row.part != "max"]:
                 found[name] = list(enumerate(values, start=1))

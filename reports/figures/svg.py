@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib
 import pandas as pd
@@ -225,6 +226,8 @@ def standalone(figure: Figure) -> str:
     """The drawing as a file of its own, in the colours of the light page."""
     svg = re.sub(r"var\(--[a-z0-9-]+, (#[0-9a-f]+)\)", r"\1", str(figure.svg)).replace("currentColor", "#1f2123")
     size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if not size:
+        raise ValueError(f"the drawing of {figure.title!r} has no viewBox")
     ground = f'<rect width="{size[1]}" height="{size[2]}" fill="#ffffff" stroke="none"/>'
     svg = svg.replace("</desc>", f"</desc>{ground}", 1)
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -242,7 +245,7 @@ def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend
         panel.legend()
 
 
-def _shared_legend(canvas: Canvas, panel, place: str = "outside upper left") -> None:
+def _shared_legend(canvas: Canvas, panel, place: Any = "outside upper left") -> None:
     """The legend of one panel, above all of them."""
     handles, labels = panel.get_legend_handles_labels()
     panel.get_legend().remove()
@@ -263,10 +266,11 @@ def _svg(
     size: tuple[float, float],
     title: str,
     description: str,
-    layout: str | None = "constrained",
+    layout: Literal["constrained"] | None = "constrained",
 ) -> Markup:
     """The SVG element of a drawing (size in inches): no date, fixed ids, colours of the page, a name and a text."""
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
+    style: dict[Any, Any] = {**_STYLE, "svg.hashsalt": title}
+    with matplotlib.rc_context(style):
         canvas = Canvas(figsize=size, layout=layout)
         draw(canvas)
         file = io.StringIO()

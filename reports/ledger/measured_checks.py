@@ -161,8 +161,8 @@ def unmeasured(what: str) -> Finding:
 def _comparable(evidence: Evidence, ours: Measurement, theirs: Measurement) -> bool:
     """Whether two measurements differ in nothing but the network."""
     overrides = [row.architecture.partition("@")[2] for row in (ours, theirs)]
-    made = [evidence.cell(row).conditions for row in (ours, theirs)]
-    return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(*made)
+    one, two = (evidence.cell(row).conditions for row in (ours, theirs))
+    return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(one, two)
 
 
 def _unlike(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: str) -> list[Finding]:
@@ -173,7 +173,7 @@ def _unlike(evidence: Evidence, ours: str, theirs: str, setting: Setting, part: 
     for one in evidence.rows(ours, setting.protocol, setting.metric, part):
         for two in evidence.rows(theirs, setting.protocol, setting.metric, part):
             if (one.dataset, one.split, one.seed) == (two.dataset, two.split, two.seed):
-                clauses = difference(*(evidence.cell(row).conditions for row in (one, two)))
+                clauses = difference(evidence.cell(one).conditions, evidence.cell(two).conditions)
                 names = f"{one.architecture} and {two.architecture} on {formats.dataset(one.dataset)}/{one.split}"
                 words = f"Not compared: {names}, which differ in {'; '.join(clauses) or 'their options'}."
                 found.append((len(clauses), Finding("note", words, (cell(one), cell(two)))))

@@ -133,9 +133,9 @@ def largest(
 @question
 def ordered(evidence: Evidence, where: Source, row: str, groups: Iterable[Iterable[str]]) -> list[Finding]:
     """In a row, every value of a group of columns is above every value of the next group."""
-    groups = [[evidence.printed(where, row, column) for column in group] for group in groups]
+    printed = [[evidence.printed(where, row, column) for column in group] for group in groups]
     found = []
-    for upper, lower in pairwise(groups):
+    for upper, lower in pairwise(printed):
         low, high = min(upper, key=lambda item: item.value), max(lower, key=lambda item: item.value)
         relation = ">" if low.value > high.value else "≤"
         words = f"{where.label}, {row}: {low.column} {say(low)} {relation} {high.column} {say(high)}."

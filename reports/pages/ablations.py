@@ -57,10 +57,10 @@ class Trial:
         """network -> best and worst place by the intervals of the first column; empty where questions are asked."""
         if self.ablation.comparisons:
             return {}
-        rows = [self.committed.row(name, self.dataset, RANKING) for name in self.networks]
+        rows = {name: row for name in self.networks if (row := self.committed.row(name, self.dataset, RANKING))}
         higher = self.committed.direction(RANKING) == "higher"
-        places = ranks([(row.low, row.high) for row in rows], higher_is_better=higher)
-        return dict(zip(self.networks, places, strict=True))
+        bounds = [row.interval or (row.number, row.number) for row in rows.values()]
+        return dict(zip(rows, ranks(bounds, higher_is_better=higher), strict=True))
 
     @cached_property
     def ways(self) -> dict[str, str]:
@@ -110,7 +110,8 @@ def rankings(committed: Committed, dataset: str) -> dict[str, Ablation]:
     """For every way of training, the networks with a value in the first column; they ask nothing."""
     rows = {name: committed.row(name, dataset, RANKING) for name, where, protocol in committed.cells
             if (where, protocol) == (dataset, RANKING[0]) and name != BASELINE}  # fmt: skip
-    best = sorted((name for name, row in rows.items() if row), key=lambda name: rows[name].value, reverse=True)
+    measured = {name: row.number for name, row in rows.items() if row}
+    best = sorted(measured, key=measured.__getitem__, reverse=True)
     ways = {way: [name for name in best if _way(committed, name, dataset) == way]
             for way in dict.fromkeys(_way(committed, name, dataset) for name in rows)}  # fmt: skip
     if len(ways) == 1:
@@ -135,7 +136,7 @@ def facts(committed: Committed) -> dict[str, str]:
             sorted({way for name, where, _ in committed.cells if (way := _way(committed, name, where))})
         ),
         "Trained": f"{len(seconds)} networks in {formats.duration(sum(seconds))} of one process",
-        "Seeds": ", ".join(str(seed) for seed in sorted({cell.seed for cell in trained})),
+        "Seeds": ", ".join(str(seed) for seed in sorted({cell.seed for cell in trained if cell.seed is not None})),
         "Device": ", ".join(sorted({each.device for each in made})),
         "Versions": ", ".join(sorted({f"torch {each.versions['torch']}" for each in made})),
         "Commit": ", ".join(sorted({each.commit for each in made if each.commit})),
@@ -196,8 +197,8 @@ def _answered(item: Comparison, told: list[Difference]) -> tuple:
 def _difference(value: Value | None, says: str) -> tuple[Entry | str | None, ...]:
     if not value:
         return UNMEASURED, None, None, None
-    middle, low, high = (None if end is None else Entry(end, formats.signed(end, 1))
-                         for end in (value.value, value.low, value.high))  # fmt: skip
+    middle = Entry(value.value, formats.signed(value.value, 1))
+    low, high = (None if end is None else Entry(end, formats.signed(end, 1)) for end in (value.low, value.high))
     interval = [Piece(f"{low.text} to {high.text}", "small")] if low and high else []
     shown = Piece(middle.text, "" if says == "cannot tell" else "b")
     return middle._replace(page=(shown, *interval, Piece(says, "small"))), low, high, says

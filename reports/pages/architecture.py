@@ -170,7 +170,7 @@ def _meets(value: float, item: Comparison) -> bool:
 
 def _variance(rows: list[Measurement]) -> Figure | None:
     """Response variance at every addition, of a network without any at every convolution; a line an initialization."""
-    found = defaultdict(dict)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
     probe = "addition" if any(row.metric.startswith("rho") for row in rows) else "convolution"
     for row in rows:
         metric, _, name = row.metric.partition(" ")
@@ -190,7 +190,7 @@ def _variance(rows: list[Measurement]) -> Figure | None:
 
 def _distribution(rows: list[Measurement]) -> Figure | None:
     """Share of pathways against the field, a line a kind of block."""
-    found = defaultdict(list)
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in rows:
         if (at := _FIELD.fullmatch(row.metric)) and row.value is not None:
             found[row.part].append((int(at[1]), row.value))

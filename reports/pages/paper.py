@@ -108,7 +108,7 @@ def _headings(table: Table) -> list[Heading]:
     if table.transposed:
         return [Heading(row.name, row.name, after=_small(row.architecture)) for row in table.rows]
     return [
-        Heading(column.name, column.name, "" if (column.unit or "") in column.name else column.unit)
+        Heading(column.name, column.name, "" if not column.unit or column.unit in column.name else column.unit)
         for column in table.columns
     ]
 
@@ -124,7 +124,7 @@ def kinds(item: Comparison | None) -> dict[str, Entry]:
     decimals = item.published.decimals
     text = formats.printed(item.published.value, decimals)
     page, found = [Piece(text, "published")], {}
-    if item.row:
+    if item.row and item.cell:
         found["measured"] = Entry(item.measured, formats.printed(item.measured, decimals))
         page.append(Piece(found["measured"].text, "measured", cell_path(item.cell)))
     if item.delta is not None:

@@ -168,7 +168,9 @@ def _leaderboard(
     return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 
 
-def _columns(protocol: Protocol, tables: Iterable[dict]) -> tuple[list[tuple[str, str, str]], int]:
+def _columns(
+    protocol: Protocol, tables: Iterable[dict[tuple[str, str], Measurement]]
+) -> tuple[list[tuple[str, str, str]], int]:
     """Metric, part and unit ("" where it varies) of the columns, the headline first; how many of them matter most.
 
     These are the ones that the protocol names, else the parts of the papers' tables and the other metrics at the
@@ -176,7 +178,7 @@ def _columns(protocol: Protocol, tables: Iterable[dict]) -> tuple[list[tuple[str
     are their layers, which differ: they are on the cells' pages.
     """
     headline = protocol.headline
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for values in tables:
         for key, row in values.items():
             found[key] = row.unit if found.get(key, row.unit) == row.unit else ""
@@ -189,7 +191,7 @@ def _columns(protocol: Protocol, tables: Iterable[dict]) -> tuple[list[tuple[str
     ]
     first = [key for key in dict.fromkeys((headline, *first)) if key in found]
     rest = [key for key in (*parts, *others) if key not in first]
-    return [(*key, found[key]) for key in (*first, *rest)], len(first)
+    return [(metric, part, found[metric, part]) for metric, part in (*first, *rest)], len(first)
 
 
 def _best(column: list[Measurement | None], protocol: Protocol) -> int | None:

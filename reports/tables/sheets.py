@@ -55,7 +55,7 @@ class Sheet:
     name: str
     caption: str
     columns: tuple[str, ...]
-    rows: list[tuple[Entry | Plain, ...]]
+    rows: Sequence[tuple[Entry | Plain, ...]]
     page: tuple[Heading, ...] = ()  # (): all columns by their names, the first one names the rows
 
     @cached_property

@@ -34,6 +34,7 @@ from bench.results.step_records import (
 )
 from bench.steps import score
 from bench.steps.attention_maps import attention
+from bench.steps.measure import measure_network
 from bench.steps.predict import predict
 from bench.steps.torchrun import TORCHRUN, train_with_torchrun
 from bench.store import provenance
@@ -81,7 +82,7 @@ def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
         torch.manual_seed(cell.seed)
         with torch.device("meta" if cell.rules.shapes_only else "cpu"):
             network = architectures.create(cell.row)
-        values = score.measure_network(cell, network, ctx.device)
+        values = measure_network(cell, network, ctx.device)
     return Scores(tuple(values), warnings=tuple(str(warning.message) for warning in caught))
 
 

@@ -141,6 +141,7 @@ def peak_memory(device: str) -> int:
 
 
 def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
+    """Count the threads of the computing library: torch's, else those that this process may use."""
+    if "torch" in sys.modules:  # scoring a file does without: the import takes a second
+        return sys.modules["torch"].get_num_threads()
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))

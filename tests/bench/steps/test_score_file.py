@@ -2,6 +2,8 @@
 
 import csv
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +48,21 @@ def test_what_was_read_is_said(here):
     assert outcome.json["measurements"][0]["dataset"] == "mannequin"
     said = score(here / "a.npz", "--limit", FEW)
     assert f"predictions: people {FEW}, array keypoints, frame counted from 0" in said.err
+
+
+def test_scoring_a_file_imports_no_heavy_library(here):
+    """Torch takes a second to import, scipy.stats most of one; neither scores keypoints."""
+    noisy(here / "a.npz", 3)
+    heavy = ("torch", "scipy.stats", "pandas", "matplotlib")
+    code = f"""
+import sys
+from bench.cli.main import main
+sys.argv = "bench score a.npz --protocol mpii-pckh --dataset mannequin --limit {FEW}".split()
+assert main() == 0
+print("imported:", [name for name in {heavy} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "imported: []" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_part_of_a_split_needs_its_limit(here):

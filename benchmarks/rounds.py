@@ -1,7 +1,6 @@
 """Timing of benchmarks: calls in turn, medians, a printed line and a stored row for each comparison."""
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -10,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+
+import msgspec
 
 MIN_SECONDS = 0.05  # shorter calls are repeated within a round
 
@@ -108,17 +109,17 @@ def _keep(path: Path, name: str, lines: list[Line]) -> None:
     """Write the rows of a benchmark into a file, replacing those of an earlier run."""
     import torch
 
+    from bench.results.benchmarks import Benchmark, read
     from bench.store.provenance import device_name
 
     made = {
         "machine": f"{device_name('cpu')}, threads: {torch.get_num_threads()}",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    rows = [json.loads(row) for row in path.read_text().splitlines()] if path.exists() else []
-    rows = [row for row in rows if row["benchmark"] != name]
+    rows = [row for row in read(path) if row.benchmark != name]
     rows += [
-        {"benchmark": name, **asdict(line), "ratio": line.ratio, "reached": line.reached, **made} for line in lines
+        Benchmark(benchmark=name, **asdict(line), ratio=line.ratio, reached=line.reached, **made) for line in lines
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_bytes(msgspec.json.Encoder().encode_lines(rows))

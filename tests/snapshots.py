@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from msgspec.structs import replace
 
+from architectures import Architecture
 from bench.cells.conditions import Conditions
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import ReportCell, Snapshot
 from bench.store.provenance import Provenance
 from protocols import PROTOCOLS
+from protocols.pose.skeletons import Skeleton
 from reports.data.ablations import committed
 
 PCKH = replace(PROTOCOLS["mpii-pckh"], variants={}, constants={}, skeletons=())
@@ -113,12 +115,9 @@ def counts(cell: ReportCell, parameters: float, macs: float, giga: float | None 
     return rows + ([row(cell, "giga_published", "all", giga, unit="G (opc)", n=1)] if giga else [])
 
 
-def architecture(name, summary="a network of a test") -> dict:
+def architecture(name, summary="a network of a test", kind="published", paper="newell2016") -> Architecture:
     """A row of the catalogue."""
-    return {
-        "name": name, "builder": "hourglass:hourglass", "paper": "newell2016", "summary": summary, "kind": "published",
-        "input": (256, 256), "multiple": 64, "skeleton": "mpii", "recipe": "newell2016", "options": {}, "released": "",
-    }  # fmt: skip
+    return Architecture(name, "hourglass:hourglass", paper, summary, kind, (256, 256), 64, "mpii", "newell2016")
 
 
 def small(folder: Path) -> Snapshot:
@@ -229,11 +228,11 @@ def rich(folder: Path) -> Snapshot:
         replace(COMPLEXITY, variants={"opc": "torch-opCounter", "macs": "MACs"}),
         *(PROTOCOLS[name] for name in ("init-variance", "speed", "receptive-field", "occluded-limb")),
     ]
-    toy = {"name": "mpii", "joints": ("head_top", "left_wrist", "right_wrist", "tail"), "sigmas": (),
-           "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
+    limbs = (("head_top", "left_wrist"), ("head_top", "tail"))
+    toy = Skeleton("mpii", ("head_top", "left_wrist", "right_wrist", "tail"), limbs, parts=())
     known = [
         *base.architectures,
-        *({**architecture(made.architecture), "paper": "yang2017"} for made, _ in found[:1]),
+        *(architecture(made.architecture, paper="yang2017") for made, _ in found[:1]),
     ]
     return Snapshot(
         base.measurements + [line for _, lines in found for line in lines],

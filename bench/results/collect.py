@@ -1,16 +1,13 @@
 """Collecting a snapshot: the finished cells of a store, and the state of those of a matrix."""
 
-import dataclasses
 from collections.abc import Iterable
-from typing import Any
-
-import msgspec
 
 import architectures
 from bench.cells.conditions import table_key, without_recipe
 from bench.cells.plan import FAILED, FRESH, STALE, Task
 from bench.cells.record import CellRecord, read_all, record
 from bench.errors import CELL_FAILED, Problem
+from bench.results import benchmarks
 from bench.results.paired import paired
 from bench.results.rows import measurements
 from bench.results.snapshot import ReportCell, Snapshot, report_cell
@@ -37,11 +34,11 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     return Snapshot(
         measurements=[row for cell in ranked for row in measurements(store, cell.cell)],
         cells=cells,
-        architectures=[dataclasses.asdict(row) for row in architectures.catalogue().values()],
+        architectures=list(architectures.catalogue().values()),
         protocols=list(PROTOCOLS.values()),
         paired=paired(store),
-        skeletons=tuple(dataclasses.asdict(skeleton) for skeleton in SKELETONS.values()),
-        benchmarks=_benchmarks(store),
+        skeletons=tuple(SKELETONS.values()),
+        benchmarks=benchmarks.read(store.root / benchmarks.FILE),
     )
 
 
@@ -67,12 +64,6 @@ def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:
     ordered = sorted(records.values(), key=lambda record: record.provenance.date)
     last = {record.table_key: record for record in ordered}
     return sorted(last.values(), key=lambda record: record.cell)
-
-
-def _benchmarks(store: Store) -> tuple[dict[str, Any], ...]:
-    """Results of `python -m benchmarks` in the folder of the store; none if it was never run."""
-    path = store.root / "benchmarks.jsonl"
-    return tuple(msgspec.json.Decoder().decode_lines(path.read_bytes())) if path.is_file() else ()
 
 
 def _finished(record: CellRecord, store: Store) -> ReportCell:

@@ -8,9 +8,12 @@ from typing import Any
 
 from msgspec import structs
 
+from architectures import Architecture
 from bench.cells.record import CellRecord
+from bench.results.benchmarks import Benchmark
 from bench.results.rows import Measurement
 from protocols import Protocol, Value
+from protocols.pose.skeletons import Skeleton
 
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _RANK = {part: index for index, part in enumerate(PARTS)}
@@ -44,29 +47,28 @@ class Snapshot:
     measurements: the rows of all cells; those of a cell in the order its protocol gave them.
     cells: all cells of the matrix, and all other measured ones. Conditions that they leave out are unknown, and a cell
         with unknown conditions is never compared with a published number.
-    architectures: the fields of the catalogue's rows.
+    architectures: the catalogue's rows.
     protocols: their records.
-    skeletons: the skeletons of the protocols (name, joints, limbs), to draw them.
+    skeletons: those of the protocols, to draw them.
     paired: (key of a cell, key of another) -> differences, the first minus the second on the same people; none where
         the cells keep no samples or were not scored on the same people.
-    benchmarks: results of `python -m benchmarks`: benchmark, what, against, ours and peer (median seconds), ratio,
-        reach, reached, rounds, note, machine, date.
+    benchmarks: results of `python -m benchmarks`.
     ablations: the committed cells of the ablations, a matrix each.
     """
 
     measurements: list[Measurement]
     cells: list[ReportCell]
-    architectures: list[dict[str, Any]]
+    architectures: list[Architecture]
     protocols: list[Protocol]
     paired: Callable[[str, str], Iterable[Value]] = _no_differences
-    skeletons: tuple[dict[str, Any], ...] = ()
-    benchmarks: tuple[dict[str, Any], ...] = ()
+    skeletons: tuple[Skeleton, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = ()
     ablations: tuple[Any, ...] = ()  # of reports.data.ablations.Committed
 
     @cached_property
     def sorted_cells(self) -> list[ReportCell]:
         """All cells, ordered as the pages show them: by architecture (catalogue first), protocol, dataset, seed."""
-        known = [row["name"] for row in self.architectures]
+        known = [row.name for row in self.architectures]
         protocols = [protocol.name for protocol in self.protocols]
         rank = {name: index for index, name in enumerate(known)}
         protocol_rank = {name: index for index, name in enumerate(protocols)}
@@ -109,9 +111,9 @@ class Snapshot:
         return {key: sorted(rows, key=order) for key, rows in self.in_order.items()}
 
     @cached_property
-    def architecture(self) -> dict[str, dict[str, Any]]:
+    def architecture(self) -> dict[str, Architecture]:
         """name -> row of the catalogue."""
-        return {row["name"]: row for row in self.architectures}
+        return {row.name: row for row in self.architectures}
 
     @cached_property
     def protocol(self) -> dict[str, Protocol]:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import asdict
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell, Snapshot
@@ -20,7 +20,7 @@ from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, l
 
 _FIELD = re.compile(r"P\(r<=(\d+)\)")
 MACS = Heading("macs", "MACs", meaning="multiply-accumulates of one forward pass")
-_FACTS = ("kind", "builder", "options", "input", "multiple", "skeleton", "paper", "recipe", "released")
+_FACTS = ("kind", "builder", "options", "input", "multiple", "skeleton", "paper", "recipe")
 
 
 def architecture_pages(snapshot: Snapshot, papers: dict[str, Paper], compared: Iterable[Comparison]) -> Iterator[Page]:
@@ -48,7 +48,7 @@ def _list(snapshot: Snapshot, papers: dict[str, Paper], names: list[str], cells:
         counted = {(row.metric, row.part): row for row in _network_rows(snapshot, cells[name], "complexity")}
         sizes = [number(counted.get((metric, "all"))) or absent("not counted")
                  for metric in ("parameters", "macs")]  # fmt: skip
-        kind, paper, summary = (row[key] if row else "" for key in ("kind", "paper", "summary"))
+        kind, paper, summary = (row.kind, row.paper, row.summary) if row else ("", "", "")
         short = papers[paper].short if paper in papers else paper
         entry = Entry(paper, page=(Piece(short),))
         rows.append((link(name, architecture_path(name)), kind, entry, summary, *sizes, count(len(cells[name]))))
@@ -60,16 +60,17 @@ def _page(
     snapshot: Snapshot, papers: dict[str, Paper], name: str, cells: list[ReportCell], printed: list[Comparison]
 ) -> Page:
     base, _, overrides = name.partition("@")
+    row = snapshot.architecture.get(base)
     counted = _network_rows(snapshot, cells, "complexity")
     seen = _network_rows(snapshot, cells, "receptive-field")
     printing = _printed(name, papers, [[item] for item in printed])
     context = {
         "name": name,
-        "base": base if overrides and base in snapshot.architecture else "",
+        "base": base if overrides and row else "",
         "overrides": overrides,
-        "row": snapshot.architecture.get(base),
-        "facts": _facts(snapshot.architecture.get(base)),
-        "paper": papers.get(snapshot.architecture[base]["paper"]) if base in snapshot.architecture else None,
+        "row": row,
+        "facts": _facts(snapshot, base),
+        "paper": papers.get(row.paper) if row else None,
         "totals": [row for row in counted if row.part in ("all", "sum", "peak")],
         "uncharged": [row for row in counted if row.metric == "uncharged_calls"],
         "printed": _printed(name, papers, _together(printed)),
@@ -97,12 +98,12 @@ def _network_rows(snapshot: Snapshot, cells: list[ReportCell], protocol: str) ->
     return []
 
 
-def _facts(row: dict[str, Any] | None) -> dict[str, str]:
-    """The row of the catalogue as text."""
-    if not row:
+def _facts(snapshot: Snapshot, name: str) -> dict[str, str]:
+    """The row of the catalogue as text; empty without one."""
+    if not (row := snapshot.architecture.get(name)):
         return {}
-    text = {**row, "input": " x ".join(map(str, row["input"])),
-            "options": ", ".join(f"{key} = {value}" for key, value in row["options"].items())}  # fmt: skip
+    text = {**asdict(row), "input": " x ".join(map(str, row.input)),
+            "options": ", ".join(f"{key} = {value}" for key, value in row.options.items())}  # fmt: skip
     return {key: str(text[key]) for key in _FACTS if text.get(key)}
 
 

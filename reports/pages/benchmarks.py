@@ -1,8 +1,8 @@
 """The page of the benchmarks: what the suite itself costs, beside another way to the same result."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from bench.results.benchmarks import Benchmark
 from reports.pages.page import Page
 from reports.tables.sheets import Entry, Heading, Piece, Sheet
 
@@ -14,33 +14,33 @@ PAGE = (
 )  # fmt: skip
 
 
-def page(rows: Sequence[dict[str, Any]]) -> Page:
+def page(rows: Sequence[Benchmark]) -> Page:
     """All rows of `python -m benchmarks` in the order of the file."""
-    context = {"machines": sorted({row["machine"] for row in rows})}
+    context = {"machines": sorted({row.machine for row in rows})}
     return Page("benchmarks.html", "benchmarks.html", context, (sheet(rows),))
 
 
-def sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
+def sheet(rows: Sequence[Benchmark]) -> Sheet:
     """The rows as data, times in seconds."""
     return Sheet("benchmarks", "What the suite itself costs", COLUMNS, [_line(row) for row in rows], PAGE)
 
 
-def _line(row: dict[str, Any]) -> tuple:
-    peer, ratio = row["peer"], row["ratio"]
-    reached = {True: "yes", False: "no", None: ""}[row["reached"]]
-    words = [Entry(text, page=(Piece(text or "–"),)) for text in (row["against"], _target(row), reached, row["note"])]
+def _line(row: Benchmark) -> tuple:
+    peer, ratio = row.peer, row.ratio
+    reached = {True: "yes", False: "no", None: ""}[row.reached]
+    words = [Entry(text, page=(Piece(text or "–"),)) for text in (row.against, _target(row), reached, row.note)]
     return (
-        row["benchmark"],
-        row["what"],
-        Entry(row["ours"], short(row["ours"])),
+        row.benchmark,
+        row.what,
+        Entry(row.ours, short(row.ours)),
         words[0],
         peer and Entry(peer, short(peer)),
         ratio and Entry(ratio, f"{ratio:,.3g}" if ratio < 1000 else f"{ratio:,.0f}"),
         *words[1:3],
-        row["rounds"],
+        row.rounds,
         words[3],
-        row["machine"],
-        row["date"],
+        row.machine,
+        row.date,
     )
 
 
@@ -51,8 +51,8 @@ def short(seconds: float) -> str:
     return f"{seconds:.3g}\u00a0s" if seconds < 1000 else f"{seconds:,.0f}\u00a0s"
 
 
-def _target(row: dict[str, Any]) -> str:
+def _target(row: Benchmark) -> str:
     """The ratio to reach, or the time not to exceed; empty without a target."""
-    if row["reach"] is None:
+    if row.reach is None:
         return ""
-    return f"≤\u00a0{short(row['reach'])}" if row["peer"] is None else f"≥\u00a0{row['reach']:g}\u00a0×"
+    return f"≤\u00a0{short(row.reach)}" if row.peer is None else f"≥\u00a0{row.reach:g}\u00a0×"

@@ -36,7 +36,7 @@ def index_page(
         "headlines": {
             rules.name: " ".join(part for part in rules.headline if part != "all") for rules in snapshot.protocols
         },
-        "summaries": {row["name"]: row["summary"] for row in snapshot.architectures},
+        "summaries": {row.name: row.summary for row in snapshot.architectures},
     }
     drawn = [figure for board in boards if (figure := leaderboard_plots.cost(board))]
     return Page("index.html", "index.html", context, (matrix(snapshot),), numbered(drawn, "cost"))

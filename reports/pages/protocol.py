@@ -5,6 +5,7 @@ from typing import Any
 from bench.results.snapshot import Snapshot
 from protocols import Protocol
 from protocols.datasets import datasets_of
+from protocols.pose.skeletons import Skeleton
 from reports import formats
 from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
@@ -15,7 +16,7 @@ from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, l
 def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
     """Leaderboards and rules of a protocol."""
     rules = snapshot.protocol[name]
-    skeletons = [row for row in snapshot.skeletons if row["name"] in rules.skeletons]
+    skeletons = [row for row in snapshot.skeletons if row.name in rules.skeletons]
     others = variants(snapshot, rules)
     drawings = [(row, skeleton.drawing(row)) for row in skeletons]
     context = {"rules": rules, "datasets": datasets_of(rules), "boards": boards, "skeletons": drawings}
@@ -109,15 +110,15 @@ def _side_value(line: RankedCell, column: Any) -> Entry:
     return Entry(row.value, text, (Piece(text, link=f"cells/{formats.slug(row.cell)}.html"), *interval))
 
 
-def _joints(skeleton: dict[str, Any]) -> Sheet:
+def _joints(skeleton: Skeleton) -> Sheet:
     """The joints of a skeleton in their order, with their constants where there are any."""
-    sigmas = skeleton.get("sigmas") or ()
-    names = [Entry(name, page=(Piece(name.replace("_", " ")),)) for name in skeleton["joints"]]
+    sigmas = skeleton.sigmas
+    names = [Entry(name, page=(Piece(name.replace("_", " ")),)) for name in skeleton.joints]
     rows = [(at, name, *sigmas[at : at + 1]) for at, name in enumerate(names)]
     columns = ("index", "joint", "sigma") if sigmas else ("index", "joint")
     page = (Heading("index"), Heading("joint", names=True),
             Heading("sigma", meaning="constant of the object keypoint similarity"))[: len(columns)]  # fmt: skip
-    return Sheet(f"joints-{skeleton['name']}", f"Joints of {skeleton['name']}", columns, rows, page)
+    return Sheet(f"joints-{skeleton.name}", f"Joints of {skeleton.name}", columns, rows, page)
 
 
 def _constants(rules: Protocol) -> Sheet:

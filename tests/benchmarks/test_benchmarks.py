@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bench.results.benchmarks import Benchmark
 from bench.results.snapshot import Snapshot
 from benchmarks.rounds import Line, in_turn, text
 from reports import site
@@ -22,6 +24,11 @@ def run(*words: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", *map(str, words)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+def stored(what: str, ours: float, **other) -> Benchmark:
+    shared = {"benchmark": "x", "rounds": 3, "note": "<b>", "machine": "a machine", "date": "2026-01-02T03:04:05Z"}
+    return Benchmark(what=what, ours=ours, **shared | other)
 
 
 @pytest.mark.slow
@@ -42,7 +49,8 @@ def test_every_script_prints_its_line_and_keeps_its_rows(name, tmp_path):
 
 def test_rows_of_a_benchmark_are_replaced(tmp_path):
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"benchmark": "another"}\n{"benchmark": "pckh", "what": "of an earlier run"}\n')
+    earlier = [stored("of an earlier run", 1, benchmark=name) for name in ("another", "pckh")]
+    path.write_bytes(msgspec.json.Encoder().encode_lines(earlier))
     assert run("benchmarks.pckh", "--tiny", "--out", path).returncode == 0
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     assert [row["benchmark"] for row in rows] == ["another", "pckh"]
@@ -77,12 +85,9 @@ def test_a_target_is_a_ratio_or_a_limit(line, reached, words):
 
 
 def test_the_site_shows_them(tmp_path):
-    made = {"machine": "a machine", "date": "2026-01-02T03:04:05Z", "benchmark": "x", "rounds": 3, "note": "<b>"}
     rows = (
-        made
-        | {"what": "one", "against": "loops", "ours": 0.002, "peer": 0.01, "ratio": 5, "reach": 4, "reached": True},
-        made
-        | {"what": "two", "against": "", "ours": 0.3, "peer": None, "ratio": None, "reach": 0.25, "reached": False},
+        stored("one", 0.002, against="loops", peer=0.01, ratio=5, reach=4, reached=True),
+        stored("two", 0.3, reach=0.25, reached=False),
     )
     folder = site.build(Snapshot([], [], [], [], benchmarks=rows), tmp_path / "site").parent
     page = (folder / "benchmarks.html").read_text().replace("\u00a0", " ")

@@ -66,13 +66,13 @@ outperforms_all = claim("T07", "It is more accurate than other ConvNet-based arc
 @claim("T08", "It has fewer parameters, fewer operations and a smaller model than CPM.", "Table 1", "cost")
 def smaller_than_cpm(evidence: Evidence) -> Findings:
     """Where our widths are a choice, a smaller count of ours proves little."""
-    row = evidence.snapshot.architecture.get("nie-4", {})
-    chosen = row.get("kind") == "reconstruction"
+    row = evidence.snapshot.architecture.get("nie-4")
+    chosen = row.summary if row and row.kind == "reconstruction" else ""
     for metric in ("parameters", "macs"):
         item = measured.less("nie-4", "cpm-6", "complexity", metric)(evidence)
         yield replace(item, holds="limited") if chosen and item.holds == "yes" else item
     if chosen:
-        yield Finding("note", f"nie-4 is a reconstruction: {row['summary']}.")
+        yield Finding("note", f"nie-4 is a reconstruction: {chosen}.")
 
 
 fire_modules_are_small = claim("T09", "Fire modules reduce the complexity.", "section 3.3", "cost")(

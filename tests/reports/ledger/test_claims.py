@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 from ledger_fixtures import CLAIM, PAPERS, check, counted, rows_of, scored
-from snapshots import COMPLEXITY, PCKH
+from snapshots import COMPLEXITY, PCKH, architecture
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import Paper
@@ -231,7 +231,7 @@ def test_printed_costs_are_counted_again():
 def test_a_reconstruction_made_to_be_small_proves_little():
     rows = [counted("nie-4", metric, 1e7) for metric in ("parameters", "macs")]
     rows += [counted("cpm-6", metric, 3e7) for metric in ("parameters", "macs")]
-    known = {"name": "nie-4", "kind": "reconstruction", "summary": "widths are chosen"}
+    known = architecture("nie-4", "widths are chosen", "reconstruction")
     assert check("T08", **rows_of(*rows), architectures=[known]).verdict == "partly"
     assert check("T08", **rows_of(*rows)).verdict == "supported"
 

@@ -6,6 +6,7 @@ import pytest
 from snapshots import architecture, cell, network_alone, pckh, rich
 
 from bench.results.snapshot import Snapshot
+from protocols.pose.skeletons import Skeleton
 from reports.data.published import papers
 from reports.figures import skeleton
 from reports.pages import architecture as networks
@@ -29,7 +30,7 @@ def test_layer_groups_come_in_the_order_of_execution(pages):
 def test_the_rule_behind_a_printed_number_is_found():
     rules = [("giga", "macs", 22.829, "G"), ("giga", "opc", 45.942, "G"), ("giga", "opc-bn", 46.3, "G")]
     made, rows = network_alone("pyranet-bstar-8", "complexity", [*rules, ("giga_published", "all", 45.942, "G (opc)")])
-    known = {**architecture("pyranet-bstar-8"), "paper": "yang2017"}
+    known = architecture("pyranet-bstar-8", paper="yang2017")
     snapshot = Snapshot(rows, [made], [known], [])
     compared = compare(papers()["yang2017"].values(), snapshot)
     _, page = networks.architecture_pages(snapshot, papers(), compared)
@@ -74,8 +75,8 @@ def test_a_stranger_has_a_page_of_its_scores():
 
 
 def test_a_skeleton_is_drawn_with_the_joints_it_knows():
-    toy = {"name": "toy", "joints": ("head_top", "left_wrist", "right_wrist", "tail"),
-           "limbs": (("head_top", "left_wrist"), ("head_top", "tail"))}  # fmt: skip
+    limbs = (("head_top", "left_wrist"), ("head_top", "tail"))
+    toy = Skeleton("toy", ("head_top", "left_wrist", "right_wrist", "tail"), limbs, parts=())
     svg = skeleton.drawing(toy)
     places = re.findall(r'cx="([\d.]+)"[^>]*><title>([a-z ]+)', svg)
     left, right = (float(x) for x, name in sorted(places, key=lambda item: item[1]) if "wrist" in name)

@@ -42,7 +42,8 @@ def score(
     missing = int(np.isnan(length).sum())
     warnings = (f"{missing} of {len(people)} people are not counted: a joint of their torso is not annotated.",)
     distance = pck.distances(predictions, people, length)
-    return pck.scores(distance, PCK, resamples=resamples, seed=seed, warnings=warnings if missing else ())
+    scores = pck.scores(distance, PCK, resamples=resamples, seed=seed, warnings=warnings if missing else ())
+    return pck.with_unanswered(scores, predictions, people)
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:

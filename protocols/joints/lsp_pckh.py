@@ -31,7 +31,8 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
     missing = int(np.isnan(length).sum())
     warnings = (f"{missing} of {len(people)} people are not counted: their neck or head top is not annotated.",)
     distance = pck.distances(predictions, people, length)
-    return pck.scores(distance, PCKH_LIKE, resamples=resamples, seed=seed, warnings=warnings if missing else ())
+    scores = pck.scores(distance, PCKH_LIKE, resamples=resamples, seed=seed, warnings=warnings if missing else ())
+    return pck.with_unanswered(scores, predictions, people)
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:

@@ -8,6 +8,7 @@ is a miss (LSP image 1185 has one).
 
 import numpy as np
 
+from protocols.joints import pck
 from protocols.joints.lsp_pck import lsp_joints
 from protocols.pose.people import People, Predictions
 from protocols.statistics import bootstrap
@@ -50,7 +51,7 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
 
     Works for any skeleton with the 14 LSP joints; sticks with an end that is not annotated
     are not counted. samples[metric] is N x 10 float32: 1 matched, 0 not, NaN not counted. Raises
-    DataError for predictions of another shape, or not finite at an annotated joint.
+    DataError as pck.check does; a stick with an end without an answer is a miss.
     """
     predictions, people = lsp_joints(predictions, people)
     truth = np.where(people.annotated[..., None], people.keypoints, np.nan)
@@ -67,7 +68,8 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
         metric: np.where(np.isnan(length), np.nan, hit).astype(np.float32)
         for metric, hit in zip(METRICS, hits, strict=True)
     }
-    return Scores(values=bootstrap.values([tally(samples)], resamples=resamples, seed=seed), samples=samples)
+    scores = Scores(values=bootstrap.values([tally(samples)], resamples=resamples, seed=seed), samples=samples)
+    return pck.with_unanswered(scores, predictions, people)
 
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:

@@ -30,9 +30,10 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
     DataError for people of another skeleton or without head sizes, and as pck.distances does.
     """
     distance = pck.distances(predictions, people, head_sizes(people))
-    return pck.scores(
+    scores = pck.scores(
         distance, PCKH, resamples=resamples, seed=seed, extra=(UNWEIGHTED,), warnings=_mask_warning(people)
     )
+    return pck.with_unanswered(scores, predictions, people)
 
 
 def _mask_warning(people: People) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 Thresholds are k * 0.01 in float64 with k an integer; a joint is hit if distance <= threshold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from protocols import Value
 from protocols.errors import DataError
 from protocols.pose.people import People, Predictions
 from protocols.pose.skeletons import Skeleton
@@ -15,6 +16,9 @@ from protocols.statistics.scores import Scores
 from protocols.statistics.tally import Statistic, Tally, average, percentages
 
 STEP = 0.01
+UNCOUNTED = ("pelvis", "thorax")  # no paper's mean holds them, and a prediction file may leave them out
+UNANSWERED = "no answer"  # metric: annotated joints that a prediction file leaves out
+MANY = 0.2  # share of them that deserves a warning
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,16 @@ def definition(skeleton: Skeleton, metric: str, steps: int, reported: tuple[int,
         steps=steps,
         reported=reported,
         parts=tuple((name, tuple(map(skeleton.index, joints))) for name, joints in skeleton.parts),
-        mean=tuple(i for i, joint in enumerate(skeleton.joints) if joint not in ("pelvis", "thorax")),
+        mean=tuple(i for i, joint in enumerate(skeleton.joints) if joint not in UNCOUNTED),
     )
 
 
 def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.ndarray:
     """Compute ||p - g|| / size, N x J float64; NaN where the joint is not annotated or the size is NaN.
 
-    size: N, pixels: head size or torso length of each person. Raises DataError for predictions of another shape, for
-    ones that are not finite at an annotated joint, and for sizes <= 0.
+    Infinite where the predictions have no answer (NaN), which is a miss at every threshold, as in the official
+    toolkits, where NaN is never within one. size: N, pixels: head size or torso length of each person. Raises
+    DataError as `check` does, and for sizes <= 0.
     """
     check(predictions, people)
     if np.any(size <= 0):
@@ -79,13 +84,14 @@ def distances(predictions: Predictions, people: People, size: np.ndarray) -> np.
     gap *= gap
     # sqrt of a sum of squares, not hypot: equals numpy.linalg.norm of the official scorers to the last bit.
     distance = np.sqrt(gap[..., 0] + gap[..., 1])
+    distance[np.isnan(distance)] = np.inf
     distance /= size[:, None]
     distance[~people.annotated] = np.nan
     return distance
 
 
 def check(predictions: Predictions, people: People) -> None:
-    """Raise DataError unless the predictions have the people's shape and are finite where it counts."""
+    """Raise DataError unless the predictions have the people's shape, some answer, and nothing infinite."""
     found, expected = predictions.keypoints.shape, people.keypoints.shape
     where = predictions.source or "predictions"
     if found != expected:
@@ -98,16 +104,43 @@ def check(predictions: Predictions, people: People) -> None:
         )
     if np.isfinite(predictions.keypoints.sum()):  # then all are finite, and the search below is not needed
         return
-    wrong = ~np.isfinite(predictions.keypoints).all(axis=-1) & people.annotated
-    if wrong.any():
-        row, joint = map(int, np.argwhere(wrong)[0])
+    infinite = np.isinf(predictions.keypoints).any(axis=-1) & people.annotated
+    if infinite.any():
+        row, joint = map(int, np.argwhere(infinite)[0])
         raise DataError(
-            what=f"{where}: {int(wrong.sum())} joints have coordinates that are not finite, "
+            what=f"{where}: {int(infinite.sum())} joints have infinite coordinates, "
             f"first person {row}, {people.skeleton.joints[joint]}.",
-            expected="a finite position for every annotated joint",
-            cause="a joint that the file lacks, a division by zero, or a network that diverged",
-            next_step="predict every joint; a position far away is a miss, a missing one is an error",
+            expected="a finite position, or NaN for a joint without an answer",
+            cause="a division by zero, or a network that diverged",
+            next_step="predict every joint; a position far away is a miss, and so is NaN",
         )
+    missing, counted = unanswered(predictions, people)
+    if counted and missing == counted:
+        raise DataError(
+            what=f"{where}: none of the {counted:,} annotated joints has an answer: all are NaN.",
+            expected="positions in pixels; NaN only for joints without an answer",
+            cause="a network that diverged, or an array that was never filled",
+            next_step="look at what wrote the file",
+        )
+
+
+def unanswered(predictions: Predictions, people: People) -> tuple[int, int]:
+    """Count the annotated joints without an answer (a coordinate is NaN), and all annotated joints that count."""
+    counted = people.annotated & [joint not in UNCOUNTED for joint in people.skeleton.joints]
+    return int((np.isnan(predictions.keypoints).any(axis=-1) & counted).sum()), int(counted.sum())
+
+
+def with_unanswered(scores: Scores, predictions: Predictions, people: People) -> Scores:
+    """Add the number of annotated joints without an answer, if there are any, and a warning if they are many."""
+    missing, counted = unanswered(predictions, people)
+    if not missing:
+        return scores
+    words = f"{missing:,} of {counted:,} annotated joints have no answer; each counts as a miss."
+    return replace(
+        scores,
+        values=(*scores.values, Value(UNANSWERED, "all", missing, "joints", counted)),
+        warnings=(*scores.warnings, *([words] if missing > MANY * counted else [])),
+    )
 
 
 def first_threshold(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -111,9 +111,16 @@ class People:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted keypoints; row i is person i of a `People`, in the pixels of its annotation."""
+    """Predicted keypoints; row i is person i of a `People`, in the pixels of its annotation.
+
+    NaN means that there is no answer for a joint; so does the mask of a masked array, which becomes NaN.
+    """
 
     keypoints: np.ndarray  # N x J x 2 float64, pixels
     scores: np.ndarray | None = None  # N x J float64: confidence, such as heatmap maxima
     source: str = ""  # file name or cell, for messages
     notes: dict[str, int | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.keypoints, np.ma.MaskedArray):
+            object.__setattr__(self, "keypoints", self.keypoints.astype(np.float64).filled(np.nan))

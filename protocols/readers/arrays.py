@@ -158,8 +158,15 @@ def _json(path: Path) -> dict[str, np.ndarray]:
     for value in values.values():  # in an array, every text takes as much memory as the longest
         items = _as_objects(value)
         _limit(path, [4 * items.size * max((len(item) for item in items.flat if isinstance(item, str)), default=0)])
-    arrays = {name: np.array(value) for name, value in values.items() if _as_objects(value).size}
+    arrays = {name: _nulls_as_nan(np.array(value)) for name, value in values.items() if _as_objects(value).size}
     return {name: array for name, array in arrays.items() if array.dtype.kind != "O"}
+
+
+def _nulls_as_nan(array: np.ndarray) -> np.ndarray:
+    """Replace null by NaN in an array of numbers; others stay as they are."""
+    if array.dtype.kind != "O" or not all(item is None or type(item) in (int, float) for item in array.flat):
+        return array
+    return array.astype(np.float64)
 
 
 def _named(path: Path, document: Any) -> dict[str, Any]:  # of JSON, which may hold anything

@@ -150,7 +150,7 @@ def _why_shape(shape: tuple[int, ...], rows: int, joints: int, fixed: bool, row_
 
 
 def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.ndarray:
-    """Convert to finite float64; refuse integers too short for the coordinates, which are wrapped or clipped."""
+    """Convert to float64, NaN where there is no answer; refuse infinity, and integers too short for coordinates."""
     if array.dtype.kind not in "fiu":
         raise DataError(f"{path.name}: {name or 'the array'} holds {array.dtype}.", expected="real numbers")
     far = people.keypoints[people.annotated].max(initial=0)
@@ -162,14 +162,14 @@ def _numbers(path: Path, name: str, array: np.ndarray, people: People) -> np.nda
             next_step="save them as float32 or float64",
         )
     array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        row, joint, axis = map(int, np.argwhere(~np.isfinite(array))[0])
+    if np.isinf(array).any():
+        row, joint, axis = map(int, np.argwhere(np.isinf(array))[0])
         raise DataError(
-            what=f"{path.name}: {int((~np.isfinite(array)).sum())} numbers are not finite, the first at person {row}, "
+            what=f"{path.name}: {int(np.isinf(array).sum())} numbers are infinite, the first at person {row}, "
             f"joint {joint}, {('x', 'y', 'score')[axis]} (all counted from 0).",
-            expected="a finite position for every joint",
-            cause="joints without a detection, or a network that diverged",
-            next_step="predict every joint; a position far away counts as a miss",
+            expected="a finite position for every joint, or NaN where there is no answer",
+            cause="a division by zero, or a network that diverged",
+            next_step="predict every joint; a position far away counts as a miss, and so does NaN",
         )
     return array
 

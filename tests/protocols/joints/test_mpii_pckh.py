@@ -278,8 +278,8 @@ def test_refusals():
         mpii_pckh.score(Predictions(good[:, :14]), truth)
     assert "5x16x2" in caught.value.expected
     bad = good.copy()
-    bad[3, 10, 1] = np.nan
-    with pytest.raises(DataError, match=r"1 joints .* person 3, right_wrist"):
+    bad[3, 10, 1] = np.inf
+    with pytest.raises(DataError, match=r"1 joints have infinite coordinates, first person 3, right_wrist"):
         mpii_pckh.score(Predictions(bad), truth)
     truth.visibility[3, 10] = ABSENT
     mpii_pckh.score(Predictions(bad), truth, resamples=0)  # not annotated, so not looked at

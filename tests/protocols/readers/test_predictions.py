@@ -15,6 +15,7 @@ from small_people import near, people
 
 from protocols.datasets import row_counts
 from protocols.errors import DataError
+from protocols.pose.people import Predictions
 from protocols.pose.skeletons import MPII, SHORT_NAMES
 from protocols.readers import arrays
 from protocols.readers.predictions import read
@@ -124,11 +125,24 @@ def changed(index, value):
     return array
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_not_finite_is_refused_with_its_place(tmp_path, value):
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_refused_with_its_place(tmp_path, value):
     path = npz(tmp_path / "a.npz", keypoints=changed((7, 3, 1), value))
-    refused(path, r"1 numbers are not finite, the first at person 7, joint 3, y")
+    refused(path, r"1 numbers are infinite, the first at person 7, joint 3, y")
     refused(dump(tmp_path / "b.json", changed((7, 3, 0), value).tolist()), "person 7, joint 3, x")
+
+
+def test_a_joint_without_an_answer_is_nan(tmp_path):
+    """NaN, null in JSON and the mask of a masked array mean the same."""
+    expected = changed((7, 3), np.nan)
+    nulls = KEYPOINTS.tolist()
+    nulls[7][3] = [None, None]
+    masked = np.ma.masked_array(KEYPOINTS.astype(int), np.isnan(expected))
+    for path in (npz(tmp_path / "a.npz", keypoints=expected), dump(tmp_path / "b.json", {"keypoints": nulls}),
+                 dump(tmp_path / "c.json", nulls)):  # fmt: skip
+        np.testing.assert_array_equal(read(path, TRUTH).keypoints, expected)
+    whole = np.where(np.isnan(expected), np.nan, KEYPOINTS.astype(int))
+    np.testing.assert_array_equal(Predictions(masked).keypoints, whole)
 
 
 def test_other_people_or_joints(tmp_path):

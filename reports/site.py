@@ -31,15 +31,12 @@ from reports.ledger.evidence import Evidence
 from reports.pages.all import SEVERAL, VERDICTS, judged, ledger_sheet, pages, source_path
 from reports.pages.page import Page, architecture_path, cell_path, picture_path
 from reports.tables import sheet_files
+from reports.tables.published_vs_measured import compare, numbers
 
 HERE = Path(__file__).parent
 _MARK = '<meta name="generator" content="Repose">'  # how a folder is known to be a site of ours
 _ORDER = attrgetter(
     "architecture", "protocol", "protocol_version", "dataset", "split", "metric", "part", "seed", "cell", "value"
-)  # fmt: skip
-_PRINTED = (
-    "paper", "table", "row", "column", "source", "architecture", "protocol", "dataset", "split", "metric", "part",
-    "value", "unit",
 )  # fmt: skip
 _FILTERS = ("breakable", "counted", "dataset", "duration", "interval", "moment", "place", "shown", "slug")
 
@@ -95,20 +92,22 @@ def _write(snapshot: Snapshot, published: dict[str, Paper], folder: Path, sheet:
                 shutil.copyfile(source, folder / picture_path(cell, name))
     evidence = Evidence(published, snapshot)
     render, ledger = _renderer(snapshot, published), judged(evidence)
-    for page in pages(evidence, ledger, contact_sheet):
+    compared = {key: compare(paper.values(), snapshot) for key, paper in published.items()}
+    for page in pages(evidence, compared, ledger, contact_sheet):
         (folder / page.path).write_text(render(page), encoding="utf-8")
         _write_files(page, folder / page.files)
     _write_ablations(snapshot, folder / "data")
     rows = sorted(snapshot.measurements, key=lambda row: [*map(str, _ORDER(row))])
-    printed = [value for paper in published.values() for value in paper.values()]
     claims = ledger_sheet(ledger)
+    printed = numbers(item for group in compared.values() for item in group)
     tables = {
         "measurements": (Measurement.__struct_fields__, map(msgspec.structs.astuple, rows)),
-        "published": (_PRINTED, ([getattr(value, key) for key in _PRINTED] for value in printed)),
+        "published": (printed.columns, printed.values),
         "claims": (claims.columns, claims.rows),
     }
     for name, (columns, lines) in tables.items():
         (folder / "data" / f"{name}.csv").write_text(sheet_files.csv_text(columns, lines), encoding="utf-8")
+    (folder / "data" / "published.json").write_text(sheet_files.json_text(printed), encoding="utf-8")
 
 
 def _write_ablations(snapshot: Snapshot, folder: Path) -> None:

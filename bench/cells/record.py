@@ -26,6 +26,7 @@ class CellRecord(msgspec.Struct, frozen=True):
     inputs: dict[str, Any] | None  # the nested data that its key hashes; its form depends on the protocol
     warnings: tuple[str, ...] = ()
     provenance: Provenance = Provenance()
+    method: str = ""  # key of the published system that made a prediction file
 
     @property
     def protocol(self) -> str:

@@ -1,13 +1,14 @@
 """The papers' tables as data: `published/*.toml`, one file a paper, read and validated here.
 
-A file holds `key, title, authors, venue, short, summary` and `[[tables]]`. A table is printed once as it stands in
-the paper: `name` ("Table 1", or a word for numbers of the running text), `caption`, `place`, `notes`, its `columns`
-and its `rows`. What it measures is written with the words of a measurement row: `protocol, dataset, split, unit`,
-and in each column `metric` and `part`; a column overrides the table where it differs. Printed value = measured value
-/ `scale`, with `decimals` digits. A column with the dataset "" is a property of the network alone.
+A file holds `key, title, short, summary` and `[[tables]]`; authors and venue are those of the method `key`. A table
+is printed once as it stands in the paper: `name` ("Table 1", or a word for numbers of the running text), `caption`,
+`place`, `notes`, its `columns` and its `rows`. What it measures is written with the words of a measurement row:
+`protocol, dataset, split, unit`, and in each column `metric` and `part`; a column overrides the table where it
+differs. Printed value = measured value / `scale`, with `decimals` digits. A column with the dataset "" is a property
+of the network alone.
 
 A row has `name`, `source` ("own": the authors ran it; "quoted": taken from elsewhere), `values` in the order of the
-columns (nan: not printed), and `architecture`: the row of the catalogue that rebuilds it, "" if none does.
+columns (nan: not printed), and `method`: the key of the system in methods.toml, "" where a row is not one system.
 
 `settings` say how it was tested; a row overrides its table. They are compared, letter by letter, with the settings
 of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"), `scales` (their number), `boxes`
@@ -15,7 +16,7 @@ of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"),
 "unknown" means that the paper does not say. `mean` names the rule the printed mean must follow ("mpii": weighted by
 annotated joints; "lsp": plain). A table that is known to exist, but not its values, has no rows and says why in
 `missing`. Where the paper prints the networks side by side, `transposed` is true; `labels` are columns of words.
-A table whose entries in one row are different networks names them in `architectures`, one a column.
+A table whose entries in one row are different systems names them in `methods`, one a column.
 
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
 `says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
@@ -34,7 +35,11 @@ from typing import Literal
 
 import msgspec
 
-FOLDER = Path(__file__).parents[1] / "published"
+from reports.data.methods import FILE as METHODS
+from reports.data.methods import Method, methods
+
+FOLDER = METHODS.parent
+OTHERS = (METHODS.name, "predictions.toml")  # files of the folder that are no papers
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,11 +62,16 @@ class Row(_Data, frozen=True):
     name: str
     source: Literal["own", "quoted"]
     values: tuple[float, ...]
-    architecture: str = ""
-    architectures: tuple[str, ...] = ()
+    method: str = ""
+    methods: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     settings: dict[str, str] = {}
     note: str = ""
+
+    @property
+    def architecture(self) -> str:
+        """Row of the catalogue that rebuilds its system, "" if none does."""
+        return methods()[self.method].architecture if self.method else ""
 
 
 class Table(_Data, frozen=True):
@@ -112,13 +122,16 @@ class FigureSpec(_Data, frozen=True):
 class Paper(_Data, frozen=True):
     key: str
     title: str
-    authors: str
-    venue: str
     short: str
     tables: tuple[Table, ...]
     summary: str = ""
     statements: tuple[Statement, ...] = ()
     figures: tuple[FigureSpec, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        """Its system, with authors and venue."""
+        return methods()[self.key]
 
     def value(self, table: str, row: str, column: str) -> float:
         """The printed number at (table, row, column), in the printed unit; KeyError if there is none."""
@@ -144,6 +157,7 @@ class Value(_Data, frozen=True):
     row: str
     column: str
     source: str
+    method: str
     architecture: str
     protocol: str
     dataset: str
@@ -166,13 +180,15 @@ def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Va
         return getattr(table, key) if own is None else own
 
     dataset = either("dataset")
+    method = row.methods[place] if row.methods else row.method
     return Value(
         paper=paper.key,
         table=table.name,
         row=row.name,
         column=column.name,
         source=row.source,
-        architecture=row.architectures[place] if row.architectures else row.architecture,
+        method=method,
+        architecture=methods()[method].architecture if method else "",
         protocol=either("protocol"),
         dataset=dataset,
         split=either("split"),
@@ -195,6 +211,8 @@ def papers(folder: Path = FOLDER) -> dict[str, Paper]:
     """
     found = {}
     for path in sorted(folder.glob("*.toml")):
+        if path.name in OTHERS:
+            continue
         try:
             paper = msgspec.toml.decode(path.read_bytes(), type=Paper)
         except msgspec.MsgspecError as error:
@@ -208,6 +226,8 @@ def _check(file: str, paper: Paper) -> None:
     """Raise ValueError for what the types cannot say: numbers of values, names that occur twice, unclear figures."""
     if file != f"{paper.key}.toml":
         raise ValueError(f"{file}: the file of {paper.key!r} must be called {paper.key}.toml")
+    if paper.key not in methods():
+        raise ValueError(f"{file}: no method {paper.key!r} is in {METHODS.name}; add it there")
     _unique(file, "table", [table.name for table in paper.tables])
     for table in paper.tables:
         where = f"{file}: {table.name}"
@@ -218,8 +238,10 @@ def _check(file: str, paper: Paper) -> None:
         for row in table.rows:
             if len(row.values) != len(table.columns):
                 raise ValueError(f"{where}: {row.name} has {len(row.values)} values for {len(table.columns)} columns")
-            if len(row.labels) != len(table.labels) or len(row.architectures) not in (0, len(table.columns)):
-                raise ValueError(f"{where}: {row.name} needs {len(table.labels)} labels, and a network for each column")
+            if len(row.labels) != len(table.labels) or len(row.methods) not in (0, len(table.columns)):
+                raise ValueError(f"{where}: {row.name} needs {len(table.labels)} labels, and a method for each column")
+            if unknown := [key for key in (row.method, *row.methods) if key and key not in methods()]:
+                raise ValueError(f"{where}: {row.name}: no method {unknown[0]!r} is in {METHODS.name}; add it there")
     for figure in paper.figures:
         compared = (figure.protocol, figure.dataset, figure.split, figure.metric, figure.parts)
         if bool(figure.draw) == bool(figure.picture) or not (figure.needs or all(compared)):

@@ -19,19 +19,19 @@ from reports.pages.protocol import protocol_page
 from reports.pages.runs import runs_page
 from reports.tables import leaderboards
 from reports.tables.leaderboards import Leaderboard
-from reports.tables.published_vs_measured import compare
+from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Sheet
 
 SEVERAL = "several"  # the paper of a claim that two or more make
 VERDICTS = ("reproduced", "above", "below", "not comparable", "not measured", "not rebuilt")
 Ledger = list[tuple[Claim, Verdict]]
+Compared = dict[str, list[Comparison]]  # key of a paper -> its printed numbers
 
 
-def pages(evidence: Evidence, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
+def pages(evidence: Evidence, compared: Compared, ledger: Ledger, contact_sheet: str) -> Iterator[Page]:
     """Every page. `contact_sheet` is the site's path of the picture of mannequins, "" for none."""
     snapshot, papers = evidence.snapshot, evidence.papers
     boards = {name: leaderboards.leaderboards(snapshot, row) for name, row in sorted(snapshot.protocol.items())}
-    compared = {key: compare(paper.values(), snapshot) for key, paper in papers.items()}
     ranked = [board for group in boards.values() for board in group]
     yield index_page(snapshot, papers, ranked, compared, ledger)
     yield Page("claims.html", "claims.html", {"ledger": ledger}, (ledger_sheet(ledger),))

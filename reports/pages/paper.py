@@ -10,13 +10,15 @@ from reports.data.published import Paper, Table
 from reports.figures.paper_figures import redrawn
 from reports.ledger.claim import Claim, Verdict
 from reports.ledger.evidence import Evidence
+from reports.ledger.printed_checks import say
 from reports.pages.page import Page, cell_path
 from reports.tables.poster import poster
-from reports.tables.published_vs_measured import Comparison, required
+from reports.tables.published_vs_measured import Comparison, contradictions, required
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent
 
 KINDS = ("published", "measured", "difference")
 JUDGED = {"reproduced": "● reproduced", "above": "▲ above", "below": "▼ below"}
+AUTHORS, FROM_AUTHORS = "◆", "from the authors’ predictions"  # sign and words of what the makers' own files score
 
 
 def paper_page(
@@ -37,12 +39,25 @@ def paper_page(
         "verdicts": Counter(item.verdict for item in comparisons),
         "ledger": ledger,
         "quotations": {place: list(quotes) for place, quotes in quotations.items()},
+        "from_authors": {item.published.table for item in comparisons if item.source == "predictions"},
+        "contradictions": _contradictions(evidence, paper.key),
     }
     sheets = [sheet for _, *pair in shown for sheet in pair if sheet.rows]
     figures = {name: figure for item in drawn for name, figure in item.figures.items()}
     tables = {f"{table.name}: {table.caption}": sheet for table, sheet, _ in shown if sheet.rows}
     pictures = {"tables.png": poster(f"{paper.short}: {paper.title}", tables)}
     return Page(f"papers/{paper.key}.html", "paper.html", context, tuple(sheets), figures, pictures)
+
+
+def _contradictions(evidence: Evidence, paper: str) -> dict[str, list[str]]:
+    """Table of this paper -> sentences on methods to which another table gives other numbers."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for pair in contradictions(evidence.papers.values()):
+        for ours, theirs in (pair, pair[::-1]):
+            if ours.paper == paper:
+                there = f"{theirs.row} in {evidence.papers[theirs.paper].short}, {theirs.table}"
+                found[ours.table].append(f"{ours.row}, {ours.column}: {say(ours)} here, {say(theirs)} as {there}.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -126,7 +141,9 @@ def kinds(item: Comparison | None) -> dict[str, Entry]:
     page, found = [Piece(text, "published")], {}
     if item.row and item.cell:
         found["measured"] = Entry(item.measured, formats.printed(item.measured, decimals))
-        page.append(Piece(found["measured"].text, "measured", cell_path(item.cell)))
+        authors = item.source == "predictions"
+        shown = f"{AUTHORS} {found['measured'].text}" if authors else found["measured"].text
+        page.append(Piece(shown, "measured authors" if authors else "measured", cell_path(item.cell)))
     if item.delta is not None:
         found["difference"] = Entry(item.delta, formats.signed(item.delta, decimals + 1))
         page.append(Piece(found["difference"].text, f"delta {item.verdict}"))
@@ -142,14 +159,16 @@ def _name(line: Line) -> Entry:
 
 def _comparison(table: Table, line: Line) -> Entry:
     """The verdicts of a line, each with its columns where there are several, and why some are missing."""
+    judged = defaultdict(list)
     items = [item for item in line.items if item]
-    verdicts = list(dict.fromkeys(item.verdict for item in items))
+    for item in items:
+        name = item.published.row if table.transposed else item.published.column
+        judged[item.verdict, item.source].append(name)
     page = []
-    for verdict in [name for name in verdicts if name in JUDGED]:
-        own = [item.published.row if table.transposed else item.published.column
-               for item in items if item.verdict == verdict]  # fmt: skip
-        where = f": {', '.join(own)}" if len(verdicts) > 1 else ""
-        page.append(Piece(f"{JUDGED[verdict]}{where}", f"judged {verdict}"))
+    for verdict, source in [key for key in judged if key[0] in JUDGED]:
+        where = f": {', '.join(judged[verdict, source])}" if len(judged) > 1 else ""
+        words = f"{JUDGED[verdict]}, {AUTHORS} {FROM_AUTHORS}" if source == "predictions" else JUDGED[verdict]
+        page.append(Piece(f"{words}{where}", f"judged {verdict}"))
     reasons = [reason for reason in line.reasons if reason]
     return Entry(" ".join(reasons), page=[*page, *(Piece(reason, "reason") for reason in reasons)])
 

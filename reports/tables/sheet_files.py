@@ -28,7 +28,7 @@ def _csv(sheet: Sheet) -> str:
     return csv_text(sheet.columns, sheet.values)
 
 
-def _json(sheet: Sheet) -> str:
+def json_text(sheet: Sheet) -> str:
     """One document: caption, columns, rows; what is not a finite number is null."""
     finite = [[None if isinstance(v, float) and not math.isfinite(v) else v for v in row] for row in sheet.values]
     lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in finite)
@@ -56,7 +56,7 @@ def _latex(sheet: Sheet) -> str:
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
 
-FORMATS = {"csv": ("CSV", _csv), "json": ("JSON", _json), "md": ("Markdown", _markdown), "tex": ("LaTeX", _latex)}
+FORMATS = {"csv": ("CSV", _csv), "json": ("JSON", json_text), "md": ("Markdown", _markdown), "tex": ("LaTeX", _latex)}
 
 
 def write(sheet: Sheet, folder: Path) -> None:

@@ -188,14 +188,14 @@ def score_command(
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds.
     """
     from bench.cli.documents import print_json
-    from bench.cli.score_text import print_outcome
-    from bench.steps.prediction_files import terms
+    from bench.cli.score_text import as_document, print_outcome
+    from bench.steps.prediction_files import file_cell
     from bench.steps.score_file import score
     from bench.store.store import Store
 
-    under = terms(protocol, dataset, pairs(option), data, limit)
-    outcome = score(subject, name, against, variants, under, Store(store))
-    print_json(outcome) if as_json else print_outcome(outcome)
+    cell = file_cell(name or Path(subject).stem, protocol, dataset, pairs(option), limit)
+    outcome = score(subject, cell, data, Store(store), against=against, variants=variants)
+    print_json(as_document(outcome)) if as_json else print_outcome(outcome)
 
 
 @app.command()

@@ -20,8 +20,8 @@ from bench.gate import baseline
 from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, compare
 from bench.gate.rows import Key, Measured
 from bench.results.rows import measurements
-from bench.steps.prediction_files import terms
-from bench.steps.score_file import score_file
+from bench.steps.prediction_files import file_cell, score_file
+from bench.steps.score_file import publish_file
 from bench.store.store import CELLS, Store
 
 FINISHED, FAILED = "finished", "failed"  # states of a cell, with BLOCKED of the plan
@@ -181,11 +181,12 @@ def _score_file(listed: matrix.PredictionFile, protocol: str, ctx: RunContext) -
     key = baseline.cell_key(cell, "predictions")
     with progress.step(f"{file.name} × {protocol}"):
         try:
-            outcome = score_file(file, "", "", False, terms(protocol, listed.dataset, {}, ctx.data), ctx.store)
+            scored = score_file(file, file_cell(file.stem, protocol, listed.dataset, {}), ctx.data)
+            rows, _ = publish_file(scored, ctx.store)
         except Exception as error:
             code = exit_code(error)
             return Result(key, BLOCKED if code == DATA else FAILED, explain(error), code, cell, "predictions")
-    now = _measured(key, ctx.store, outcome["cells"][0].cell)
+    now = baseline.measured(key, rows, scored.scores.samples)
     return Result(key, FINISHED, cell=cell, source="predictions", now=now)
 
 

@@ -4,11 +4,9 @@ import importlib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
 
 from bench.cells import conditions
-from bench.cells.cell import Cell
-from bench.cells.conditions import Conditions, of_file, table_key
+from bench.cells.conditions import Conditions, table_key
 from bench.cells.record import CellRecord, read, read_all
 from bench.errors import NOTHING, Problem
 from bench.store.store import CELLS, Store
@@ -57,24 +55,21 @@ def paired(store: Store) -> Callable[[str, str], tuple[Value, ...]]:
     return values
 
 
-def finished(
-    store: Store, name: str, protocol: Protocol, where: tuple[str, str], options: dict[str, Any]
-) -> tuple[list[CellRecord], list[Scores]]:
+def finished(store: Store, name: str, asked: Conditions) -> tuple[list[CellRecord], list[Scores]]:
     """Find the finished cells of a network (a name, a glob, or the start of a key) that differ only in their seed.
 
-    Returns records and samples; of revisions of a cell the newest counts, as on the pages. Raises Problem if there
-    are none, or cells under several sets of conditions.
+    asked: protocol, split and options. Returns records and samples; of revisions of a cell the newest counts, as on
+    the pages. Raises Problem if there are none, or cells under several sets of conditions.
     """
     records, _ = read_all(store, store.keys(CELLS))
-    asked = of_file(Cell(name, protocol.name, *where, options=options))
     scored = [record for record in records.values() if _matches(asked, record.conditions)]
     named = sorted((record for record in scored if _has_name(record, name)), key=lambda record: record.provenance.date)
     found = list({record.table_key: record for record in named}.values())
     kinds = {record.table_key if record.source == "predictions" else _kind(record): record for record in found}
     if len(kinds) != 1:
         raise Problem(
-            f"{name}: {len(kinds) or 'no'} kinds of finished cells of {protocol.name} on {'/'.join(where)} have this "
-            f"name in {store.root}.",
+            f"{name}: {len(kinds) or 'no'} kinds of finished cells of {asked.protocol} on "
+            f"{asked.dataset}/{asked.split} have this name in {store.root}.",
             expected="a prediction file, or cells that differ only in their seed; "
             f"found: {', '.join(sorted(map(_label, kinds.values() or scored))) or 'none'}",
             next_step="name one by the start of its key, or bench run it first",
@@ -98,14 +93,14 @@ def check_comparable(names: tuple[str, str], ours: Conditions, theirs: Condition
 
 
 def _matches(asked: Conditions, found: Conditions) -> bool:
-    """Whether a cell has the asked protocol, split and options; other options may have any value."""
+    """Tell if a cell has the asked protocol, split and options; other options may have any value."""
     same = all(getattr(asked, name) == getattr(found, name) for name in ("protocol", "version", "dataset", "split"))
     chosen = ((asked.options, found.options), (asked.resampling, found.resampling))
     return same and all(wanted.items() <= given.items() for wanted, given in chosen)
 
 
 def _has_name(record: CellRecord, name: str) -> bool:
-    """Whether a name, a glob or the start of a key means this cell."""
+    """Tell if a name, a glob or the start of a key means this cell."""
     by_key = len(name) >= SHORTEST and record.cell.startswith(name)
     return by_key or fnmatchcase(record.architecture, name)
 

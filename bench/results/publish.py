@@ -7,8 +7,8 @@ import msgspec
 from bench import progress
 from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
-from bench.cells.record import record
-from bench.results.rows import FILE, Source, encode, rows_of
+from bench.cells.record import CellRecord, record
+from bench.results.rows import FILE, Measurement, Source, encode, rows_of
 from bench.results.step_records import read_training
 from bench.store import provenance
 from bench.store.digests import content_key
@@ -26,8 +26,8 @@ def publish_cell(
     seconds: dict[str, float],
     files: dict[str, bytes] | None = None,
     source: Source = "measured",
-) -> None:
-    """Publish a cell: measurements, record, samples, curve, and further `files` by name."""
+) -> tuple[list[Measurement], CellRecord]:
+    """Publish a cell: measurements, record, samples, curve, and further `files` by name; return the first two."""
     cell, measured = task.cell, source == "measured"
     measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: tuple[str, ...] = ()  # deviations of the training from the recipe
@@ -58,6 +58,7 @@ def publish_cell(
             provenance=provenance.record(device, seconds),
         )
         (folder / "cell.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+    return measurements, document
 
 
 def curve_csv(scores: Scores) -> str:

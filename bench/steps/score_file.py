@@ -1,94 +1,101 @@
-"""`bench score`: scores prediction files of any origin, publishes them as cells, and compares them."""
+"""`bench score`: scores a prediction file and publishes its cell, or compares two files or networks."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.cells.cell import Cell, check_options
-from bench.cells.conditions import Conditions, of_file
+import msgspec
+
+from bench.cells.cell import Cell
+from bench.cells.conditions import of_file
 from bench.cells.plan import MISSING, Task
+from bench.cells.record import CellRecord
 from bench.cells.record import read as read_record
 from bench.errors import DATA, Problem
 from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
-from bench.results.rows import measurements
-from bench.steps.prediction_files import Terms, read_and_score, with_variants
+from bench.results.rows import Measurement, measurements
+from bench.steps.prediction_files import Notes, ScoredFile, score_file, with_variants
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
+from protocols import Value
+from protocols.joints.pck import Variant
 from protocols.readers.arrays import SUFFIXES
 from protocols.statistics.scores import Scores
 
 
-def score(subject: str, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
+class Outcome(msgspec.Struct, frozen=True):
+    """Outcome of `bench score`; None for what was not asked for."""
+
+    measurements: list[Measurement]
+    cells: list[CellRecord]
+    warnings: list[str]
+    read: Notes | None = None  # of a file
+    variants: Sequence[Variant] | None = None  # the same predictions under other conventions
+    against: list[str] | None = None  # the file, or the labels of the cells, that were subtracted
+    difference: Sequence[Value] | None = None  # ours minus theirs on the same people, with intervals
+
+
+def score(subject: str, cell: Cell, data: Path, store: Store, *, against: str = "", variants: bool = False) -> Outcome:
     """Score a file and publish its cell, or look up the finished cells of a network; compare either with `against`.
 
-    Returns {"measurements", "cells", "warnings"}; with `against` also "difference", ours minus theirs on the same
-    people with its intervals. Raises Problem or DataError if a file, the data or the cells cannot be used.
+    cell: of the file, with the protocol, people and options that also select the cells of a network. A cell stores
+    its variants in any case. Raises Problem or DataError if a file, the data or the cells cannot be used.
     """
     if _is_file(subject):
-        return score_file(Path(subject), name, against, variants, under, store)
+        scored = score_file(Path(subject), cell, data)
+        if variants and not scored.variants:
+            raise Problem(f"{cell.protocol} has no variants.", expected=f"one of {', '.join(with_variants())}")
+        rows, record = publish_file(scored, store)
+        shown = scored.variants if variants else None
+        outcome = Outcome(rows, [record], list(scored.scores.warnings), scored.notes, shown)
+        name, ours = str(scored.file), [scored.scores]
+    else:
+        if not against:
+            raise Problem(
+                f"{subject}: there is no such file.",
+                next_step="check the path; to compare a measured network with another, add --against",
+                code=DATA,
+            )
+        records, ours = finished(store, subject, of_file(cell))
+        outcome = Outcome([row for record in records for row in measurements(store, record.cell)], records, [])
+        name = records[0].label
     if not against:
-        raise Problem(
-            f"{subject}: there is no such file.",
-            next_step="check the path; to compare a measured network with another, add --against",
-            code=DATA,
-        )
-    records, ours = finished(store, subject, under.rules, under.place, under.options)
-    rows = [row for record in records for row in measurements(store, record.cell)]
-    outcome = {"measurements": rows, "cells": records, "warnings": []}
-    return outcome | _compared(records[0].label, records[0].conditions, ours, against, under, store)
+        return outcome
+    labels, theirs = _other_side(against, cell, data, store, outcome.cells[0], name)
+    found = difference(cell.rules, ours, theirs)
+    return msgspec.structs.replace(outcome, against=labels, difference=found)
 
 
-def score_file(file: Path, name: str, against: str, variants: bool, under: Terms, store: Store) -> dict[str, Any]:
-    """Score a file and publish its cell; returns {"measurements", "cells", "warnings", "read"}.
-
-    `name`: in tables, "" for the file's. "read" describes the file and the annotation. With `variants` the result has
-    "variants", the same predictions under every convention, which the cell stores in any case; with `against`
-    "difference". Raises Problem and DataError as `score` does.
-    """
-    protocol = under.rules
-    check_options(protocol, under.options)
-    started = time.perf_counter()
-    read = read_and_score(file, under)
-    if variants and not read.variants:
-        raise Problem(f"{protocol.name} has no variants.", expected=f"one of {', '.join(with_variants())}")
-    cell = Cell(name or file.stem, protocol.name, *under.place, options=under.options, limit=under.limit)
+def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], CellRecord]:
+    """Publish the cell of a scored file; return its rows and record, those of the store if it was scored before."""
+    cell = scored.cell
     inputs = {
-        "protocol": protocol.name,
-        "version": protocol.version,
-        "options": unusual(under.options, protocol.options),
+        "protocol": cell.protocol,
+        "version": cell.rules.version,
+        "options": unusual(cell.options, cell.rules.options),
         "name": cell.architecture,
-        "predictions": {"file": file_digest(file), "people": read.fingerprint},
+        "predictions": {"file": file_digest(scored.file), "people": scored.fingerprint},
     }
     task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
-    seconds = {"score": time.perf_counter() - started}
     with store.lock(CELLS, task.key, wait=True):
+        if store.has(CELLS, task.key):
+            return measurements(store, task.key), read_record(store, task.key)
         store.sweep(CELLS, task.key)
-        publish_cell(task, store, "cpu", read.scores, seconds, read.files, source="predictions")
-    outcome = {
-        "measurements": measurements(store, task.key),
-        "cells": [read_record(store, task.key)],
-        "warnings": list(read.scores.warnings),
-        "read": read.notes,
-    }
-    outcome |= {"variants": read.variants} if variants else {}
-    return outcome | (_compared(str(file), of_file(cell), [read.scores], against, under, store) if against else {})
+        seconds = {"score": scored.seconds}
+        return publish_cell(task, store, "cpu", scored.scores, seconds, scored.files, source="predictions")
 
 
 def _is_file(text: str) -> bool:
-    """Whether a text means a prediction file, existing or not; names of networks have no such suffixes."""
+    """Tell a prediction file, existing or not, from the name of a network, which has no such suffix."""
     return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
-def _compared(
-    name: str, made: Conditions, ours: Sequence[Scores], against: str, under: Terms, store: Store
-) -> dict[str, Any]:
-    """Compute the paired difference to a second file, or to the finished cells of a network."""
+def _other_side(
+    against: str, cell: Cell, data: Path, store: Store, ours: CellRecord, name: str
+) -> tuple[list[str], list[Scores]]:
+    """Score a second file, or look up the finished cells of a network under the conditions of ours."""
     if _is_file(against):
-        labels, theirs = [against], [read_and_score(Path(against), under).scores]
-    else:
-        records, theirs = finished(store, against, under.rules, under.place, under.options)
-        check_comparable((name, against), made, records[0].conditions)
-        labels = [record.label for record in records]
-    return {"against": labels, "difference": list(difference(under.rules, ours, theirs))}
+        return [against], [score_file(Path(against), cell, data).scores]
+    records, theirs = finished(store, against, of_file(cell))
+    check_comparable((name, against), ours.conditions, records[0].conditions)
+    return [record.label for record in records], theirs

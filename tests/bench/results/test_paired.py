@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.cells.conditions import Conditions
+from bench.cells.cell import Cell
+from bench.cells.conditions import Conditions, of_file
 from bench.cells.record import CellRecord
 from bench.errors import NOTHING, Problem
 from bench.results.paired import difference, finished, paired
@@ -71,7 +72,7 @@ def add(store, number, day, seed=0, split="val", version=PCKH.version, options=N
 
 def read(store, name="net", options=None):
     """(seed, people) of the cells that `finished` reads."""
-    documents, samples = finished(store, name, PCKH, ("mpii", "val"), options or {})
+    documents, samples = finished(store, name, of_file(Cell(name, PCKH.name, "mpii", "val", options=options or {})))
     return [(d.seed, len(s.samples["distance"])) for d, s in zip(documents, samples, strict=True)]
 
 

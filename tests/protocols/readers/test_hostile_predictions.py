@@ -15,7 +15,7 @@ from hostile import answer, damaged
 from small_people import near, people
 
 from bench.steps import prediction_files as files
-from bench.steps import score_file as external
+from bench.steps.score_file import publish_file
 from bench.store.store import CELLS, Store
 from protocols.coco import annotations as coco_annotations
 from protocols.coco import ap as coco_ap
@@ -260,9 +260,8 @@ def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     monkeypatch.setattr(files, "open_people", lambda *_: TRUTH)
     np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS)
     store = Store(tmp_path / "store")
-    under = files.terms("mpii-pckh", "", {"resamples": 0}, tmp_path / "data")
-    outcome = external.score_file(tmp_path / "a.npz", name, "", False, under, store)
-    (cell,) = outcome["cells"]
+    asked = files.file_cell(name, "mpii-pckh", "", {"resamples": 0})
+    _, cell = publish_file(files.score_file(tmp_path / "a.npz", asked, tmp_path / "data"), store)
     assert cell.architecture == name
     assert store.keys(CELLS) == {cell.cell}
     assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "store"}

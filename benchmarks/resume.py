@@ -25,10 +25,9 @@ def finished(folder: Path, cells: int) -> list[str]:
         f"seeds = {list(range(cells // 2))}\n"
     )
     for task in plan(matrix.load(path), store, folder):
-        cell = store.folder(CELLS, task.key)
-        cell.mkdir(parents=True)
-        (cell / "cell.json").write_bytes(msgspec.json.encode(record(task.cell, task.key, task.inputs, "measured")))
-        (cell / "measurements.jsonl").write_text("")
+        with store.publish(CELLS, task.key) as cell:
+            (cell / "cell.json").write_bytes(msgspec.json.encode(record(task.cell, task.key, task.inputs, "measured")))
+            (cell / "measurements.jsonl").write_text("")
     return ["--matrix", str(path), "--store", str(store.root)]
 
 

@@ -19,7 +19,7 @@ def table(name: str, columns: tuple[str, ...], rows: dict[str, tuple[float, ...]
 
 
 def evidence_of(*tables: Table, statements: tuple[Statement, ...] = ()) -> Evidence:
-    paper = Paper("made2000", "", "", "", "Made 2000", tables, statements=statements)
+    paper = Paper("made2000", "", "Made 2000", tables, statements=statements)
     return Evidence({"made2000": paper}, Snapshot([], [], [], []))
 
 

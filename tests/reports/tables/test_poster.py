@@ -12,6 +12,7 @@ from reports.data.published import papers
 from reports.ledger.evidence import Evidence
 from reports.pages import all as pages
 from reports.tables import poster
+from reports.tables.published_vs_measured import compare
 from reports.tables.sheets import Entry, Sheet
 
 
@@ -53,13 +54,18 @@ def test_words_go_on_in_the_next_line():
     assert pictures[0].width < 900
 
 
+def _pages(evidence):
+    compared = {key: compare(paper.values(), evidence.snapshot) for key, paper in evidence.papers.items()}
+    return {page.path: page for page in pages.pages(evidence, compared, pages.judged(evidence), "")}
+
+
 def test_a_paper_shows_its_tables_in_one_picture():
     made = cell("hourglass-8", "mpii-pckh", "mpii", "val")
     snapshot = Snapshot(pckh(made, 88), [made], [architecture("hourglass-8")], [PCKH, COMPLEXITY])
     evidence = Evidence(papers(), snapshot)
-    with_ours = {page.path: page for page in pages.pages(evidence, pages.judged(evidence), "")}
+    with_ours = _pages(evidence)
     without = Evidence(papers(), Snapshot([], [], [], [PCKH, COMPLEXITY]))
-    empty = {page.path: page for page in pages.pages(without, pages.judged(without), "")}
+    empty = _pages(without)
     wide, narrow = (opened(found["papers/yang2017.html"].pictures["tables.png"]) for found in (with_ours, empty))
     assert wide.width > narrow.width, "a column of ours beside every printed one"
     said = [row[-1] for table in with_ours["papers/li2019.html"].sheets for row in table.values]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 Option = bool | int | float | str | Sequence[int] | None  # a keyword argument of a builder
+Options = dict[str, Option]
 
 
 class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +65,7 @@ class Architecture:
     multiple: int  # height and width must be multiples of this
     skeleton: str  # mpii | lsp | coco | cifar10 (ten classes instead of joints)
     recipe: str
-    options: dict[str, Option] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     checkpoint_keys: str = ""  # "module:function" that renames the keys of the authors' checkpoint
 
 
@@ -100,11 +101,11 @@ def counting_rule(row: Architecture) -> str | None:
 
 
 @cache
-def _tables() -> dict[str, Any]:
+def _tables() -> dict[str, object]:
     return tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
 
 
-def _convert(tables: dict[str, Any], kind: type[T]) -> T:
+def _convert(tables: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(tables, kind)
     except msgspec.ValidationError as error:
@@ -167,7 +168,7 @@ def checkpoint_renamer(row: Architecture) -> Callable[[str], str] | None:
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
-def _check_options(row: Architecture, of_builder: inspect.Signature, options: dict[str, Option]) -> None:
+def _check_options(row: Architecture, of_builder: inspect.Signature, options: Options) -> None:
     """Refuse options that the builder does not take, and values of another type than their default."""
     parameters, name = of_builder.parameters, row.name
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())

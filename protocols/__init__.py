@@ -16,6 +16,8 @@ from protocols.errors import DataError
 
 T = TypeVar("T")
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+Options = dict[str, Any]  # of a protocol, by name: the kind of each is that of its default, which is checked
+Facts = dict[str, Any]  # a table of a catalogue, as TOML gives it: its record checks the kinds
 # Boxes come with areas. Detected ones are read from a file of the user's; ids are those that COCO's results name.
 GroundTruth = Literal["joints", "head sizes", "boxes", "classes", "detected boxes", "image ids"]
 
@@ -58,7 +60,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ground_truth: tuple[GroundTruth, ...] = ()  # what a dataset must have; none for a network that is looked at alone
     skeletons: tuple[str, ...] = ()  # whose joints it looks at
     variants: dict[str, str] = {}  # other rules for the same thing, and what they count
-    options: dict[str, Any] = {}  # what may be chosen, with its default
+    options: Options = {}  # what may be chosen, with its default
     choices: dict[str, tuple[str, ...]] = {}  # the words that such an option may be
     reading_options: tuple[str, ...] = ()  # options that say how people are read, and that `function` does not take
     dataset_options: tuple[str, ...] = ()  # options that say nothing of a network alone
@@ -120,7 +122,7 @@ def read(path: Path) -> dict[str, Protocol]:
     return found
 
 
-def tables(path: Path) -> dict[str, dict[str, Any]]:
+def tables(path: Path) -> dict[str, Facts]:
     """The tables of a catalogue by name, in its order. Raises DataError where it is no TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -128,7 +130,7 @@ def tables(path: Path) -> dict[str, dict[str, Any]]:
         raise _refusal(path.name, str(error)) from error
 
 
-def record(where: str, facts: dict[str, Any], kind: type[T]) -> T:
+def record(where: str, facts: Facts, kind: type[T]) -> T:
     """Facts as a record. Raises DataError with the place and the field that is missing, unknown or of another kind."""
     try:
         return msgspec.convert(facts, kind, str_keys=True)

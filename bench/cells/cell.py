@@ -9,7 +9,7 @@ import architectures
 from bench.cells.recipe import Count
 from bench.cells.settings import chosen, setting, tag
 from bench.errors import DATA, Problem
-from protocols import PROTOCOLS, Protocol
+from protocols import PROTOCOLS, Options, Protocol
 from protocols.datasets import DATASETS, holds_joints
 from protocols.pose.skeletons import SKELETONS
 
@@ -25,7 +25,7 @@ class Cell:
     protocol: str
     dataset: str = ""  # "" for a protocol that measures the untrained network
     split: str = ""
-    overrides: dict[str, Any] = field(default_factory=dict)  # options of the network's builder
+    overrides: architectures.Options = field(default_factory=dict)  # options of the network's builder
     recipe: str = setting(
         "", "Another recipe than the paper's, or a .toml file.", "weights", by_content=True, tag="recipe {value}"
     )
@@ -37,7 +37,7 @@ class Cell:
         "", "A released checkpoint instead of a training.", "weights", by_content=True, tag="weights {value}"
     )
     limit: Count = setting(0, "Score only so many people.", "predictions", tag="partial: {value} people")
-    options: dict[str, Any] = setting(
+    options: Options = setting(
         dict, "An option of the protocol, as resamples=0; may be repeated.", "scores", by_content=True, flag="--option"
     )
     trained_on: str = setting(
@@ -93,9 +93,9 @@ class Cell:
         found = []
         for name, value in chosen(self, *(() if self.dataset else ("predictions", "scores"))).items():
             if name == "options":
-                found += [f"{option}={value[option]}" for option in sorted(self._unusual_options)]
+                found += [f"{option}={self.options[option]}" for option in sorted(self._unusual_options)]
             elif name != "recipe" or value != self.row.recipe:
-                found.append(tag(type(self), name, Path(value).name if name == "weights" else value))
+                found.append(tag(type(self), name, Path(self.weights).name if name == "weights" else value))
         return tuple(found)
 
     @property
@@ -105,7 +105,7 @@ class Cell:
         return {name for name, value in self.options.items() if value != usual.get(name)} - {"detections"}
 
 
-def check_options(protocol: Protocol, options: dict[str, Any]) -> None:
+def check_options(protocol: Protocol, options: Options) -> None:
     """Refuse options that a protocol does not have, and values of another kind than their defaults."""
     for name, value in options.items():
         if name not in protocol.options:
@@ -129,7 +129,7 @@ def _fits(value: Any, default: Any, choices: tuple[str, ...]) -> bool:
     return value >= 0 if isinstance(value, int | float) else not choices or value in choices
 
 
-def box_options(cell: Cell) -> dict[str, Any]:
+def box_options(cell: Cell) -> Options:
     """Options of the people of COCO: the preset that makes windows from boxes, and a file of detected boxes.
 
     Empty for other datasets, whose windows come with the people. Raises Problem for options that cannot be used.

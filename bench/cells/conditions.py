@@ -8,26 +8,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.settings import chosen
 from bench.store.provenance import device_name
+from protocols import Options
 
 TEXT_OF_RECIPE = ("recipe_text", "training_people", "pixels", "flip", "shift", "scales", "decoding", "precision")
 INTERVALS = ("resamples", "seed")  # options of a protocol that change intervals, and no value
 FROM_THE_ROW = ("recipe", "input", *TEXT_OF_RECIPE)  # fields that follow from the catalogue row by default
 STATED = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
 UNKNOWN = "unknown"
-_INTERPRETED = {
-    "recipe",
-    "budget",
-    "weights",
-    "limit",
-    "options",
-    "trained_on",
-    "fast",
-}  # settings with a field below
+# Settings with a field below.
+_INTERPRETED = {"recipe", "budget", "weights", "limit", "options", "trained_on", "fast"}
 
 
 class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,8 +33,8 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
     dataset: str = ""
     split: str = ""
     people: str = "all"  # or "first 100"
-    options: dict[str, Any] = {}  # options of the protocol that are not at their default
-    resampling: dict[str, Any] = {}  # options that change only intervals, not at their default
+    options: Options = {}  # those of the protocol that are not at their default
+    resampling: Options = {}  # those that change only intervals, not at their default
     boxes: str | None = None  # "ground truth" or "detected"
     input: str | None = None  # "256x192", height first
     recipe: str | None = None
@@ -56,7 +51,7 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
     precision: str | None = None  # of the forward pass
     fast: bool = False
     machine: str | None = None  # for protocols that measure a machine
-    others: dict[str, Any] = {}  # further settings of the cell that are not at their default
+    others: dict[str, object] = {}  # further settings of the cell that are not at their default
 
     @property
     def stated(self) -> dict[str, str]:
@@ -88,21 +83,40 @@ def conditions(cell: Cell, device: str = "cpu") -> Conditions:
     """Return the conditions of a cell on a device. Raises Problem for a recipe that cannot be read."""
     found = without_recipe(cell)
     if cell.rules.depends_on_machine:
-        found = msgspec.structs.replace(found, machine=device_name(device))
-    return msgspec.structs.replace(found, **_recipe(cell, device)) if cell.dataset else found
+        found = replace(found, machine=device_name(device))
+    return _with_recipe(found, cell, device) if cell.dataset else found
 
 
 def without_recipe(cell: Cell) -> Conditions:
     """Return the conditions of a cell without the fields that the text of the recipe decides."""
-    found: dict[str, Any] = _scoring(cell) | {"input": "x".join(map(str, cell.row.input))}
-    if cell.dataset:
-        found |= {"boxes": "detected" if cell.options.get("detections") else "ground truth"} | _training(cell)
-    return Conditions(**found)
+    found = replace(of_file(cell), input="x".join(map(str, cell.row.input)))
+    if not cell.dataset:
+        return found
+    found = replace(found, boxes="detected" if cell.options.get("detections") else "ground truth")
+    if cell.weights:
+        return replace(found, weights=cell.weights, training_data="released weights")
+    found = replace(found, training_data=cell.training_data)
+    if cell.row.kind == "baseline":  # it is fitted without gradients: no recipe changes it
+        return found
+    return replace(found, recipe=cell.recipe_name, budget=cell.budget)
 
 
 def of_file(cell: Cell) -> Conditions:
-    """Return the conditions of a prediction file: training and testing of its network are unknown."""
-    return Conditions(**_scoring(cell))
+    """Return the conditions of scoring, all that is known of a prediction file: protocol, people and options."""
+    usual = cell.rules.options
+    options = {name: value for name, value in cell.options.items() if value != usual.get(name) and name != "detections"}
+    moves = {name: options.pop(name) for name in INTERVALS if name in options and "resamples" in usual}
+    return Conditions(
+        protocol=cell.protocol,
+        version=cell.rules.version,
+        dataset=cell.dataset,
+        split=cell.split,
+        people=f"first {cell.limit}" if cell.limit else "all",
+        options=options,
+        resampling=moves,
+        fast=cell.fast,
+        others={name: value for name, value in chosen(cell).items() if name not in _INTERPRETED},
+    )
 
 
 def table_key(network: str, seed: int | None, conditions: Conditions) -> tuple:
@@ -146,56 +160,30 @@ def against(ours: Conditions, printed: Mapping[str, str]) -> Against:
     ]
     usual = Conditions(ours.protocol, ours.version, precision="float32")
     scored = {field: getattr(ours, field) for field in ("options", "precision", "fast", "others")}
-    unusual = difference(msgspec.structs.replace(usual, **scored), usual)
+    unusual = difference(replace(usual, **scored), usual)
     found += [f"{clause} in the paper" for clause in unusual]
     return Against(tuple(found), tuple(field for field, wanted in printed.items() if wanted == UNKNOWN))
 
 
-def _scoring(cell: Cell) -> dict[str, Any]:
-    """Fields of scoring: protocol, people and options."""
-    usual = cell.rules.options
-    options = {name: value for name, value in cell.options.items() if value != usual.get(name) and name != "detections"}
-    moves = {name: options.pop(name) for name in INTERVALS if name in options and "resamples" in usual}
-    return {
-        "protocol": cell.protocol,
-        "version": cell.rules.version,
-        "dataset": cell.dataset,
-        "split": cell.split,
-        "people": f"first {cell.limit}" if cell.limit else "all",
-        "options": options,
-        "resampling": moves,
-        "fast": cell.fast,
-        "others": {name: value for name, value in chosen(cell).items() if name not in _INTERPRETED},
-    }
-
-
-def _training(cell: Cell) -> dict[str, Any]:
-    """Fields of training, or of released weights."""
-    if cell.weights:
-        return {"weights": cell.weights, "training_data": "released weights"}
-    if cell.row.kind == "baseline":  # it is fitted without gradients: no recipe changes it
-        return {"training_data": cell.training_data}
-    return {"recipe": cell.recipe_name, "budget": cell.budget, "training_data": cell.training_data}
-
-
-def _recipe(cell: Cell, device: str) -> dict[str, Any]:
-    """Fields that the text of the recipe decides: those of TEXT_OF_RECIPE."""
+def _with_recipe(found: Conditions, cell: Cell, device: str) -> Conditions:
+    """Add the fields that the text of the recipe decides: those of TEXT_OF_RECIPE."""
     recipe = recipes.load(cell.recipe_name)
     testing, pixels = recipe.testing, recipe.pixels
     trained = not cell.weights and cell.row.kind != "baseline"
-    return {
-        "recipe_text": recipes.digest(cell.recipe_name, cell.budget) if trained else None,
-        "training_people": recipe.budgeted(cell.budget).people or None if trained else None,
-        "pixels": f"{pixels.channels} - {pixels.mean} / {pixels.std}",
-        "flip": testing.flip,
-        "shift": testing.flip and testing.flip_shift,
-        "scales": testing.scales,
-        "decoding": testing.decoding,
-        "precision": "bfloat16" if cell.fast and device.startswith("cuda") else "float32",
-    }
+    return replace(
+        found,
+        recipe_text=recipes.digest(cell.recipe_name, cell.budget) if trained else None,
+        training_people=recipe.budgeted(cell.budget).people or None if trained else None,
+        pixels=f"{pixels.channels} - {pixels.mean} / {pixels.std}",
+        flip=testing.flip,
+        shift=testing.flip and testing.flip_shift,
+        scales=testing.scales,
+        decoding=testing.decoding,
+        precision="bfloat16" if cell.fast and device.startswith("cuda") else "float32",
+    )
 
 
-def _items(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
+def _items(one: Options, two: Options) -> list[str]:
     names = sorted(one.keys() | two.keys())
     return [
         f"{_words(name)} {_text(one.get(name))} / {_text(two.get(name))}"
@@ -208,7 +196,7 @@ def _words(field: str) -> str:
     return field.replace("_", " ")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "as usual"
     if isinstance(value, bool):

@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.cells.training_sets import parts_of
+from bench.store.digests import Inputs
 from bench.store.image_digests import ABSENT, images_digest
 from bench.store.store import Store
 from protocols.datasets import DATASETS, contents
 
-Fingerprint = dict[str, Any]  # {"annotation": ..., "images": ...}, or one of these for each part of a mix
+Fingerprint = dict[str, str] | dict[str, dict[str, str]]  # annotation and images, or these for each part of a mix
 Images = dict[str, str]  # fingerprint of an annotation -> digest of its images
 
 
 def of_split(
     name: str, split: str, data: Path, skeleton: str, store: Store, known: Callable[[], Images] = dict, **boxes: Any
-) -> Fingerprint:
+) -> dict[str, str]:
     """Fingerprint of a split. Raises DataError for an annotation that is absent or cannot be read.
 
     The first time its images are read; later each costs a look at its size and time (see bench.store.image_digests).
@@ -42,7 +43,7 @@ def of_training_set(
     return found[0] if len(found) == 1 else {f"part {number}": part for number, part in enumerate(found, start=1)}
 
 
-def images_in(inputs: dict[str, Any]) -> Images:
+def images_in(inputs: Inputs) -> Images:
     """Images that the inputs of a cell name."""
     found = {inputs["annotation"]: inputs["images"]} if "images" in inputs else {}
     for value in inputs.values():
@@ -50,7 +51,7 @@ def images_in(inputs: dict[str, Any]) -> Images:
     return found
 
 
-def with_images(inputs: dict[str, Any], known: Images) -> dict[str, Any]:
+def with_images(inputs: Inputs, known: Images) -> Inputs:
     """Inputs in which images that were absent are those that are `known`."""
     if inputs.get("images") == ABSENT:
         return {**inputs, "images": known.get(inputs["annotation"], ABSENT)}

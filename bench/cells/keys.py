@@ -5,7 +5,6 @@ trees says why a cell is stale and which step it needs.
 """
 
 from pathlib import Path
-from typing import Any
 
 import architectures
 from architectures.signature import signature
@@ -14,7 +13,7 @@ from bench.cells.cell import Cell
 from bench.cells.fingerprints import Fingerprint
 from bench.cells.settings import key_values
 from bench.errors import Problem
-from bench.store.digests import file_digest, unusual
+from bench.store.digests import Inputs, file_digest, unusual
 from bench.store.provenance import chosen_device, device_kind, device_name
 from protocols.datasets import datasets_of
 
@@ -24,7 +23,7 @@ NETWORK_VERSION, TRAINING_VERSION, PREDICTION_VERSION = 1, 1, 1
 CLEAN, COVERED = "predictions", "predictions with a covered limb"  # the second for protocols that cover a limb
 
 
-def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
+def architecture_inputs(row: architectures.Architecture) -> Inputs:
     """Inputs that decide the network before its weights: builder, options and input size.
 
     A built-in builder is identified by the name of its function, which is unique; an external one by its name and
@@ -38,7 +37,7 @@ def architecture_inputs(row: architectures.Architecture) -> dict[str, Any]:
     return {**inputs, "file": file_digest(Path(path))} if path.endswith(".py") else inputs
 
 
-def training_inputs(cell: Cell, trained_on: Fingerprint) -> dict[str, Any]:
+def training_inputs(cell: Cell, trained_on: Fingerprint) -> Inputs:
     """Inputs that decide trained weights."""
     return {
         **key_values(cell, "weights"),
@@ -50,14 +49,14 @@ def training_inputs(cell: Cell, trained_on: Fingerprint) -> dict[str, Any]:
     }
 
 
-def weights_inputs(cell: Cell, trained_on: Fingerprint) -> dict[str, Any]:
+def weights_inputs(cell: Cell, trained_on: Fingerprint) -> Inputs:
     """Inputs that decide the weights: of the training, or the released file."""
     if cell.weights:
         return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
     return training_inputs(cell, trained_on)
 
 
-def prediction_inputs(cell: Cell, trained_on: Fingerprint, people: Fingerprint, device: str) -> dict[str, Any]:
+def prediction_inputs(cell: Cell, trained_on: Fingerprint, people: Fingerprint, device: str) -> Inputs:
     """Inputs that decide the predictions."""
     return {
         **({"device": device_kind(device)} if cell.fast else {}),  # its fast path has a precision of its own
@@ -76,7 +75,7 @@ def depends_on_device(cell: Cell) -> bool:
 
 def cell_inputs(
     cell: Cell, trained_on: Fingerprint | None = None, people: Fingerprint | None = None, device: str = "auto"
-) -> dict[str, Any]:
+) -> Inputs:
     """Inputs that decide the numbers of a cell; `device` is used only where it matters."""
     trained_on, people = trained_on or {}, people or {}
     given = {
@@ -103,12 +102,12 @@ def cell_inputs(
     return {**inputs, "architecture": architecture_inputs(cell.row), "seed": cell.seed}
 
 
-def weights_in(inputs: dict[str, Any]) -> dict[str, Any] | None:
+def weights_in(inputs: Inputs) -> Inputs | None:
     """Return the part of a cell's inputs that decides its weights; None for a cell without trained weights."""
     return inputs.get(CLEAN, inputs).get("weights")
 
 
-def differences(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
+def differences(old: Inputs, new: Inputs, path: str = "") -> list[str]:
     """List the differences of two trees of inputs: "predictions.weights.recipe.training.steps 600 -> 900"."""
     found = []
     for key in sorted(set(old) | set(new)):
@@ -121,6 +120,6 @@ def differences(old: dict[str, Any], new: dict[str, Any], path: str = "") -> lis
     return found
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 20 else text[:12] + "…"

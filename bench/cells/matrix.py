@@ -4,11 +4,12 @@ import fnmatch
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 import msgspec
 
 import architectures
+from architectures import Options
 from bench.cells.cell import Cell, check_options
 from bench.cells.conditions import table_key, without_recipe
 from bench.cells.recipe import Count
@@ -27,7 +28,7 @@ class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocols: tuple[str, ...]
     datasets: tuple[str, ...] = ()  # name or name/split; none: mannequin where a protocol needs one
     seeds: tuple[Count, ...] = (0,)
-    set: dict[str, Any] = {}  # options of the architectures
+    set: Options = {}  # of the architectures
 
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from bench.cells.cell import Cell, box_options
 from bench.cells.conditions import table_key, without_recipe
@@ -12,7 +11,7 @@ from bench.cells.fingerprints import Fingerprint, Images, images_in, of_split, o
 from bench.cells.keys import CLEAN, COVERED, cell_inputs, depends_on_device, differences, weights_in
 from bench.cells.record import CellRecord, read_all
 from bench.errors import EXPECTED, explain
-from bench.store.digests import content_key
+from bench.store.digests import Inputs, content_key
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 
 Look = Callable[..., Fingerprint]
@@ -28,7 +27,7 @@ class Task:
     why: str
     step: str = ""  # the next one: train, predict, score or measure
     key: str = ""
-    inputs: dict[str, Any] = field(default_factory=dict)  # that its key hashes; empty if it is blocked
+    inputs: Inputs = field(default_factory=dict)  # empty if it is blocked
     problem: Exception | None = None  # why it is blocked
 
 
@@ -59,7 +58,7 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
     return tasks
 
 
-def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> dict[str, Any]:
+def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> Inputs:
     """Inputs that decide the numbers of a cell. Raises an error of EXPECTED for missing data or weights."""
     if not cell.dataset:
         return cell_inputs(cell, device=device)
@@ -68,7 +67,7 @@ def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> dict[str
 
 
 def _unfinished(
-    cell: Cell, key: str, inputs: dict[str, Any], store: Store, earlier: Callable[[], dict[tuple, CellRecord]]
+    cell: Cell, key: str, inputs: Inputs, store: Store, earlier: Callable[[], dict[tuple, CellRecord]]
 ) -> tuple[str, str, str]:
     """State, reason and next step of an unfinished cell."""
     why, step = _next_step(cell, inputs, store)
@@ -80,7 +79,7 @@ def _unfinished(
     return MISSING, why, step
 
 
-def _next_step(cell: Cell, inputs: dict[str, Any], store: Store) -> tuple[str, str]:
+def _next_step(cell: Cell, inputs: Inputs, store: Store) -> tuple[str, str]:
     """Progress of an unfinished cell in words, and its next step."""
     if not cell.dataset:
         return "not measured yet", "measure"

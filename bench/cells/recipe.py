@@ -2,7 +2,7 @@
 
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from msgspec import NODEFAULT, Meta, inspect, structs
@@ -10,7 +10,7 @@ from msgspec import NODEFAULT, Meta, inspect, structs
 import architectures
 from bench.cells.choices import words
 from bench.errors import Problem
-from bench.store.digests import content_key, unusual
+from bench.store.digests import Inputs, content_key, unusual
 
 FOLDER = Path(architectures.__file__).with_name("recipes")
 
@@ -156,9 +156,9 @@ class Recipe(_Table, frozen=True, dict=True):
     augmentation: Augmentation = Augmentation()
     testing: Testing = Testing()
     pixels: Pixels = Pixels()
-    quick: dict[str, Any] = {}  # fields of `training` under --budget quick
+    quick: dict[str, object] = {}  # fields of `training` under --budget quick
 
-    def train_inputs(self, budget: str) -> dict[str, Any]:
+    def train_inputs(self, budget: str) -> Inputs:
         """Fields that decide the weights, as plain data for the key."""
         if budget not in self._train_inputs:
             self._train_inputs[budget] = _deciding(
@@ -171,11 +171,11 @@ class Recipe(_Table, frozen=True, dict=True):
         return self._train_inputs[budget]
 
     @cached_property
-    def _train_inputs(self) -> dict[str, dict[str, Any]]:
+    def _train_inputs(self) -> dict[str, Inputs]:
         """Inputs by budget: thousands of cells share them."""
         return {}
 
-    def test_inputs(self) -> dict[str, Any]:
+    def test_inputs(self) -> Inputs:
         """Fields that decide the predictions of given weights, as plain data for the key."""
         maps = Targets(centre=self.targets.centre, peak=self.targets.peak)
         return _deciding(testing=self.testing, pixels=self.pixels, maps=maps)
@@ -189,7 +189,7 @@ class Recipe(_Table, frozen=True, dict=True):
         return msgspec.convert({**msgspec.to_builtins(self.training), **self.quick}, Hyperparameters)
 
 
-def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:
+def _deciding(**tables: _Table) -> Inputs:
     """Fields of tables that are not at their default, as JSON would give them back.
 
     So a table that gains a field keeps the key of every training without it. (omit_defaults of msgspec compares
@@ -200,7 +200,7 @@ def _deciding(**tables: _Table) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def defaults(table: type[_Table]) -> dict[str, Any]:
+def defaults(table: type[_Table]) -> dict[str, object]:
     """Defaults of the optional fields of a table, by name."""
     fields = {field.name: field for field in structs.fields(table) if not field.required}
     made = {name: field.default_factory for name, field in fields.items() if field.default_factory is not NODEFAULT}

@@ -1,13 +1,13 @@
 """The record of a finished cell: all of cell.json."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
 from bench.cells.cell import Cell
 from bench.cells.conditions import Conditions, conditions, of_file, table_key
 from bench.errors import Problem
+from bench.store.digests import Inputs
 from bench.store.provenance import Provenance
 from bench.store.store import CELLS, Store
 
@@ -23,7 +23,7 @@ class CellRecord(msgspec.Struct, frozen=True):
     conditions: Conditions
     tags: tuple[str, ...]
     conventions: dict[str, str]  # of the protocol at that time
-    inputs: dict[str, Any] | None  # the nested data that its key hashes; its form depends on the protocol
+    inputs: Inputs | None
     warnings: tuple[str, ...] = ()
     provenance: Provenance = Provenance()
     method: str = ""  # key of the published system that made a prediction file
@@ -56,7 +56,7 @@ class CellRecord(msgspec.Struct, frozen=True):
 def record(
     cell: Cell,
     key: str,
-    inputs: dict[str, Any] | None,
+    inputs: Inputs | None,
     source: str,
     *,
     device: str = "cpu",

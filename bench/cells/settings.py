@@ -40,7 +40,7 @@ def default(field: dataclasses.Field) -> Any:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def chosen(cell: Any, *enters: Step) -> dict[str, Any]:
+def chosen(cell: object, *enters: Step) -> dict[str, object]:
     """Return the settings that are not at their default by name, of the given steps only."""
     return {
         field.name: value
@@ -54,13 +54,13 @@ def _defaults(cell: type) -> tuple[Any, ...]:
     return tuple(default(field) for field, _ in settings(cell))
 
 
-def key_values(cell: Any, step: Step) -> dict[str, Any]:
+def key_values(cell: object, step: Step) -> dict[str, object]:
     """Return the settings that enter the key of a step by their value."""
     by_content = {field.name for field, about in settings(type(cell)) if about.by_content}
     return {name: value for name, value in chosen(cell, step).items() if name not in by_content}
 
 
-def tag(cell: type, name: str, value: Any) -> str:
+def tag(cell: type, name: str, value: object) -> str:
     """Return the tag of a setting, shown beside the name of a network."""
     about = next(about for field, about in settings(cell) if field.name == name)
     return about.tag.format(name=name.replace("_", " "), value=value)

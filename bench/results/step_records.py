@@ -1,9 +1,8 @@
 """Records of trainings and predictions, stored with the weights and the predictions."""
 
-from typing import Any
-
 import msgspec
 
+from bench.store.digests import Inputs
 from bench.store.provenance import Provenance
 from bench.store.store import PREDICTIONS, WEIGHTS, Store
 
@@ -14,7 +13,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     """Record of a finished training: the content of training.json."""
 
     architecture: str
-    inputs: dict[str, Any]  # the nested data that its key hashes
+    inputs: Inputs
     notes: tuple[str, ...]  # deviations from the recipe
     provenance: Provenance
 
@@ -23,7 +22,7 @@ class PredictionRecord(msgspec.Struct, frozen=True):
     """Record of finished predictions: the content of prediction.json."""
 
     architecture: str
-    inputs: dict[str, Any]  # the nested data that its key hashes
+    inputs: Inputs
     provenance: Provenance
 
 

@@ -38,7 +38,7 @@ from bench.steps.measure import measure_network
 from bench.steps.predict import predict
 from bench.steps.torchrun import TORCHRUN, train_with_torchrun
 from bench.store import provenance
-from bench.store.digests import content_key
+from bench.store.digests import Inputs, content_key
 from bench.store.store import PREDICTIONS, WEIGHTS, archive
 from bench.training import distributed
 from bench.training.batches import normalised
@@ -113,7 +113,7 @@ def _score_covered(
     return scores, pictures(covered, predictions)
 
 
-def _score_labelled(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> Scores:
+def _score_labelled(cell: Cell, inputs: Inputs, ctx: RunContext, seconds: dict[str, float]) -> Scores:
     """Score a classifier on labelled images."""
     pictures = open_labelled_images(cell.dataset, cell.split, ctx.data, cell.limit)
     predictions = _predictions(cell, inputs, pictures, ctx, seconds)
@@ -122,7 +122,7 @@ def _score_labelled(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds
 
 
 def train_only(
-    ctx: RunContext, name: str, overrides: dict[str, Any], dataset: str, seed: int, **settings: Any
+    ctx: RunContext, name: str, overrides: architectures.Options, dataset: str, seed: int, **settings: Any
 ) -> dict[str, str]:
     """Train without predicting, also as one of the processes of torchrun; returns name and path of the weights.
 
@@ -152,7 +152,7 @@ def train_cell(cell: Cell, ctx: RunContext) -> str:
     return key
 
 
-def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[str, float]) -> nn.Module:
+def _network(cell: Cell, inputs: Inputs, ctx: RunContext, seconds: dict[str, float]) -> nn.Module:
     """Return the network with weights from a released file or the store; train it if they are missing."""
     torch.manual_seed(cell.seed)
     network = architectures.create(cell.row)
@@ -173,7 +173,7 @@ def _network(cell: Cell, inputs: dict[str, Any], ctx: RunContext, seconds: dict[
     return network
 
 
-def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunContext, seconds: dict[str, float]) -> None:
+def _train(cell: Cell, inputs: Inputs, network: nn.Module, ctx: RunContext, seconds: dict[str, float]) -> None:
     """Train a network and publish its weights."""
     store, key = ctx.store, content_key(inputs)
     work = store.work(WEIGHTS, key)
@@ -189,7 +189,7 @@ def _train(cell: Cell, inputs: dict[str, Any], network: nn.Module, ctx: RunConte
 
 
 def _predictions(
-    cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
+    cell: Cell, inputs: Inputs, people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> Predictions:
     """Return predictions from the store; make them if they are missing."""
     key = content_key(inputs)
@@ -202,7 +202,7 @@ def _predictions(
 
 
 def _predict(
-    cell: Cell, inputs: dict[str, Any], people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
+    cell: Cell, inputs: Inputs, people: People | LabelledImages, ctx: RunContext, seconds: dict[str, float]
 ) -> None:
     """Predict, and publish the predictions."""
     store, key, recipe = ctx.store, content_key(inputs), recipes.load(cell.recipe_name)

@@ -96,6 +96,14 @@ def test_exported_people_are_scored_under_every_protocol(here):
         assert all(value > 99 for metric, value in means.items() if metric != "AUC"), means
 
 
+def test_a_file_scored_again_keeps_its_first_record(here):
+    """One cell: its date stays, and so do the bytes."""
+    first, again = (score(noisy(here / "a.npz", 3), "--limit", FEW, "--json").json for _ in range(2))
+    assert first["measurements"] == again["measurements"] and first["cells"] == again["cells"]
+    (key,) = Store(here / "runs").keys(CELLS)
+    assert Store(here / "runs").read(CELLS, key, "cell.json", dict) == first["cells"][0]
+
+
 def test_variants_are_kept_with_the_cell(here):
     outcome = score(noisy(here / "a.npz", 3), "--limit", FEW, "--json")
     (key,) = (cell["cell"] for cell in outcome.json["cells"])

@@ -396,5 +396,5 @@ def test_errors(crowd):
     people, occlusion = crowd
     with pytest.raises(DataError, match="occlusion is of 40 people"):
         scored(people.first(10), occlusion)
-    with pytest.raises(DataError, match="none of the .* annotated joints has an answer"):
+    with pytest.raises(DataError, match=r"none of the .* annotated joints has an answer"):
         scored(people, occlusion, occluded=np.nan)

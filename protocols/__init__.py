@@ -23,7 +23,7 @@ GroundTruth = Literal["joints", "head sizes", "boxes", "classes", "detected boxe
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a protocol yields, by its name or by a pattern that names a family ("PCKh@*")."""
+    """Record of a metric, by its name or by a pattern that names a family ("PCKh@*")."""
 
     unit: str  # "px or cells": the part decides which; "G (*)": a family
     direction: Literal["higher", "lower", "neither"]  # which is better
@@ -38,7 +38,7 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("a statistical gate needs a direction, and a tolerance above 0")
 
     def has_unit(self, unit: str) -> bool:
-        """Whether a value may have this unit."""
+        """Tell if a value may have this unit."""
         return any(fnmatchcase(unit, one) for one in self.unit.split(" or "))
 
 
@@ -80,12 +80,12 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def version(self) -> int:
-        """How many changes there were, the first version included."""
+        """Number of changes, the first version included."""
         return len(self.changes)
 
     @property
     def higher_is_better(self) -> bool:
-        """Which direction of the headline ranks first."""
+        """Direction of the headline: True if the highest value ranks first."""
         return self.metric(self.headline[0]).direction == "higher"
 
     def metric(self, name: str) -> Metric:

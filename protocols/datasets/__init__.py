@@ -23,7 +23,7 @@ CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a dataset is called, which splits it has, and what is annotated. All but the last two must be given."""
+    """Record of a dataset: name, splits and annotation. All but the last two fields must be given."""
 
     name: str
     summary: str
@@ -61,7 +61,7 @@ def skeleton_of(protocol: Protocol, dataset: str) -> str:
 
 
 def holds_joints(skeleton: str, protocol: Protocol) -> bool:
-    """Whether a skeleton has all joints of one of those that a protocol looks at."""
+    """Tell if a skeleton has all joints of one of those that a protocol looks at."""
     wanted = [set(SKELETONS[name].joints) for name in protocol.skeletons]
     return not wanted or any(joints <= set(SKELETONS[skeleton].joints) for joints in wanted)
 
@@ -72,7 +72,7 @@ def row_counts() -> dict[int, str]:
 
 
 def missing(name: str, data: Path) -> str:
-    """What the data folder lacks to score on a dataset, or an empty string."""
+    """Name the files that the data folder lacks to score on a dataset; "" if it has them."""
     needs = DATASETS[name].needs
     if not needs or any((data / path).exists() for path in needs):
         return ""

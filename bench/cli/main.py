@@ -189,12 +189,12 @@ def score_command(
     """
     from bench.cli.documents import print_json
     from bench.cli.score_text import as_document, print_outcome
-    from bench.steps.prediction_files import file_cell
-    from bench.steps.score_file import score
+    from bench.steps.compare import score_and_compare
+    from bench.steps.score_file import file_cell
     from bench.store.store import Store
 
     cell = file_cell(name or Path(subject).stem, protocol, dataset, pairs(option), limit)
-    outcome = score(subject, cell, data, Store(store), against=against, variants=variants)
+    outcome = score_and_compare(subject, cell, data, Store(store), against=against, variants=variants)
     print_json(as_document(outcome)) if as_json else print_outcome(outcome)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bench.results.text import print_measurements, quantity
-from bench.steps.score_file import Outcome
+from bench.steps.compare import Outcome
 from protocols import PROTOCOLS
 
 

@@ -20,8 +20,7 @@ from bench.gate import baseline
 from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, compare
 from bench.gate.rows import Key, Measured
 from bench.results.rows import measurements
-from bench.steps.prediction_files import file_cell, score_file
-from bench.steps.score_file import publish_file
+from bench.steps.score_file import file_cell, publish_file, score_file
 from bench.store.store import CELLS, Store
 
 FINISHED, FAILED = "finished", "failed"  # states of a cell, with BLOCKED of the plan

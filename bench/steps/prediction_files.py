@@ -1,24 +1,17 @@
-"""Scoring of prediction files of any origin: opens the ground truth, reads the file row by row of it, and scores.
-
-Nothing here knows a store; `bench.steps.score_file` publishes the result.
-"""
+"""Kinds of prediction files: keypoints, COCO results, class scores. Each is read in the order of its ground truth."""
 
 import csv
 import importlib
 import io
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.cells.cell import Cell, check_options
-from bench.cells.splits import parse_split
-from bench.errors import DATA, Problem
+from bench.cells.cell import Cell
 from bench.results.gallery import pictures
 from bench.steps.score import function_of, score_predictions
-from protocols import PROTOCOLS
-from protocols.datasets import DATASETS, datasets_of, open_labelled_images, open_people, row_counts, skeleton_of
+from protocols.datasets import DATASETS, open_labelled_images, open_people, row_counts, skeleton_of
 from protocols.datasets.cifar10 import LabelledImages
 from protocols.joints.pck import Variant
 from protocols.pose.people import GroundTruth, People, Predictions
@@ -45,63 +38,6 @@ class ScoredFile:
     files: dict[str, bytes] = field(default_factory=dict)  # to store with the cell
     variants: Sequence[Variant] = ()
     seconds: float = 0.0  # to open, read and score
-
-
-def file_cell(name: str, protocol: str, dataset: str, options: dict[str, Any], limit: int = 0) -> Cell:
-    """Make the cell of a prediction file; dataset: "", a name or name/split ("": the protocol's default).
-
-    Raises Problem for an unknown protocol, or one that does not score predictions.
-    """
-    rules = PROTOCOLS.get(protocol)
-    if rules is None or rules.needs != "predictions":
-        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
-        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
-    place = parse_split(dataset or rules.default_dataset or datasets_of(rules)[0])
-    return Cell(name, protocol, *place, options=options, limit=limit)
-
-
-def score_file(file: Path, cell: Cell, data: Path) -> ScoredFile:
-    """Score a prediction file under the protocol, options and people of its cell.
-
-    data: folder of the datasets. Raises Problem if protocol, options and file do not fit together, DataError if the
-    file or the dataset cannot be used.
-    """
-    started = time.perf_counter()
-    _check(file, cell)
-    kind = KINDS[_kind(cell)]
-    scored = kind.score(file, cell, kind.open(cell, data))
-    return replace(scored, seconds=time.perf_counter() - started)
-
-
-def with_variants() -> list[str]:
-    """Names of the protocols that also score files under other conventions."""
-    scoring = [rules for rules in PROTOCOLS.values() if rules.files]
-    return [rules.name for rules in scoring if hasattr(importlib.import_module(rules.module), "variants")]
-
-
-def _kind(cell: Cell) -> str:
-    """Content of the file: that of the protocol, but keypoints where the images have no ids to name in results."""
-    kind = cell.rules.files
-    return "keypoints" if kind == "results" and "image ids" not in DATASETS[cell.dataset].has else kind
-
-
-def _check(file: Path, cell: Cell) -> None:
-    """Raise Problem, before anything is read, for options and a file that do not fit the protocol."""
-    rules = cell.rules
-    check_options(rules, cell.options)
-    if not rules.files:
-        raise Problem(
-            f"{rules.name} needs a network, since it changes the images; {file} is a file of predictions.",
-            expected="two networks with finished cells, as in bench score hourglass-2 --against hourglass-1",
-        )
-    if not file.is_file():
-        raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
-    if "detections" in cell.options:
-        raise Problem("Detected boxes are an input of networks; this file holds results.", next_step="leave it out")
-    if _kind(cell) == "results" and "preset" in cell.options:
-        raise Problem("A preset converts boxes to results; this file holds results.", next_step="leave it out")
-    if _kind(cell) == "results" and cell.limit:
-        raise Problem("COCO results are scored on all images of the annotation.", next_step="leave --limit out")
 
 
 def _open_people(cell: Cell, data: Path) -> People:

@@ -1,69 +1,49 @@
-"""`bench score`: scores a prediction file and publishes its cell, or compares two files or networks."""
+"""Scoring of a prediction file of any origin, and publishing it as a cell."""
 
-from collections.abc import Sequence
+import importlib
+import time
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
-from bench.cells.cell import Cell
-from bench.cells.conditions import of_file
+from bench.cells.cell import Cell, check_options
 from bench.cells.plan import MISSING, Task
 from bench.cells.record import CellRecord
 from bench.cells.record import read as read_record
+from bench.cells.splits import parse_split
 from bench.errors import DATA, Problem
-from bench.results.paired import check_comparable, difference, finished
 from bench.results.publish import publish_cell
 from bench.results.rows import Measurement, measurements
-from bench.steps.prediction_files import Notes, ScoredFile, score_file, with_variants
+from bench.steps.prediction_files import KINDS, ScoredFile
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
-from protocols import Value
-from protocols.joints.pck import Variant
-from protocols.readers.arrays import SUFFIXES
-from protocols.statistics.scores import Scores
+from protocols import PROTOCOLS, Options
+from protocols.datasets import DATASETS, datasets_of
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """Outcome of `bench score`; None for what was not asked for."""
+def file_cell(name: str, protocol: str, dataset: str, options: Options, limit: int = 0) -> Cell:
+    """Make the cell of a prediction file; dataset: "", a name or name/split ("": the protocol's default).
 
-    measurements: list[Measurement]
-    cells: list[CellRecord]
-    warnings: list[str]
-    read: Notes | None = None  # of a file
-    variants: Sequence[Variant] | None = None  # the same predictions under other conventions
-    against: list[str] | None = None  # the file, or the labels of the cells, that were subtracted
-    difference: Sequence[Value] | None = None  # ours minus theirs on the same people, with intervals
-
-
-def score(subject: str, cell: Cell, data: Path, store: Store, *, against: str = "", variants: bool = False) -> Outcome:
-    """Score a file and publish its cell, or look up the finished cells of a network; compare either with `against`.
-
-    cell: of the file, with the protocol, people and options that also select the cells of a network. A cell stores
-    its variants in any case. Raises Problem or DataError if a file, the data or the cells cannot be used.
+    Raises Problem for an unknown protocol, or one that does not score predictions.
     """
-    if _is_file(subject):
-        scored = score_file(Path(subject), cell, data)
-        if variants and not scored.variants:
-            raise Problem(f"{cell.protocol} has no variants.", expected=f"one of {', '.join(with_variants())}")
-        rows, record = publish_file(scored, store)
-        shown = scored.variants if variants else None
-        outcome = Outcome(rows, [record], list(scored.scores.warnings), scored.notes, shown)
-        name, ours = str(scored.file), [scored.scores]
-    else:
-        if not against:
-            raise Problem(
-                f"{subject}: there is no such file.",
-                next_step="check the path; to compare a measured network with another, add --against",
-                code=DATA,
-            )
-        records, ours = finished(store, subject, of_file(cell))
-        outcome = Outcome([row for record in records for row in measurements(store, record.cell)], records, [])
-        name = records[0].label
-    if not against:
-        return outcome
-    labels, theirs = _other_side(against, cell, data, store, outcome.cells[0], name)
-    found = difference(cell.rules, ours, theirs)
-    return msgspec.structs.replace(outcome, against=labels, difference=found)
+    rules = PROTOCOLS.get(protocol)
+    if rules is None or rules.needs != "predictions":
+        known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
+        raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
+    place = parse_split(dataset or rules.default_dataset or datasets_of(rules)[0])
+    return Cell(name, protocol, *place, options=options, limit=limit)
+
+
+def score_file(file: Path, cell: Cell, data: Path) -> ScoredFile:
+    """Score a prediction file under the protocol, options and people of its cell.
+
+    data: folder of the datasets. Raises Problem if protocol, options and file do not fit together, DataError if the
+    file or the dataset cannot be used.
+    """
+    started = time.perf_counter()
+    _check(file, cell)
+    kind = KINDS[_kind(cell)]
+    scored = kind.score(file, cell, kind.open(cell, data))
+    return replace(scored, seconds=time.perf_counter() - started)
 
 
 def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], CellRecord]:
@@ -85,17 +65,32 @@ def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], C
         return publish_cell(task, store, "cpu", scored.scores, seconds, scored.files, source="predictions")
 
 
-def _is_file(text: str) -> bool:
-    """Tell a prediction file, existing or not, from the name of a network, which has no such suffix."""
-    return Path(text).is_file() or Path(text).suffix in SUFFIXES
+def with_variants() -> list[str]:
+    """Names of the protocols that also score files under other conventions."""
+    scoring = [rules for rules in PROTOCOLS.values() if rules.files]
+    return [rules.name for rules in scoring if hasattr(importlib.import_module(rules.module), "variants")]
 
 
-def _other_side(
-    against: str, cell: Cell, data: Path, store: Store, ours: CellRecord, name: str
-) -> tuple[list[str], list[Scores]]:
-    """Score a second file, or look up the finished cells of a network under the conditions of ours."""
-    if _is_file(against):
-        return [against], [score_file(Path(against), cell, data).scores]
-    records, theirs = finished(store, against, of_file(cell))
-    check_comparable((name, against), ours.conditions, records[0].conditions)
-    return [record.label for record in records], theirs
+def _kind(cell: Cell) -> str:
+    """Content of the file: that of the protocol, but keypoints where the images have no ids to name in results."""
+    kind = cell.rules.files
+    return "keypoints" if kind == "results" and "image ids" not in DATASETS[cell.dataset].has else kind
+
+
+def _check(file: Path, cell: Cell) -> None:
+    """Raise Problem, before anything is read, for options and a file that do not fit the protocol."""
+    rules = cell.rules
+    check_options(rules, cell.options)
+    if not rules.files:
+        raise Problem(
+            f"{rules.name} needs a network, since it changes the images; {file} is a file of predictions.",
+            expected="two networks with finished cells, as in bench score hourglass-2 --against hourglass-1",
+        )
+    if not file.is_file():
+        raise Problem(f"{file}: there is no such file.", next_step="check the path", code=DATA)
+    if "detections" in cell.options:
+        raise Problem("Detected boxes are an input of networks; this file holds results.", next_step="leave it out")
+    if _kind(cell) == "results" and "preset" in cell.options:
+        raise Problem("A preset converts boxes to results; this file holds results.", next_step="leave it out")
+    if _kind(cell) == "results" and cell.limit:
+        raise Problem("COCO results are scored on all images of the annotation.", next_step="leave --limit out")

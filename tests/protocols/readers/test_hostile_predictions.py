@@ -14,8 +14,9 @@ from conftest import REPOSITORY
 from hostile import answer, damaged
 from small_people import near, people
 
+from bench.results.snapshot import report_cell
 from bench.steps import prediction_files as files
-from bench.steps.score_file import publish_file
+from bench.steps.score_file import file_cell, publish_file, score_file
 from bench.store.store import CELLS, Store
 from protocols.coco import annotations as coco_annotations
 from protocols.coco import ap as coco_ap
@@ -260,10 +261,10 @@ def test_names_of_cells_never_become_paths(tmp_path, monkeypatch, name):
     monkeypatch.setattr(files, "open_people", lambda *_: TRUTH)
     np.savez(tmp_path / "a.npz", keypoints=KEYPOINTS)
     store = Store(tmp_path / "store")
-    asked = files.file_cell(name, "mpii-pckh", "", {"resamples": 0})
-    _, cell = publish_file(files.score_file(tmp_path / "a.npz", asked, tmp_path / "data"), store)
+    asked = file_cell(name, "mpii-pckh", "", {"resamples": 0})
+    _, cell = publish_file(score_file(tmp_path / "a.npz", asked, tmp_path / "data"), store)
     assert cell.architecture == name
     assert store.keys(CELLS) == {cell.cell}
     assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "store"}
-    for path in (page.architecture_path(name), page.cell_path(cell)):
+    for path in (page.architecture_path(name), page.cell_path(report_cell(cell))):
         assert re.fullmatch(r"(architectures|cells)/[a-z0-9-]{1,80}\.html", path)

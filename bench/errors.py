@@ -1,7 +1,5 @@
 """Errors as sentences, and the exit codes: one meaning each."""
 
-from typing import Any
-
 from architectures.errors import ArchitectureError
 from protocols.errors import DataError
 
@@ -45,7 +43,7 @@ def explain(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def as_document(error: BaseException, code: int) -> dict[str, Any]:
+def as_document(error: BaseException, code: int) -> dict[str, object]:
     """Convert an error to plain data for --json: sentence, expectation, cause, next step, exit code."""
     if isinstance(error, EXPECTED) and not isinstance(error, OSError):
         what = str(error)

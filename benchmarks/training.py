@@ -16,9 +16,8 @@ def lines(tiny: bool) -> Iterator[Line]:
     options = {"width": 0.0625, "input": 64} if tiny else {"width": 0.25, "input": 128}
     with tempfile.TemporaryDirectory() as folder:
         found = throughput(Store(Path(folder)), Path(folder), "cpu", NETWORK, options, lambda *said: None)
-    cache, memory = (BATCH / found[f"images a second from {kind}"] for kind in ("cache", "memory"))
-    what = f"training step of {found['network']}, {BATCH} people, from the prepared cache"
-    yield Line(what, cache, BLOCKS // 2, "a batch in memory", memory, reach=0.9)
+    what = f"training step of {found.network}, {BATCH} people, from the prepared cache"
+    yield Line(what, BATCH / found.cache, BLOCKS // 2, "a batch in memory", BATCH / found.memory, reach=0.9)
 
 
 if __name__ == "__main__":

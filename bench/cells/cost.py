@@ -4,14 +4,14 @@ The hours are an estimate: they take the operations a second that one network re
 """
 
 from collections.abc import Iterable
-from typing import Any
 
+import msgspec
 import torch
 
 import architectures
 from bench import progress
-from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
+from bench.cells.recipe import load
 from bench.cells.training_sets import parts_of
 from bench.store.digests import content_key
 from protocols.datasets import DATASETS
@@ -22,13 +22,37 @@ OPERATIONS = 2 * 3  # of a MAC, in training: a multiplication and an addition, f
 
 def images(cell: Cell) -> int:
     """Number of images that the training of a cell processes, repetitions included."""
-    hyper = recipes.load(cell.recipe_name).budgeted(cell.budget)
+    hyper = load(cell.recipe_name).budgeted(cell.budget)
     people = sum(DATASETS[name].splits[split] for name, split in parts_of(cell.training_data))
     return hyper.total_steps(hyper.people or people) * hyper.batch
 
 
-def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> dict[str, Any]:
-    """Estimate trainings, operations and hours by recipe and in total; `network` trains on `rate` images a second.
+class Cost(msgspec.Struct):
+    """Cost of some trainings."""
+
+    trainings: int = 0
+    operations: int = 0
+    hours: float = 0.0
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Measured rate of a training, from which hours follow."""
+
+    network: str
+    images: float = msgspec.field(name="images a second")
+    operations: float = msgspec.field(name="operations a second")
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """Cost of the trainings of a matrix, by recipe and in total."""
+
+    measured: Measured
+    recipes: dict[str, Cost]
+    all: Cost
+
+
+def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> Estimate:
+    """Estimate trainings, operations and hours; `network` trains on `rate` images a second.
 
     A training that several cells share counts once; released weights and untrained networks cost nothing.
     """
@@ -39,19 +63,18 @@ def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: floa
         for cell in cells
         if cell.dataset and not cell.weights
     }
-    found: dict[str, dict[str, float]] = {}
+    recipes: dict[str, Cost] = {}
+    total = Cost()
     with progress.step("counting operations") as update:
         for done, cell in enumerate(trained.values(), start=1):
             if macs := _macs(cell.row, counted):  # 0 for the mean pose
-                entry = found.setdefault(cell.recipe_name, {"trainings": 0, "operations": 0, "hours": 0.0})
-                entry["trainings"] += 1
-                entry["operations"] += OPERATIONS * macs * images(cell)
+                for cost in (recipes.setdefault(cell.recipe_name, Cost()), total):
+                    cost.trainings += 1
+                    cost.operations += OPERATIONS * macs * images(cell)
             update(done, len(trained))
-    for entry in found.values():
-        entry["hours"] = entry["operations"] / speed / 3600
-    total = {name: sum(entry[name] for entry in found.values()) for name in ("trainings", "operations", "hours")}
-    measured = {"network": network.name, "images a second": rate, "operations a second": speed}
-    return {"measured": measured, "recipes": found, "all": total}
+    for cost in (*recipes.values(), total):
+        cost.hours = cost.operations / speed / 3600
+    return Estimate(Measured(network.name, rate, speed), recipes, total)
 
 
 def _macs(row: architectures.Architecture, counted: dict[str, int]) -> int:
@@ -65,13 +88,11 @@ def _macs(row: architectures.Architecture, counted: dict[str, int]) -> int:
     return counted[key]
 
 
-def print_hours(found: dict[str, Any]) -> None:
+def print_hours(found: Estimate) -> None:
     """Print the estimate as a table."""
-    measured = found["measured"]
-    speed = f"{measured['images a second']:,.4g} images a second, {measured['operations a second']:.3g} operations"
-    print(f"estimate from {measured['network']} at {speed} a second; it takes these for every network")
-    for name, entry in {**found["recipes"], "all": found["all"]}.items():
-        numbers = (
-            f"{entry['trainings']:>4} trainings {entry['operations']:>10.3g} operations {entry['hours']:>12,.2f} h"
-        )
+    measured = found.measured
+    speed = f"{measured.images:,.4g} images a second, {measured.operations:.3g} operations"
+    print(f"estimate from {measured.network} at {speed} a second; it takes these for every network")
+    for name, cost in {**found.recipes, "all": found.all}.items():
+        numbers = f"{cost.trainings:>4} trainings {cost.operations:>10.3g} operations {cost.hours:>12,.2f} h"
         print(f"  {name:<24} {numbers}")

@@ -17,8 +17,7 @@ def data_list(data: DataOption = DATA_FOLDER, as_json: Json = False) -> None:
     """List the datasets, and what is missing to use them."""
     from bench.cli.listing import datasets, print_datasets
 
-    found = datasets(data)
-    print(json.dumps({"datasets": found})) if as_json else print_datasets(found)
+    print(json.dumps({"datasets": datasets(data)})) if as_json else print_datasets(data)
 
 
 @data_app.command("check")

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from architectures import catalogue
 from bench.cells.splits import parse_split
-from protocols import PROTOCOLS
+from protocols import PROTOCOLS, Protocol
 from protocols.datasets import DATASETS, datasets_of, missing, open_labelled_images, open_people
 
 if TYPE_CHECKING:
@@ -15,69 +15,55 @@ if TYPE_CHECKING:
 MARKS = {"fresh": "●", "stale": "◷", "missing": "–", "failed": "✕", "blocked": "◌"}
 
 
-def listing(data: Path) -> dict[str, list[dict[str, Any]]]:
-    """Architectures, protocols and datasets as plain data."""
-    rows = [
-        {
-            "name": row.name,
-            "kind": row.kind,
-            "paper": row.paper,
-            "summary": row.summary,
-            "input": list(row.input),
-            "skeleton": row.skeleton,
-            "recipe": row.recipe,
-        }
-        for row in catalogue().values()
-    ]
-    protocols = [_protocol(name, data) for name in PROTOCOLS]
-    return {"architectures": rows, "protocols": protocols, "datasets": datasets(data)}
-
-
-def _protocol(name: str, data: Path) -> dict[str, Any]:
-    """A protocol as plain data, with what is missing of its datasets."""
-    protocol = PROTOCOLS[name]
-    lacking = {dataset: lack for dataset in datasets_of(protocol) if (lack := missing(dataset, data))}
+def listing(data: Path) -> dict[str, list[dict[str, object]]]:
+    """Architectures, protocols and datasets for --json."""
+    shown = ("name", "kind", "paper", "summary", "input", "skeleton", "recipe")
     return {
-        "name": name,
-        "version": protocol.version,
-        "needs": protocol.needs,
-        "summary": protocol.summary,
-        "datasets": list(datasets_of(protocol)),
-        "missing": lacking,
+        "architectures": [_fields(row, *shown) for row in catalogue().values()],
+        "protocols": [
+            _fields(protocol, "name", "version", "needs", "summary")
+            | {"datasets": datasets_of(protocol), "missing": _missing(protocol, data)}
+            for protocol in PROTOCOLS.values()
+        ],
+        "datasets": datasets(data),
     }
 
 
-def datasets(data: Path) -> list[dict[str, Any]]:
-    """Datasets as plain data, with what is missing to use them; an empty `missing` means ready."""
+def datasets(data: Path) -> list[dict[str, object]]:
+    """Datasets for --json, with what is missing to use them; an empty `missing` means ready."""
     return [
-        {
-            "name": dataset.name,
-            "splits": list(dataset.splits),
-            "summary": dataset.summary,
-            "missing": missing(dataset.name, data),
-        }
-        for dataset in DATASETS.values()
+        {"name": name, "splits": list(dataset.splits), "summary": dataset.summary, "missing": missing(name, data)}
+        for name, dataset in DATASETS.items()
     ]
 
 
-def print_listing(found: dict[str, list[dict[str, Any]]]) -> None:
-    """Print a listing as three tables."""
+def _fields(record: object, *names: str) -> dict[str, object]:
+    return {name: getattr(record, name) for name in names}
+
+
+def _missing(protocol: Protocol, data: Path) -> dict[str, str]:
+    """Datasets of a protocol that cannot be used, and what is missing."""
+    return {dataset: lack for dataset in datasets_of(protocol) if (lack := missing(dataset, data))}
+
+
+def print_listing(data: Path) -> None:
+    """Print architectures, protocols and datasets as three tables."""
     print("architectures")
-    for row in found["architectures"]:
-        print(f"  {row['name']:<30} {'x'.join(map(str, row['input'])):<8} {row['kind']:<14} {row['summary']}")
+    for row in catalogue().values():
+        print(f"  {row.name:<30} {'x'.join(map(str, row.input)):<8} {row.kind:<14} {row.summary}")
     print("protocols")
-    for row in found["protocols"]:
-        lacking = f"   (no {', '.join(row['missing'])})" if row["missing"] else ""
-        print(f"  {row['name']:<18} version {row['version']}  {row['summary']}{lacking}")
-    print_datasets(found["datasets"])
+    for protocol in PROTOCOLS.values():
+        lacking = f"   (no {', '.join(absent)})" if (absent := _missing(protocol, data)) else ""
+        print(f"  {protocol.name:<18} version {protocol.version}  {protocol.summary}{lacking}")
+    print_datasets(data)
 
 
-def print_datasets(found: list[dict[str, Any]]) -> None:
+def print_datasets(data: Path) -> None:
     """Print the datasets with their state."""
     print("datasets")
-    for row in found:
-        state = f"missing: {row['missing']}" if row["missing"] else "ready"
-        print(f"  {row['name']:<18} {row['summary']}; splits {', '.join(row['splits'])}\n{'':<21}{state}")
+    for name, dataset in DATASETS.items():
+        state = f"missing: {lack}" if (lack := missing(name, data)) else "ready"
+        print(f"  {name:<18} {dataset.summary}; splits {', '.join(dataset.splits)}\n{'':<21}{state}")
 
 
 def print_status(tasks: list["Task"]) -> None:
@@ -90,7 +76,7 @@ def print_status(tasks: list["Task"]) -> None:
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no cell matches")
 
 
-def describe_split(text: str, data: Path) -> dict[str, Any]:
+def describe_split(text: str, data: Path) -> dict[str, object]:
     """Read a split and count what it holds."""
     name, split = parse_split(text)
     if "classes" in DATASETS[name].has:

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from bench.cells.cell import Cell
@@ -69,8 +70,7 @@ def list_command(data: DataOption = DATA_FOLDER, as_json: Json = False, debug: D
     """List architectures, protocols and datasets, and what is missing to run them."""
     from bench.cli.listing import listing, print_listing
 
-    found = listing(data)
-    print(json.dumps(found, indent=1)) if as_json else print_listing(found)
+    print(json.dumps(listing(data), indent=1)) if as_json else print_listing(data)
 
 
 @app.command()
@@ -303,17 +303,22 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Print versions, device, flags, data and store in one block for a bug report."""
+    from bench.cells.cost import print_hours
     from bench.cli.doctor import estimate, examine, measure_throughput, print_examination
 
     if hours and not (throughput or rate):
         raise Problem("--hours needs a measured rate.", next_step="add --throughput, or --rate NUMBER")
     found = examine(data, store)
     if throughput:
-        found["throughput"] = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
-    if hours:
-        rate = rate or found["throughput"]["images a second from cache"]
-        found["hours"] = estimate(hours, architecture, pairs(overrides), rate)
-    print(json.dumps(found)) if as_json else print_examination(found)
+        measured = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
+        found["throughput"], rate = msgspec.to_builtins(measured), rate or measured.cache
+    estimated = estimate(hours, architecture, pairs(overrides), rate) if hours else None
+    if as_json:
+        print(json.dumps(found | ({"hours": msgspec.to_builtins(estimated)} if estimated else {})))
+    else:
+        print_examination(found)
+        if estimated:
+            print_hours(estimated)
 
 
 def main() -> int:

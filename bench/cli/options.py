@@ -1,11 +1,12 @@
 """Options that several verbs share: their defaults, help texts and parsing."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bench.errors import Problem
+from protocols import Options
 
 
 def curve_folder(folder: Path | None) -> Path | None:
@@ -34,7 +35,7 @@ Tensorboard = Annotated[
 RUNS, DATA_FOLDER, MATRIX, SITE = Path("runs"), Path("data"), Path("matrix.toml"), Path("site")
 
 
-def pairs(texts: list[str] | None) -> dict[str, Any]:
+def pairs(texts: list[str] | None) -> Options:
     """`name=value` texts as a dict; values are TOML where they can be (0.25, true, [256, 192]), else words."""
     import tomllib
 

@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
@@ -189,14 +188,19 @@ def _cluster(address: str) -> Iterator[ModuleType]:
             "--executor ray needs Ray, which is not installed.",
             next_step='pip install --constraint constraints.txt "ray[default]", or use --executor local',
         ) from error
-    where: dict[str, Any] = {"address": address} if address else {"address": "local", "include_dashboard": False}
     code = {
         "py_modules": [str(ROOT / name) for name in PACKAGES],
         "excludes": ["__pycache__"],
         "env_vars": {"REPOSE_COMMIT": provenance.commit()},
     }
     try:
-        ray.init(**where, runtime_env=code, log_to_driver=True, logging_level=logging.WARNING)
+        ray.init(
+            address or "local",
+            include_dashboard=None if address else False,
+            runtime_env=code,
+            log_to_driver=True,
+            logging_level=logging.WARNING,
+        )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise Problem(
             f"The Ray cluster at {address or 'this machine'} cannot be used: {str(error).splitlines()[0]}",

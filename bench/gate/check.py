@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bench import progress
 from bench.cells import matrix
@@ -201,7 +200,7 @@ def _compared(result: Result, then: Measured | None) -> Result:
     return replace(result, comparisons=comparisons)
 
 
-def as_document(outcome: Outcome, code: int) -> dict[str, Any]:
+def as_document(outcome: Outcome, code: int) -> dict[str, object]:
     """Convert the outcome to plain data for --json."""
     rows = [
         {

@@ -1,26 +1,26 @@
 """Optimizers and learning-rate schedules of recipes."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from bench.cells.recipe import Hyperparameters
 
-Groups = list[dict[str, Any]]  # of parameters, as torch takes them
+Groups = list[dict[str, object]]  # of parameters, as torch takes them
 
 
 def optimizer_of(network: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
     """Make the optimizer of a recipe, with a parameter group per learning-rate factor and weight decay."""
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         bias = name.endswith("bias")
         factor = next((rate for part, rate in hyper.rates.items() if name.startswith(f"{part}.")), 1.0)
         factor *= hyper.bias_rate if bias else 1.0
         decay = 0.0 if bias and not hyper.bias_decay else hyper.weight_decay
-        group = groups.setdefault((factor, decay), {"params": [], "factor": factor, "weight_decay": decay})
-        group["params"].append(parameter)
-    return OPTIMIZERS[hyper.optimizer](list(groups.values()), hyper)
+        found.setdefault((factor, decay), []).append(parameter)
+    groups: Groups = [
+        {"params": parameters, "factor": factor, "weight_decay": decay} for (factor, decay), parameters in found.items()
+    ]
+    return OPTIMIZERS[hyper.optimizer](groups, hyper)
 
 
 def _rmsprop(groups: Groups, hyper: Hyperparameters) -> torch.optim.Optimizer:

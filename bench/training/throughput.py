@@ -27,14 +27,26 @@ KINDS = ("cache", "memory")
 TARGET = 90.0  # per cent
 
 
+class Throughput(msgspec.Struct, frozen=True):
+    """Images per second of a training, from the cache and from memory."""
+
+    network: str
+    device: str
+    cache: float = msgspec.field(name="images a second from cache")
+    memory: float = msgspec.field(name="images a second from memory")
+    share: float = msgspec.field(name="per cent")  # of cache in memory
+    target: float  # per cent
+    reached: bool
+
+
 def throughput(
     store: Store,
     data: Path,
     device: str,
     name: str,
-    overrides: dict[str, Any],
+    overrides: architectures.Options,
     update: Update,
-) -> dict[str, Any]:
+) -> Throughput:
     """Measure images per second from the cache and from memory, by the median step, and their ratio in per cent."""
     row = architectures.describe(name, **overrides)
     recipe = recipes.load(row.recipe)
@@ -49,14 +61,8 @@ def throughput(
         fit(network, examples, training, Path(work), update)
     rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
     share = 100 * rates["cache"] / rates["memory"]
-    return {
-        "network": row.name,
-        "device": device,
-        **{f"images a second from {kind}": round(rate, 1) for kind, rate in rates.items()},
-        "per cent": round(share, 1),
-        "target": TARGET,
-        "reached": share >= TARGET,
-    }
+    cache, memory = (round(rates[kind], 1) for kind in KINDS)
+    return Throughput(row.name, device, cache, memory, round(share, 1), TARGET, share >= TARGET)
 
 
 def _alternating(examples: Examples, starts: list[float], device: str) -> Examples:

@@ -5,7 +5,7 @@ The layout of the data folder is COCO's: coco/annotations/person_keypoints_SPLIT
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,16 @@ from protocols.pose.skeletons import COCO
 
 # Path of the detections (56.4 AP on people) in the instructions of HRNet and SimpleBaseline.
 DETECTIONS = "person_detection_results/COCO_{split}_detections_AP_H_56_person.json"
+
+
+class _OfBoxes(TypedDict, total=False):
+    """Fields of People that depend on whose boxes they are."""
+
+    keypoints: Required[np.ndarray]
+    visibility: Required[np.ndarray]
+    areas: np.ndarray
+    annotation_ids: np.ndarray
+    box_scores: np.ndarray
 
 
 def people(
@@ -39,7 +49,6 @@ def people(
     """
     folder = data / "coco"
     truth = ground_truth(split, data)
-    fields: dict[str, Any]  # of People, those that depend on whose boxes they are
     if boxes == "ground-truth":
         rows, frame = _annotated_boxes(truth)
         image, fields = truth.image[rows], _annotated(truth, rows)
@@ -99,7 +108,7 @@ def _annotated_boxes(truth: GroundTruth) -> tuple[np.ndarray, np.ndarray]:
     return rows, clipped[rows]
 
 
-def _annotated(truth: GroundTruth, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _annotated(truth: GroundTruth, rows: np.ndarray) -> _OfBoxes:
     return {
         "keypoints": truth.keypoints[rows],
         "visibility": truth.visibility[rows],
@@ -108,7 +117,7 @@ def _annotated(truth: GroundTruth, rows: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _unannotated(scores: np.ndarray) -> dict[str, np.ndarray]:
+def _unannotated(scores: np.ndarray) -> _OfBoxes:
     """Return fields of detected people."""
     return {
         "keypoints": np.zeros((len(scores), len(COCO), 2)),

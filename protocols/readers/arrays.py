@@ -169,7 +169,7 @@ def _nulls_as_nan(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _named(path: Path, document: Any) -> dict[str, Any]:  # of JSON, which may hold anything
+def _named(path: Path, document: Any) -> dict[str, object]:
     """Return columns by name: the members of an object, or the keys of a list of objects or an object of people."""
     if isinstance(document, list) and document and isinstance(document[0], dict):
         if not all(isinstance(entry, dict) for entry in document):

@@ -1,8 +1,8 @@
 """A page of the site, and paths in it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from bench.results.snapshot import ReportCell
 from reports import formats
@@ -16,7 +16,7 @@ class Page:
 
     path: str  # relative to the site
     template: str
-    context: dict[str, Any]
+    context: Mapping[str, object]
     sheets: tuple[Sheet, ...] = ()
     figures: dict[str, Figure] = field(default_factory=dict)  # id on the page -> figure
     pictures: dict[str, bytes] = field(default_factory=dict)  # file name -> content

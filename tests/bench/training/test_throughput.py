@@ -38,19 +38,19 @@ def test_a_slow_cache_is_seen(tmp_path, monkeypatch):
 
     said = []
 
-    def found() -> dict:
+    def found() -> benchmark.Throughput:
         options = {"width": 1 / 16, "input": 64}
         return benchmark.throughput(
             Store(tmp_path), Path("nowhere"), "cpu", "hourglass-1", options, lambda *words: said.append(words)
         )
 
     usual = found()
-    assert usual["images a second from cache"] > 0 and usual["target"] == 90.0
-    cache, memory = usual["images a second from cache"], usual["images a second from memory"]
-    assert 100 * (cache - 0.05) / (memory + 0.05) - 0.05 <= usual["per cent"]  # all three are rounded to tenths
-    assert usual["per cent"] <= 100 * (cache + 0.05) / (memory - 0.05) + 0.05
+    assert usual.cache > 0 and usual.target == 90.0
+    cache, memory = usual.cache, usual.memory
+    assert 100 * (cache - 0.05) / (memory + 0.05) - 0.05 <= usual.share  # all three are rounded to tenths
+    assert usual.share <= 100 * (cache + 0.05) / (memory - 0.05) + 0.05
     pause = max(0.2, 4 * benchmark.BATCH / memory)  # seconds: four times a step, or more
     monkeypatch.setattr(benchmark, "people_examples", slow)
     slowed = found()
-    assert slowed["per cent"] < 90 and not slowed["reached"]
+    assert slowed.share < 90 and not slowed.reached
     assert said

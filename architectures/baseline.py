@@ -35,6 +35,6 @@ class MeanPose(nn.Module):
         return (heatmaps.expand(len(images), -1, -1, -1),)
 
 
-def mean_pose(*, joints: int = 16, width: float = 1.0) -> nn.Module:
+def mean_pose(*, joints: int = 16, width: float = 1.0) -> MeanPose:
     """Build the mean-pose baseline; `width` is accepted as for every network, and has no effect."""
     return MeanPose(joints)

@@ -10,7 +10,7 @@ from architectures.layers import Hourglass, Residual, Stack, StackedNetwork, cha
 
 def stacked_hourglass(
     *, stacks: int = 8, joints: int = 16, width: float = 1.0, blocks: int = 1, stem: str = "newell"
-) -> nn.Module:
+) -> StackedNetwork:
     """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
     `blocks` is the number of residual units at each place of an hourglass. The stem "pytorch-pose" widens one unit

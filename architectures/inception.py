@@ -34,7 +34,7 @@ def inception(
     block_width: int | None = None,
     centre_map: bool = False,
     background: bool = False,
-) -> nn.Module:
+) -> "TwoStage":
     """Build a two-stage network of one kind of block; images N x 3 x H x W to 2 x (N x joints x H/8 x W/8).
 
     `block` is residual, incep-res or ioi, `blocks` their number a stage; `gate` (of ioi) is none,
@@ -226,7 +226,7 @@ class InceptionOfInception(nn.Module):
 # ------------------------------------------------------------------------------------- gates
 
 
-def make_gate(kind: str, trunk: int, width: int, hidden: int | None = None) -> nn.Module | None:
+def make_gate(kind: str, trunk: int, width: int, hidden: int | None = None) -> "ReleasedGate | TextGate | None":
     """Build the gate called `kind` for branches of `trunk` channels that are reduced to `width` each."""
     if kind == "none":
         return None

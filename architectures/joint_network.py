@@ -86,7 +86,7 @@ def joint_network(
     centre_map: bool = False,
     exact: bool = False,
     shuffle: int = 0,
-) -> nn.Module:
+) -> TwoStage:
     """Build AIOI + CJN, two stages; images N x 3 x H x W to heatmaps at stride 8, the last with all joints.
 
     `mode`: paper, ms (no messages), random (groups drawn with the seed `shuffle`), all (every branch

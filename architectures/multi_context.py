@@ -153,7 +153,7 @@ def multi_context(
     multi_resolution: bool = True,
     part_stacks: int = 4,
     last_features: int = 256,
-) -> nn.Module:
+) -> StackedNetwork:
     """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
     The layout "paper" has Newell's stem and one unit on every side branch; "released" has the code's stem and, after

@@ -120,7 +120,7 @@ def pyranet(
     scales: int = 4,
     base_width: int = 9,
     bottleneck: int = 128,
-) -> nn.Module:
+) -> StackedNetwork:
     """Map images N x 3 x h x w to `stacks` heatmaps N x joints x h/4 x w/4; h and w are multiples of 64.
 
     `unit` is one of UNITS. `variance_control` replaces the identity of every unit on the way up by BN-ReLU-Conv1x1

@@ -5,6 +5,7 @@ import copy
 import io
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -13,7 +14,9 @@ def image(number, width=640, height=480):
     return {"id": number, "file_name": f"{number:012d}.jpg", "width": width, "height": height}
 
 
-def annotation(number, image_id, keypoints, visibility=2, area=5000.0, bbox=(0.0, 0.0, 100.0, 200.0), iscrowd=0):
+def annotation(
+    number, image_id, keypoints, visibility: ArrayLike = 2, area=5000.0, bbox=(0.0, 0.0, 100.0, 200.0), iscrowd=0
+):
     """keypoints: 17 x 2; visibility: a number for all joints, or 17 of them."""
     visibility = np.broadcast_to(visibility, 17)
     points = np.concatenate([keypoints, visibility[:, None]], axis=1)

@@ -1,5 +1,7 @@
 """Made-up rows of a snapshot that change the verdicts of the ledger. None of them was measured."""
 
+from typing import Any
+
 from snapshots import cell, row
 
 from bench.results.snapshot import Snapshot
@@ -19,15 +21,16 @@ def check(claim, rows=(), cells=(), **snapshot):
 
 
 def scored(
-    name, value, half=0.5, metric="PCKh@0.5", part="mean", protocol="mpii-pckh", dataset="mpii", split="val", **fields
-):
-    """(cell, row) of a network under a protocol."""  # fmt: skip
+    name, value, half: float | None = 0.5, metric="PCKh@0.5", part="mean", protocol="mpii-pckh", dataset="mpii",
+    split="val", **fields,
+):  # fmt: skip
+    """(cell, row) of a network under a protocol."""
     made = cell(name, protocol, dataset, split, **fields)
     low, high = (None, None) if half is None else (value - half, value + half)
     return made, row(made, metric, part, value, low, high)
 
 
-def pair(ours, theirs):
+def pair(ours, theirs) -> dict[str, Any]:
     cells, rows = zip(ours, theirs, strict=True)
     return {"rows": rows, "cells": cells}
 

@@ -42,7 +42,7 @@ def key(*words) -> str:
     return hashlib.sha256(repr(words).encode()).hexdigest()[:32]
 
 
-def cell(architecture, protocol, dataset="", split="", seed=0, state="fresh", **other) -> ReportCell:
+def cell(architecture, protocol, dataset="", split="", seed: int | None = 0, state="fresh", **other) -> ReportCell:
     """A cell with everything a report may ask for."""
     made = Provenance(
         command=f"bench run {architecture!r} {protocol}", date="2026-01-02T03:04:05Z", commit="abcdef123456",
@@ -194,7 +194,7 @@ def keep(folder: Path, mean: float) -> Path:
     return folder
 
 
-def network_alone(name, protocol, rows) -> tuple[dict, list[Measurement]]:
+def network_alone(name, protocol, rows) -> tuple[ReportCell, list[Measurement]]:
     """A cell of a network alone with (metric, part, value, unit)."""
     made = cell(name, protocol)
     return made, [row(made, metric, part, value, unit=unit, n=1) for metric, part, value, unit in rows]

@@ -6,7 +6,7 @@ averaged over channels. Networks without such layers have no picture.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def attention(network: nn.Module, people: People, recipe: Recipe, size: tuple[in
 
 
 @torch.inference_mode()
-def captured(network: nn.Module, layers: dict[str, nn.Module], images: Tensor) -> dict[str, Tensor]:
+def captured(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor) -> dict[str, Tensor]:
     """Record the outputs of layers: N x C x h x w, C the number of outputs of a layer, each averaged over channels."""
     found = {}
 

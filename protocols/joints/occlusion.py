@@ -78,7 +78,11 @@ def occlude(people: People, seed: int = 0, *, jitter: bool = False) -> tuple[Peo
 
 
 def cover(
-    image: np.ndarray, centre: np.ndarray, radius: float, grain: int, generator: np.random.Generator
+    image: np.ndarray,
+    centre: np.ndarray | tuple[float, float],
+    radius: float,
+    grain: int,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Return a copy of the image (H x W x 3 uint8) with noise in a disc of `radius` around `centre`.
 

@@ -5,6 +5,7 @@ import torch
 from shapes import by_shape
 from torch import nn
 from torch.nn import functional
+from typed import layer
 
 from architectures import ArchitectureError, create
 from architectures.convolution_machine import Dilation, DoubleFire, Fire, Gate, PyramidStacking, convolution_machine
@@ -154,7 +155,7 @@ def test_a_gate_and_an_average_commute():
 def test_a_gate_is_a_weight_between_0_and_1_a_channel():
     """Squeeze and excitation (Hu 2018): sigmoid(B relu(A m + a) + b) of the channels' means m."""
     gate, x = Gate(32).double(), torch.rand(2, 32, 6, 5, dtype=torch.float64)
-    first, _, second, _ = gate.weigh
+    first, second = layer(gate, "weigh.0"), layer(gate, "weigh.2")
     hidden = (x.mean((2, 3)) @ first.weight.T + first.bias).clamp(min=0)
     weights = 1 / (1 + (-hidden @ second.weight.T - second.bias).exp())
     torch.testing.assert_close(gate(x), x * weights[:, :, None, None])

@@ -113,7 +113,7 @@ def test_receptive_fields_of_two_stages():
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.copy_(torch.ones_like(tensor) if tensor.dim() > 1 else torch.zeros_like(tensor))
-        network.bodies[0][0].weight[:, -1] = 0
+        network.get_parameter("bodies.0.0.weight")[:, -1] = 0
     cell, centre = 25, 8 * 25 + 7
 
     def seen(offset: int) -> list[bool]:
@@ -135,10 +135,10 @@ def test_receptive_fields_of_two_stages():
 def test_initialization():
     torch.manual_seed(0)
     network = cpm(stages=1)
-    assert network.first_body[2].weight.std().item() == pytest.approx(0.01, rel=0.01)
+    assert network.get_parameter("first_body.2.weight").std().item() == pytest.approx(0.01, rel=0.01)
     assert all(not tensor.any() for name, tensor in network.named_parameters() if name.endswith("bias"))
     narrow = cpm(stages=2, width=0.25)  # a quarter of the addends, twice the weight: the same variance
-    assert narrow.bodies[0][2].weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert narrow.get_parameter("bodies.0.2.weight").std().item() == pytest.approx(0.02, rel=0.02)
 
 
 def test_dropout_acts_in_training_only():

@@ -8,9 +8,19 @@ import pytest
 import torch
 from shapes import by_shape, output_shapes
 from torch import nn
+from typed import layer, present
 
 from architectures import ArchitectureError, catalogue, create, describe
-from architectures.inception import InceptionOfInception, InceptionResidual, Residual, _resize, inception, make_gate
+from architectures.inception import (
+    InceptionOfInception,
+    InceptionResidual,
+    ReleasedGate,
+    Residual,
+    TextGate,
+    _resize,
+    inception,
+    make_gate,
+)
 from architectures.joint_network import GROUPS, joint_network
 from protocols.network.graph import trace_inference
 
@@ -47,11 +57,11 @@ BLOCKS = {  # at 128 channels on 32 x 32
 def count(network: nn.Module, *shape: int) -> tuple[int, int]:
     """Parameters, and multiply-adds of the convolutions for one input of `shape`."""
     macs = []
-    hooks = [
-        layer.register_forward_hook(lambda layer, _, output: macs.append(layer.weight[0].numel() * output[0].numel()))
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d)
-    ]
+
+    def note(conv: nn.Conv2d, _, output) -> None:
+        macs.append(conv.weight[0].numel() * output[0].numel())
+
+    hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, nn.Conv2d)]
     trace_inference(network, shape)
     for hook in hooks:
         hook.remove()
@@ -114,19 +124,19 @@ def test_maps_lie_on_a_grid_of_stride_8():
 
 def test_stage_2_reads_the_maps_of_stage_1():
     network = inception(width=0.0625, block="residual", blocks=1)  # 8 channels
-    assert network.stage2.blocks[0].residual[0][0].in_channels == 8 + 14
+    assert layer(network, "stage2.blocks.0.residual.0.0").in_channels == 8 + 14
     network = joint_network(width=0.0625, mode="paper")
-    entering = [branch.blocks[0].branches[0][0].branch1[0].in_channels for branch in network.stage2.branches]
+    entering = [branch.blocks[0].branches[0][0].branch1[0].in_channels for branch in layer(network, "stage2.branches")]
     assert entering == [8 + 14, 8 + 14 + 2, 8 + 14 + 6]
 
 
 def test_released_widths():
     with by_shape():
         network = create("liu-cjn-released")
-    for stage, widths in ((network.stage1, [64, 64, 64]), (network.stage2, [72, 79, 79])):
-        firsts = [branch.blocks[0].branches[0][0] for branch in stage.branches]
+    for stage, widths in (("stage1", [64, 64, 64]), ("stage2", [72, 79, 79])):
+        firsts = [branch.blocks[0].branches[0][0] for branch in layer(network, f"{stage}.branches")]
         assert [first.branch1[0].out_channels for first in firsts] == widths
-    entering = [branch.blocks[0].branches[0][0].branch1[0].in_channels for branch in network.stage2.branches]
+    entering = [branch.blocks[0].branches[0][0].branch1[0].in_channels for branch in layer(network, "stage2.branches")]
     assert entering == [144, 159, 150]
 
 
@@ -144,8 +154,8 @@ def test_groups_name_the_joints_of_the_paper():
 @pytest.mark.parametrize("kind", ["sigmoid", "softmax", "text"])
 def test_gate_weighs_scales(kind):
     torch.manual_seed(0)
-    gate = make_gate(kind, 16, 8).double()
-    nn.init.normal_(gate.last.weight)
+    gate = present(make_gate(kind, 16, 8))
+    nn.init.normal_(gate.double().last.weight)
     weights = gate(torch.randn(2, 3 * 16, 12, 12, dtype=torch.float64))
     channels = 1 if kind == "softmax" else 8
     assert [weight.shape for weight in weights] == [(2, channels, 12, 12)] * 3
@@ -173,7 +183,7 @@ def test_gates_by_their_equations():
     """A strided path brought back to size, added to a direct one; a ReLU; the weights of each scale."""
     torch.manual_seed(0)
     x = torch.randn(2, 3 * 16, 8, 8)
-    released, text = (make_gate(kind, 16, 8).eval() for kind in ("sigmoid", "text"))
+    released, text = ReleasedGate(3 * 16, 3 * 8).eval(), TextGate(3 * 16, 3 * 8, 3 * 8).eval()
     joined = (_resize(released.down(x), x) + released.skip(x)).clamp(min=0)
     torch.testing.assert_close(torch.cat(released(x), 1), released.last(released.join(joined)).sigmoid())
     first = text.first(x)
@@ -194,15 +204,15 @@ def test_gates_come_back_with_aligned_corners():
 @pytest.mark.parametrize("kind", ["sigmoid", "text"])
 def test_training_starts_with_every_gate_half_open(kind):
     torch.manual_seed(0)
-    gate = make_gate(kind, 16, 8).train()
-    for weights in gate(torch.randn(2, 3 * 16, 12, 12)):
+    gate = present(make_gate(kind, 16, 8))
+    for weights in gate.train()(torch.randn(2, 3 * 16, 12, 12)):
         assert (weights - 0.5).abs().max() < 0.02
 
 
 def test_zero_gate_halves_the_sum_of_the_scales():
     torch.manual_seed(0)
     gated = InceptionOfInception(16, 16, 8, gate=make_gate("sigmoid", 16, 8)).double().eval()
-    nn.init.zeros_(gated.gate.last.weight)
+    nn.init.zeros_(gated.get_parameter("gate.last.weight"))
     sums = []
     gated.norm.register_forward_pre_hook(lambda _, inputs: sums.append(inputs[0]))
     x = torch.randn(1, 16, 8, 8, dtype=torch.float64)
@@ -215,7 +225,7 @@ def test_zero_gate_halves_the_sum_of_the_scales():
 @pytest.mark.parametrize(("mode", "flows"), [("paper", True), ("ms", False)])
 def test_messages_flow_from_easy_to_hard_only(mode, flows):
     torch.manual_seed(0)
-    stage = joint_network(width=0.0625, mode=mode).stage1
+    stage = layer(joint_network(width=0.0625, mode=mode), "stage1")
     easy, _, hard = GROUPS[14]
 
     def gradient(joints, branch):
@@ -241,7 +251,7 @@ def test_outputs_hold_the_joints_they_name(mode):
 
 
 def test_union_is_in_joint_order():
-    stage = joint_network(width=0.0625, mode="random", shuffle=3).stage1
+    stage = layer(joint_network(width=0.0625, mode="random", shuffle=3), "stage1")
     for branch, joints in zip(stage.branches, stage.plan.predicts, strict=True):
         branch.forward = lambda x, joints=joints: (
             torch.tensor(joints, dtype=x.dtype).view(1, -1, 1, 1).expand(1, -1, 2, 2),
@@ -252,7 +262,7 @@ def test_union_is_in_joint_order():
 
 def test_random_groups_depend_on_the_seed_alone():
     def found(seed):
-        return joint_network(width=0.0625, mode="random", shuffle=seed).stage2.plan.predicts
+        return layer(joint_network(width=0.0625, mode="random", shuffle=seed), "stage2").plan.predicts
 
     assert found(0) == found(0) != found(1)
     assert [len(group) for group in found(0)] == [2, 4, 8]

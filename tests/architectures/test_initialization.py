@@ -6,6 +6,7 @@ import pytest
 import torch
 from shapes import by_shape
 from torch import nn
+from typed import layer
 
 from architectures import ArchitectureError, catalogue, create, describe
 from architectures.initialization import MODES, NAMES, count_branches, initialize
@@ -105,16 +106,17 @@ def variance_matches(weight, expected):
      ("msr-avg", 4 / (9 * 32 + 9 * 64)), ("branch-aware", 4 / (9 * 32 + 9 * 64))],
 )  # fmt: skip
 def test_variance_of_a_convolution(name, variance):
-    network = nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64))
-    nn.init.constant_(network[1].weight, 5)
-    initialize(network, name)
-    assert variance_matches(network[0].weight, variance)
-    assert (network[1].weight == 1).all() and (network[1].bias == 0).all()
+    convolution, norm = nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64)
+    nn.init.constant_(norm.weight, 5)
+    initialize(nn.Sequential(convolution, norm), name)
+    assert convolution.bias is not None
+    assert variance_matches(convolution.weight, variance)
+    assert (norm.weight == 1).all() and (norm.bias == 0).all()
     if name == "torch":
-        assert network[0].weight.abs().max() <= 1 / sqrt(9 * 32)
-        assert 0 < network[0].bias.abs().max() <= 1 / sqrt(9 * 32)
+        assert convolution.weight.abs().max() <= 1 / sqrt(9 * 32)
+        assert 0 < convolution.bias.abs().max() <= 1 / sqrt(9 * 32)
     else:
-        assert (network[0].bias == 0).all()
+        assert (convolution.bias == 0).all()
 
 
 def test_fans_of_groups_and_linear_layers():
@@ -127,7 +129,7 @@ def test_fans_of_groups_and_linear_layers():
 def test_tag_of_the_authors_code_marks_the_layer_behind_the_pyramid():
     network = create("pyranet-b-2", stacks=1)
     initialize(network, "branch-aware")
-    unit = network.stacks[0].hourglass.side[0]
+    unit = layer(network, "stacks.0.hourglass.side.0")
     assert variance_matches(unit.widen[1].weight, 4 / (4 * 28 + 128))
     assert variance_matches(unit.levels.convolutions[0].weight, 4 / (9 * 28 + 9 * 28))
     assert variance_matches(unit.expand[1].weight, 4 / (128 + 256))
@@ -138,7 +140,7 @@ def test_tag_of_the_authors_code_marks_the_layer_behind_the_pyramid():
 def test_graph_uses_the_branches_that_it_finds():
     network = create("pyranet-b-2", stacks=1)
     initialize(network, "branch-aware", mode="graph")
-    unit = network.stacks[0].hourglass.side[0]
+    unit = layer(network, "stacks.0.hourglass.side.0")
     assert variance_matches(unit.widen[1].weight, 4 / (4 * 28 + 128))
     assert variance_matches(unit.levels.convolutions[0].weight, 4 / (9 * 28 + 4 * 9 * 28))
     assert variance_matches(unit.expand[1].weight, 4 / (2 * 128 + 256))
@@ -157,7 +159,7 @@ def test_one_seed_gives_one_network():
     networks = [create("hourglass-1", width=1 / 32) for _ in range(3)]
     for network, seed in zip(networks, (1, 1, 2), strict=True):
         initialize(network, "msr", seed=seed)
-    first, same, other = (network.stacks[0].score.weight for network in networks)
+    first, same, other = (network.get_parameter("stacks.0.score.weight") for network in networks)
     assert torch.equal(first, same) and not torch.equal(first, other)
 
 

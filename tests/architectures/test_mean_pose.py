@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from architectures import create
+from architectures.baseline import mean_pose
 from protocols.pose.decoding import quarter_offset
 
 SIDE = 64
@@ -12,7 +12,7 @@ POSES = torch.rand(5, 16, 2, generator=torch.Generator().manual_seed(0)) * 0.6 +
 
 def found(poses: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The joints (16 x 2) that are read off the heatmaps, as fractions of the window."""
-    network = create("mean-pose")
+    network = mean_pose()
     network.fit(poses, weights)
     (maps,) = network(torch.rand(1, 3, SIDE, SIDE))
     return quarter_offset(maps)[0][0] * 4 / SIDE

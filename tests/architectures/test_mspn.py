@@ -1,8 +1,11 @@
 """MSPN against the counts of Li et al. 2019 and against the released class."""
 
+from typing import Any
+
 import pytest
 import torch
 from shapes import by_shape, output_shapes
+from typed import layer
 
 from architectures import ArchitectureError, catalogue, create
 from architectures.backbones import BACKBONES
@@ -17,10 +20,10 @@ ROWS = [name for name, row in catalogue().items() if row.paper == "li2019"]
 def counts(network: torch.nn.Module, size: tuple[int, int] = (256, 192)) -> tuple[int, int, int]:
     """Parameters, MACs and MACs that the last output needs."""
     values = {(value.metric, value.part): value.value for value in measure(network, size)}
-    return tuple(int(values[metric, "all"]) for metric in ("parameters", "macs", "macs_inference"))
+    return int(values["parameters", "all"]), int(values["macs", "all"]), int(values["macs_inference", "all"])
 
 
-def on_meta(name: str, **overrides) -> torch.nn.Module:
+def on_meta(name: str, **overrides) -> Any:
     with by_shape():
         return create(name, **overrides)
 
@@ -157,10 +160,10 @@ def test_registration_order_of_the_release():
     first = [*block, *(f"downsample.{tensor}" for tensor in cbr)]
     expected = [f"top.conv.{tensor}" for tensor in cbr]
     for stage in ("stage0", "stage1"):
-        for layer, count in enumerate((3, 4, 6, 3), 1):
+        for number, count in enumerate((3, 4, 6, 3), 1):
             for index in range(count):
                 tensors = first if index == 0 else block
-                expected += [f"{stage}.downsample.layer{layer}.{index}.{tensor}" for tensor in tensors]
+                expected += [f"{stage}.downsample.layer{number}.{index}.{tensor}" for tensor in tensors]
         for unit in (1, 2, 3, 4):
             parts = ["u_skip", "up_conv", "skip1", "skip2", "cross_conv", "res_conv1", "res_conv2"]
             parts = [part for part in parts if part != "up_conv" or unit > 1]
@@ -228,7 +231,8 @@ def test_function_of_the_release():
 
     images = torch.rand(2, 3, 64, 96, dtype=torch.float64)
     x = f.max_pool2d(cb("top.conv", images, 2), 3, 2, 1)
-    skip1, skip2, expected = [0] * 4, [0] * 4, []
+    zero = torch.zeros(())
+    skip1, skip2, expected = [zero] * 4, [zero] * 4, []
     for stage in ("stage0", "stage1"):
         levels = []
         for level, count in enumerate((3, 4, 6, 3)):
@@ -276,13 +280,14 @@ def test_the_hourglass_by_its_equations():
     network = mspn_hourglass(stages=2, width=1 / 16, joints=3, coarse_to_fine=True, aggregation=True).eval()
     images = torch.randn(1, 3, 64, 64)
     x, carried, expected = network.stem(images), [], []
-    for stage in network.stages:
+    stages = layer(network, "stages")
+    for stage in stages:
         entries, merges = stage.hourglass(x, carried)
         features = stage.head(merges[0])
         maps = [stage.score(features), *(head(merge) for head, merge in zip(stage.coarse, merges[1:], strict=True))]
         resized = [torch.nn.functional.interpolate(m, (16, 16), mode="bilinear", align_corners=True) for m in maps]
         expected += resized[::-1]  # 1/32 first
-        if stage is network.stages[0]:
+        if stage is stages[0]:
             levels = zip(stage.skip_down, stage.skip_up, entries, merges, strict=True)
             carried = [down(entry) + up(merge) for down, up, entry, merge in levels]
             x = x + stage.features_back(features) + stage.heatmaps_back(maps[0])
@@ -300,10 +305,10 @@ def test_depth_in_the_name_of_a_resnet():
 
 def test_initialization_of_the_down_path():
     torch.manual_seed(0)
-    down = mspn(stages=1).stage0.downsample
-    weight = down.layer4[0].conv_bn_relu2.conv.weight  # 512 x 512 x 3 x 3
+    block = layer(mspn(stages=1), "stage0.downsample.layer4.0")
+    weight = block.conv_bn_relu2.conv.weight  # 512 x 512 x 3 x 3
     assert weight.std().item() == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)
-    weight = down.layer4[0].conv_bn_relu3.conv.weight  # 2048 x 512 x 1 x 1: by what leaves it
+    weight = block.conv_bn_relu3.conv.weight  # 2048 x 512 x 1 x 1: by what leaves it
     assert weight.std().item() == pytest.approx((2 / 2048) ** 0.5, rel=0.01)
 
 

@@ -5,6 +5,7 @@ import torch
 from shapes import by_shape
 from torch import nn
 from torch.nn import functional
+from typed import layer, present
 
 from architectures import ArchitectureError, create
 from architectures.layers import Residual
@@ -47,8 +48,8 @@ def test_counts_to_the_last_digit():
 
 def test_units_of_the_side_branches():
     with by_shape():
-        released = multi_context(stacks=1, layout="released").stacks[0].hourglass
-        paper = multi_context(stacks=1).stacks[0].hourglass
+        released = layer(multi_context(stacks=1, layout="released"), "stacks.0.hourglass")
+        paper = layer(multi_context(stacks=1), "stacks.0.hourglass")
     kinds = [[type(unit) for unit in side] for side in released.side]
     assert kinds == [
         [Residual, HourglassResidual, HourglassResidual], [Residual, HourglassResidual], [Residual], [Residual],
@@ -71,7 +72,7 @@ def window(module, features, row, column, side=32):
         parameter.data = parameter.data.abs() + 0.01
     x = torch.ones(1, features, side, side, dtype=torch.float64, requires_grad=True)
     module(x)[:, :, row, column].sum().backward()
-    rows, columns = x.grad.abs().sum((0, 1)).nonzero(as_tuple=True)
+    rows, columns = present(x.grad).abs().sum((0, 1)).nonzero(as_tuple=True)
     return tuple(map(int, (rows.min(), rows.max(), columns.min(), columns.max())))
 
 
@@ -92,7 +93,7 @@ def test_hru_adds_three_branches():
 
 
 def test_side_branches_see_20_12_3_and_3_pixels(every_pixel):
-    sides = multi_context(stacks=1, layout="released", width=1 / 32).stacks[0].hourglass.side
+    sides = layer(multi_context(stacks=1, layout="released", width=1 / 32), "stacks.0.hourglass.side")
     seen = [window(side, 8, 16, 16, side=48) for side in sides]
     assert [last - first + 1 for first, last, _, _ in seen] == [20, 12, 3, 3]
 
@@ -105,6 +106,7 @@ def test_random_field_sees_33_pixels():
 def test_random_field_by_its_equation():
     attention = Attention(3, "crf")
     x = torch.randn(1, 3, 9, 9)
+    assert attention.message is not None
     unary = attention.unary(x)
     field = torch.sigmoid(attention.message(unary) + unary)
     field = torch.sigmoid(attention.message(field) + unary)
@@ -120,7 +122,7 @@ def test_softmax_sums_to_one():
 def mapped(attention: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A map of a random field that differs from 1 / 2 and from pixel to pixel, whatever was drawn."""
     with torch.no_grad():
-        attention.unary.weight.mul_(10)
+        attention.get_parameter("unary.weight").mul_(10)
     return attention(x)
 
 
@@ -165,7 +167,7 @@ def test_parts_replace_the_refined_map(two_stacks):
 
 def test_which_stacks_have_parts():
     with by_shape():
-        stacks = multi_context(width=1 / 32).stacks
+        stacks = layer(multi_context(width=1 / 32), "stacks")
     assert [isinstance(stack.score, PartAttention) for stack in stacks] == [False] * 4 + [True] * 4
 
 
@@ -173,7 +175,7 @@ def test_part_maps_are_independent():
     parts = PartAttention(4, 3, "crf")
     x = torch.randn(1, 4, 8, 8)
     before = parts(x)
-    nn.init.normal_(parts.attentions[1].unary.weight)
+    nn.init.normal_(parts.get_parameter("attentions.1.unary.weight"))
     changed = (parts(x) != before).flatten(2).any(2)[0]
     assert changed.tolist() == [False, True, False]
 

@@ -5,6 +5,7 @@ import torch
 from shapes import by_shape
 from torch import nn
 from torch.nn import functional
+from typed import layer
 
 from architectures import ArchitectureError, create
 from architectures.pyramid import Levels, PyramidResidual, fractional_max_pool, pyranet
@@ -49,7 +50,7 @@ def test_counts_of_the_sheet(name, millions, gmacs):
 def test_parameters_of_one_unit(unit, count):
     with by_shape():
         network = pyranet(stacks=1, unit=unit, variance_control=True)
-    hourglass = network.stacks[0].hourglass
+    hourglass = layer(network, "stacks.0.hourglass")
     assert parameters(hourglass.side[0]) == count
     assert parameters(hourglass.up[0]) == count + 66_304  # variance control: BN, ReLU, Conv1x1 for the identity
     assert parameters(hourglass.side[3]) == parameters(hourglass.bottom) == 214_528  # 8 and 4 pixels: plain units
@@ -59,14 +60,14 @@ def test_parameters_of_one_unit(unit, count):
 
 def test_parts_of_the_eight_stack_baseline():
     network = on_meta("prm-baseline-8")
-    stack = network.stacks[0]
-    parts = [parameters(part) for part in (network.stem, stack.hourglass, stack.head)]
+    parts = [parameters(layer(network, path)) for path in ("stem", "stacks.0.hourglass", "stacks.0.head")]
     assert parts == [352_896, 2_788_864, 66_816]
 
 
 def test_scales_keep_the_size():
     sizes = [parameters(on_meta(f"pyranet-b-2-scales{scales}")) for scales in (3, 4, 5)]
-    channels = [on_meta(f"pyranet-b-2-scales{n}").stem[5].levels.convolutions[0].in_channels for n in (3, 4, 5)]
+    units = [layer(on_meta(f"pyranet-b-2-scales{n}"), "stem.5") for n in (3, 4, 5)]
+    channels = [unit.levels.convolutions[0].in_channels for unit in units]
     assert channels == [32, 28, 25]
     assert max(sizes) / min(sizes) < 1.005
     assert sizes[1] == parameters(on_meta("pyranet-b-2"))

@@ -50,8 +50,10 @@ def test_what_is_saved_is_loaded(saved):
 
 
 def test_tensors_in_one_memory_and_other_layouts_are_saved(tmp_path):
-    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Conv2d(4, 4, 3).to(memory_format=torch.channels_last))
-    module[1].weight = module[0].weight
+    first, second, convolution = nn.Linear(3, 3), nn.Linear(3, 3), nn.Conv2d(4, 4, 3)
+    second.weight = first.weight
+    convolution.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - not in the stubs
+    module = nn.Sequential(first, second, convolution)
     save(module, tmp_path / "shared.safetensors")
     assert same(safetensors.torch.load_file(tmp_path / "shared.safetensors"), snapshot(module))
 

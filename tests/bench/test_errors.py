@@ -14,14 +14,14 @@ ORDER = ("what", *LABELLED)
 
 
 def parts(call: ast.Call) -> dict[str, ast.expr]:
-    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     return dict(zip(ORDER, call.args, strict=False)) | named
 
 
 def ends(node: ast.expr) -> tuple[str, str]:
     """The first and the last words of a text that stands in the code; empty where they are computed."""
     texts = node.values if isinstance(node, ast.JoinedStr) else [node]
-    first, last = (text.value if isinstance(text, ast.Constant) else "" for text in (texts[0], texts[-1]))
+    first, last = (str(text.value) if isinstance(text, ast.Constant) else "" for text in (texts[0], texts[-1]))
     return first, last
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import small_bench
+from typed import present
 
 from bench.cli import main as cli
 from bench.steps import predict
@@ -33,7 +34,7 @@ NEVER_KILLED = 1200.0  # seconds
 CONTEXT = multiprocessing.get_context("forkserver")  # one process imports everything, all others are forks of it
 USED = """bench.executors.local bench.cells.matrix bench.cli.site protocols.datasets.mannequin.people
 protocols.joints.lsp_pck protocols.joints.mpii_pckh protocols.pose.mix pytest small_bench torch._dynamo"""
-CONTEXT.set_forkserver_preload(USED.split())
+CONTEXT.set_forkserver_preload([*USED.split()])
 
 
 RUN, REPORT = ("run", "--jobs", "1"), ("report", "--out", "site")
@@ -148,7 +149,7 @@ def test_helpers_end_with_a_killed_run(tmp_path):
     recipe.write_text(recipe.read_text().replace("steps = 4", "steps = 1000000"))
     words = ("--recipe", recipe, *small_bench.TINY, "--store", tmp_path / "runs", "--jobs", "2")
     process = small_bench.start("run", "hourglass-[12]", "mpii-pckh", *words)
-    for line in process.stderr:
+    for line in present(process.stderr):
         if "crops  done" in line:
             break
     family = descendants(process.pid)

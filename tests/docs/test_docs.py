@@ -17,6 +17,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -121,7 +122,7 @@ def test_commands_left_to_ci_are_run_there(page):
 @pytest.mark.parametrize("page", ("README.md", *(f"docs/{page}.md" for page in PAGES)))
 def test_every_verb_and_option_is_known(page):
     """Also of the commands that are not run here."""
-    bench = typer.main.get_command(cli.app)
+    bench: Any = typer.main.get_command(cli.app)
     for line in re.findall(r"^\$ bench (.*)$", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE):
         command, words = bench, shlex.split(line, comments=True)
         while hasattr(command, "commands"):

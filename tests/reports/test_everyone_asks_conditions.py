@@ -1,6 +1,7 @@
 """A setting that somebody adds to a cell counts for everyone who compares two measurements."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pytest
 from ledger_fixtures import pair, scored
@@ -32,7 +33,7 @@ class WiderCell(Cell):
 
 USUAL = WiderCell("liu-ioi", "mpii-pckh", "mpii", "val")
 OTHER = replace(USUAL, dummy=3)
-ADDED = {"others": {"dummy": 3}}  # as conditions(OTHER) has it
+ADDED: dict[str, Any] = {"others": {"dummy": 3}}  # as conditions(OTHER) has it
 
 
 def evidence(theirs: dict) -> Evidence:
@@ -93,7 +94,8 @@ def test_figures_of_papers():
 def test_tables_of_papers():
     place = ("liu2018-ioi", "liu-ioi", "mpii-pckh", "mpii", "val", "PCKh@0.5", "mean")
     printed = Value("p", "Table 1", "IOI", "Mean", "own", *place, 88.0, "%", 1.0, 1, {"flip": "yes"})
-    for added, verdict in (({}, "reproduced"), (ADDED, "not comparable")):
+    cases: tuple[tuple[dict[str, Any], str], ...] = (({}, "reproduced"), (ADDED, "not comparable"))
+    for added, verdict in cases:
         made, measured = scored("liu-ioi", 88.0, **added)
         (found,) = compare([printed], Snapshot([measured], [made], [], []))
         assert found.verdict == verdict

@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ TABLES = {
     )
     for field, place in recipe._tables_of_words(table).items()
 }
-ENOUGH = {"optimizer": "sgd", "learning_rate": 1.0, "batch": 1, "steps": 1}  # of Hyperparameters
+ENOUGH: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 1.0, "batch": 1, "steps": 1}  # of Hyperparameters
 
 
 def test_the_fields_that_are_words():
@@ -56,7 +57,7 @@ def test_a_new_optimizer_needs_no_other_file(tmp_path, monkeypatch):
     monkeypatch.setattr(choices, "ROOT", tmp_path)
     words.cache_clear()
     try:
-        assert recipe.Hyperparameters(**ENOUGH | {"optimizer": "lion"}).optimizer == "lion"
+        assert recipe.Hyperparameters(**dict[str, Any](ENOUGH, optimizer="lion")).optimizer == "lion"
     finally:
         words.cache_clear()
 

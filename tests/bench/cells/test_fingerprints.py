@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import msgspec
 import pytest
+from typed import present
 
 from bench.cells.cell import Cell
 from bench.cells.fingerprints import images_in, of_split, of_training_set, with_images
@@ -50,7 +51,7 @@ def cell(**changes) -> Cell:
 def encode_again(folder: Path) -> None:
     """The same pictures in other files of the same names and sizes in pixels."""
     for path in folder.rglob("*.*g"):
-        pixels = cv2.imread(str(path))
+        pixels = present(cv2.imread(str(path)))
         quality = [cv2.IMWRITE_JPEG_QUALITY, 20, cv2.IMWRITE_PNG_COMPRESSION, 1]
         path.write_bytes(cv2.imencode(path.suffix, pixels // 2 * 2, quality)[1].tobytes())
 

@@ -26,6 +26,7 @@ sigma = 1.0
 [quick]
 steps = 10
 """
+TRAIN, VAL = {"annotation": "train"}, {"annotation": "val"}  # fingerprints
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def cell(written) -> Cell:
 
 def key(cell: Cell, train: str = "train", people: str = "val") -> str:
     """The key of an equal cell that knows nothing yet."""
-    return content_key(cell_inputs(replace(cell), train, people))
+    return content_key(cell_inputs(replace(cell), {"annotation": train}, {"annotation": people}))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_no_key_holds_a_path(cell, tmp_path):
     (tmp_path / "net.pth").write_bytes(b"weights")
     outside = replace(cell, architecture=f"{tmp_path}/net.py:tiny", overrides={})
     for which in (cell, outside, replace(outside, weights=str(tmp_path / "net.pth"))):
-        text = json.dumps(cell_inputs(which, "t", "v"))
+        text = json.dumps(cell_inputs(which, TRAIN, VAL))
         assert str(tmp_path) not in text and "/" not in text and ".py" not in text
 
 
@@ -256,24 +257,24 @@ def test_counting_needs_no_training():
 
 
 def test_protocols_share_a_training_and_its_predictions(cell):
-    first, second = (cell_inputs(replace(cell, protocol=name), "t", "v") for name in ("mpii-pckh", "lsp-pck"))
+    first, second = (cell_inputs(replace(cell, protocol=name), TRAIN, VAL) for name in ("mpii-pckh", "lsp-pck"))
     assert first["predictions"] == second["predictions"]
 
 
 def test_splits_share_a_training(cell):
-    first, second = (cell_inputs(cell, "train", people) for people in ("val", "test"))
+    first, second = (cell_inputs(cell, TRAIN, people) for people in (VAL, {"annotation": "test"}))
     assert first["predictions"]["weights"] == second["predictions"]["weights"]
     assert first["predictions"] != second["predictions"]
 
 
 def test_a_covered_limb_needs_both_predictions(cell):
-    covered = cell_inputs(replace(cell, protocol="occluded-limb"), "t", "v")
-    assert covered["predictions"] == cell_inputs(cell, "t", "v")["predictions"]
+    covered = cell_inputs(replace(cell, protocol="occluded-limb"), TRAIN, VAL)
+    assert covered["predictions"] == cell_inputs(cell, TRAIN, VAL)["predictions"]
     assert covered["predictions with a covered limb"] != covered["predictions"]
 
 
 def test_fast_is_another_cell_of_the_same_weights(cell):
-    inputs, fast = (cell_inputs(which, "t", "p", "cpu") for which in (cell, replace(cell, fast=True)))
+    inputs, fast = (cell_inputs(which, TRAIN, VAL, "cpu") for which in (cell, replace(cell, fast=True)))
     assert "fast" not in str(inputs)  # so that keys without it stay
     assert differences(inputs, fast) == ["predictions.device nothing -> cpu", "predictions.fast nothing -> True"]
     assert keys.weights_in(inputs) == keys.weights_in(fast)
@@ -298,16 +299,16 @@ def test_a_speed_belongs_to_the_device_that_it_was_measured_on(accelerator):
 
 def test_the_kind_of_device_decides_predictions_that_are_fast_on_it(cell):
     keys = [
-        content_key(cell_inputs(replace(cell, fast=True), "t", "v", device)) for device in ("cpu", "cuda", "cuda:1")
+        content_key(cell_inputs(replace(cell, fast=True), TRAIN, VAL, device)) for device in ("cpu", "cuda", "cuda:1")
     ]
     assert keys[0] != keys[1] == keys[2]
-    assert cell_inputs(cell, "t", "v", "cuda") == cell_inputs(cell, "t", "v", "cpu")
+    assert cell_inputs(cell, TRAIN, VAL, "cuda") == cell_inputs(cell, TRAIN, VAL, "cpu")
 
 
 def test_inputs_are_the_same_after_a_journey_through_a_file(cell):
     """Otherwise every cell would look stale."""
     for name in ("newell2016", "yang2017"):
-        inputs = cell_inputs(replace(cell, recipe=name), "t", "v")
+        inputs = cell_inputs(replace(cell, recipe=name), TRAIN, VAL)
         assert differences(json.loads(json.dumps(inputs)), inputs) == []
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import small_bench
 from msgspec import structs
+from typed import present
 
 from bench.cells import keys, matrix
 from bench.cells.cell import Cell
@@ -148,7 +149,7 @@ def test_failed_says_why_and_is_tried_again(store):
 def test_blocked_says_what_is_missing(store, change, said, code):
     task = located(replace(CELL, **change), store)
     assert task.state == BLOCKED and said in task.why and not task.key
-    assert exit_code(task.problem) == code
+    assert exit_code(present(task.problem)) == code
 
 
 def test_the_others_are_planned_beside_a_blocked_one(store):

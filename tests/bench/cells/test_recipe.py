@@ -221,7 +221,7 @@ def test_a_table_that_gains_a_field_keeps_its_keys(tmp_path):
         kind = type(getattr(loaded, name))
         grown = msgspec.defstruct("Grown", [("blur", object, usual)], bases=(kind,), frozen=True)
         table = grown(**msgspec.structs.asdict(getattr(loaded, name)))
-        assert table.blur == usual
+        assert msgspec.structs.asdict(table)["blur"] == usual
         gained = msgspec.structs.replace(loaded, **{name: table})
         assert (gained.train_inputs("full"), gained.test_inputs()) == before
         chosen = msgspec.structs.replace(loaded, **{name: msgspec.structs.replace(table, blur="much")})

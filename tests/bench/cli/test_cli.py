@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import small_bench
 from small_bench import TINY, bench, ended, start
+from typed import present
 
 from bench.executors import run
 from bench.store.store import CELLS, Store
@@ -286,7 +287,7 @@ def test_ctrl_c_in_the_middle_of_a_training(here):
     (here / "endless.toml").write_text(endless)
     words = ("--recipe", "endless.toml", *TINY, "--jobs", "2", "--json")
     process = start("run", "hourglass-*", "mpii-pckh", *words)  # two trainings at once
-    for line in process.stderr:
+    for line in present(process.stderr):
         if "crops  done" in line:
             break
     time.sleep(3)
@@ -361,7 +362,7 @@ def test_no_color_is_respected():
 @pytest.mark.parametrize("words", [("list",), ("status", "--json")], ids=["more than a pipe holds", "one line"])
 def test_a_reader_that_goes_away_is_no_error(here, words):
     process = start(*words, "--data", "nowhere", *(("--matrix", small_bench.matrix(here)) if "status" in words else ()))
-    process.stdout.close()
+    present(process.stdout).close()
     process.stdout = None
     _, errors = process.communicate(timeout=300)
     assert errors == "" and process.returncode == 0

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import small_bench
 from small_bench import bench
+from typed import interval, present
 
 from bench.cells.conditions import Conditions
 from bench.cells.record import CellRecord
@@ -57,12 +58,12 @@ def test_cells_means_and_differences(finished, monkeypatch):
     place, metric = "mannequin", ("lsp-pck", "PCK@0.2", "mean")
     means = {}
     for name in ("hourglass-1", "mean-pose"):
-        seeds = [row.value for row in found.seeds(name, place, metric)]
+        seeds = [present(row.value) for row in found.seeds(name, place, metric)]
         means[name] = sum(seeds) / 2
-        assert len(seeds) == 2 and found.row(name, place, metric).value == pytest.approx(means[name], abs=2e-3)
-    difference = found.difference("hourglass-1", "mean-pose", place, metric)
-    assert difference.value == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=2e-3)
-    assert difference.low <= difference.value <= difference.high
+        assert len(seeds) == 2 and present(found.row(name, place, metric)).value == pytest.approx(means[name], abs=2e-3)
+    low, difference, high = interval(found.difference("hourglass-1", "mean-pose", place, metric))
+    assert difference == pytest.approx(means["hourglass-1"] - means["mean-pose"], abs=2e-3)
+    assert low <= difference <= high
 
 
 def test_the_verb_writes_a_file_that_can_be_read(finished):

@@ -10,9 +10,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typed import present
 
 from bench.cells.matrix import load
 from bench.cells.plan import FRESH, Task, plan
@@ -97,7 +98,7 @@ def start(place: Path, tries: int) -> "Cluster":
 
     shared = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": 100 * 2**20}
     shared |= {"dashboard_agent_listen_port": 0}  # a free one: another test may have a cluster, too
-    cluster = Cluster(initialize_head=False)
+    cluster: Any = Cluster(initialize_head=False)
     try:
         cluster.add_node(**shared, num_cpus=0, memory=2**30)
         cluster.nodes_of_work = [
@@ -162,7 +163,7 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
     hold(at_work)
     process = ray_run(cluster)
     said: list[str] = []
-    reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
+    reader = threading.Thread(target=lambda: said.extend(present(process.stderr)), daemon=True)
     reader.start()
     doomed = cluster.nodes_of_work[1]
     # In the middle: some cells are back, and the node is at work on one.
@@ -181,7 +182,7 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
 
     before = {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
     again = bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", "127.0.0.1:1")  # nobody there
-    assert again.wait(timeout=900) == 0, again.stderr.read()  # finished cells are never sent
+    assert again.wait(timeout=900) == 0, present(again.stderr).read()  # finished cells are never sent
     assert before == {path: path.stat().st_mtime_ns for path in Path("runs/cells").rglob("*")}
 
 

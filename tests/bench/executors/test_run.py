@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_bench
+from typed import present
 
 from bench.cells.cell import Cell
 from bench.cells.plan import FRESH, plan
@@ -225,7 +226,7 @@ with Store(Path({str(store.root)!r})).lock(CELLS, {key!r}, wait=True):
     sys.stdin.read()
 """
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout.readline() == "mine\n"
+    assert present(other.stdout).readline() == "mine\n"
     finish, order = run.finish, []
 
     def noted(task, bench):

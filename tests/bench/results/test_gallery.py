@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from typed import present
 
 from bench.results import gallery
 from protocols.datasets.mannequin import people as mannequin
@@ -19,7 +20,7 @@ def people():
 
 
 def shape(content: bytes) -> tuple[int, ...]:
-    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape
+    return present(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)).shape
 
 
 def test_errors_are_mean_distances_in_windows(people):
@@ -39,11 +40,11 @@ def test_errors_are_mean_distances_in_windows(people):
 def test_extremes_are_the_best_the_median_and_the_worst():
     errors = np.arange(33.0)[::-1].copy()  # person 32 is best
     errors[5] = np.nan  # without annotation: of no group
-    best, median, worst = gallery.extremes(errors)
+    best, median, worst = present(gallery.extremes(errors))
     assert best.tolist() == [32, 31, 30, 29, 28, 27, 26, 25]
     assert median.tolist() == [20, 19, 18, 17, 16, 15, 14, 13], "places 13 to 20 of 32"
     assert worst.tolist() == [8, 7, 6, 4, 3, 2, 1, 0][:8]
-    assert gallery.extremes(np.zeros(24)).ravel().tolist() == list(range(24)), "of equals the first is better"
+    assert present(gallery.extremes(np.zeros(24))).ravel().tolist() == list(range(24)), "of equals the first is better"
     assert gallery.extremes(np.r_[np.zeros(23), np.nan]) is None
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typed import present
 
 import architectures
 from bench.cells import recipe
@@ -33,7 +34,7 @@ def test_maps_of_a_stack(images):
     """With one map a stack, what multiplies the features is what is shown."""
     net = network("attention-2-crf")
     seen = {}
-    first = net.stacks[0].holistic[0]
+    first = net.get_submodule("stacks.0.holistic.0")
     first.register_forward_hook(lambda _module, inputs, _output: seen.update(features=inputs[0]))
     maps = attention.maps(attention.captured(net, layers(net, attention.Attention), images), ())
     assert list(maps) == ["stack 1", "stack 2"] and maps["stack 1"].shape == (2, 16, 16)
@@ -80,7 +81,7 @@ def test_gates_show_the_last_of_a_stage_averaged_over_channels(name, images):
 def test_the_picture_has_a_row_a_map():
     people = mannequin.people("val", count=9)
     content = attention.attention(network("attention-2-softmax"), people, RECIPE, SIZE, "cpu")
-    height, width = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+    height, width = present(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)).shape[:2]
     assert height == 3 * (attention.TILE + 2), "people, stack 1, stack 2"
     assert width == attention.MARGIN + 6 * (attention.TILE + 2)
 

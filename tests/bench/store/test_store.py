@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typed import present
 
 from bench.errors import Problem
 from bench.store.digests import content_key, file_digest
@@ -161,7 +162,7 @@ with store.publish(CELLS, {KEY!r}) as folder:
     sys.stdin.read()
 """
     process = python(store, code, stdin=subprocess.PIPE)
-    assert process.stdout.readline() == "there\n"
+    assert present(process.stdout).readline() == "there\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert store.keys(CELLS) == set()
@@ -187,7 +188,7 @@ with store.lock(CELLS, {KEY!r}, wait=True) as mine:
     sys.stdin.read()
 """
     process = python(store, code, stdin=subprocess.PIPE)
-    assert process.stdout.readline() == "True\n"
+    assert present(process.stdout).readline() == "True\n"
     with store.lock(CELLS, KEY, wait=False) as mine:
         assert not mine
     with store.lock(CELLS, "another", wait=False) as mine:

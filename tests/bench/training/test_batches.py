@@ -243,7 +243,7 @@ def test_half_bodies_happen_as_often_as_asked():
 
 def test_windows_around_boxes():
     """The box grows by up to the shares given, is fitted to 3 : 4 and multiplied by the margin."""
-    crops = dataclasses.replace(dotted(), boxes=np.tile(np.float32([16, 28, 30, 40]), (JOINTS, 1)))
+    crops = dataclasses.replace(dotted(), boxes=np.tile(np.array([16, 28, 30, 40], np.float32), (JOINTS, 1)))
     points = batch(crops, Augmentation(box=(1e-9, 1e-9), box_margin=1.25))[1]
     zoom = SIZE[0] / (40 * 1.25)  # 40 : 30 is the window's shape
     expected = (torch.from_numpy(crops.keypoints) - torch.tensor([31.0, 48.0])) * zoom + torch.tensor([24.0, 32.0])

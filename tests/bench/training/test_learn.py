@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typed import present
 
 from bench.cells.cell import Cell
 from bench.cells.conditions import conditions, difference
@@ -90,7 +91,7 @@ def test_a_budget_is_said_everywhere(cell, tmp_path, few, capsys):
     found = finish(replace(cell, budget="quick"), Store(tmp_path / "runs"))
     assert found.conditions.budget == "quick" and "quick budget" in found.tags
     assert "quick budget" in capsys.readouterr().err
-    assert found.inputs["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
+    assert present(found.inputs)["predictions"]["weights"]["recipe"]["training"]["steps"] == 10
 
 
 def test_another_training_set_is_another_training(cell, tmp_path, few):
@@ -112,7 +113,7 @@ def test_the_dataset_s_own_training_set_by_name_is_no_other(cell):
 
 
 def test_training_without_broken_images_is_another_training(cell):
-    keys = {content_key(cell_inputs(each, "t", "v")) for each in (cell, replace(cell, drop_invalid=True))}
+    keys = {content_key(cell_inputs(each)) for each in (cell, replace(cell, drop_invalid=True))}
     assert len(keys) == 2
 
 

@@ -3,11 +3,13 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from typed import present
 
 from bench.cells import recipe
 from bench.cells.matrix import splits_for
@@ -67,9 +69,8 @@ def test_from_training_to_error(data, tmp_path):
 
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
-    block = Block(
-        architectures=("wrn-28-10",), protocols=("cifar10-error",), set={"width": 1 / 16}, **{"recipe": str(path)}
-    )
+    settings: Any = {"recipe": str(path)}  # fields of Cell
+    block = Block(architectures=("wrn-28-10",), protocols=("cifar10-error",), set={"width": 1 / 16}, **settings)
     cells = expand(block)
     assert [(cell.dataset, cell.split) for cell in cells] == [("cifar10", "test")]
     store = Store(tmp_path / "runs")
@@ -139,8 +140,8 @@ def test_scores_are_averaged_with_the_mirror_image_if_so_wanted(data):
     both = Recipe(paper="", training=usual.training, targets=usual.targets, testing=Testing(flip=True))
     expected = pictures.images[:, 0, :10, 0] / 255
     mirrored = pictures.images[:, 0, ::-1, 0][:, :10] / 255
-    assert np.allclose(classify(Left(), pictures, plain, "cpu").scores, expected)
-    assert np.allclose(classify(Left(), pictures, both, "cpu").scores, (expected + mirrored) / 2)
+    assert np.allclose(present(classify(Left(), pictures, plain, "cpu").scores), expected)
+    assert np.allclose(present(classify(Left(), pictures, both, "cpu").scores), (expected + mirrored) / 2)
 
 
 def test_only_the_first_pictures(data):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typed import present
 
 from bench.cells.recipe import Augmentation, Pixels
 from bench.store.store import PREPARED, Store
@@ -178,7 +179,7 @@ if __name__ == "__main__":
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(Path(preparation.__file__).resolve().parents[2])},
     )
-    assert process.stdout.readline()
+    assert present(process.stdout).readline()
     return process
 
 
@@ -276,9 +277,9 @@ def test_boxes_are_in_the_pixels_of_the_crops(store):
     people = Source("mannequin", "train", Path("nowhere"), "coco", 3).open()
     crops = prepare(store, Source("mannequin", "train", Path("nowhere"), "coco", 3), SIZE, quiet)
     centre, height = windows(people)
-    k = 32 / height
-    assert np.allclose(crops.boxes[:, 2:], people.boxes[:, 2:] * k[:, None], atol=1e-3)
-    assert np.allclose(crops.boxes[:, :2], k[:, None] * (people.boxes[:, :2] - people.origin - centre) + 24, atol=1e-3)
+    k, found, boxes = 32 / height[:, None], present(crops.boxes), present(people.boxes)
+    assert np.allclose(found[:, 2:], boxes[:, 2:] * k, atol=1e-3)
+    assert np.allclose(found[:, :2], k * (boxes[:, :2] - people.origin - centre) + 24, atol=1e-3)
 
 
 def test_images_that_changed_are_cut_anew(store, tmp_path, pairs):

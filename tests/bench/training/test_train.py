@@ -18,6 +18,7 @@ from bench.cells.recipe import Augmentation, Hyperparameters, Recipe, Targets, T
 from bench.errors import CELL_FAILED, Problem
 from bench.steps import predict as prediction
 from bench.training import train as loop
+from bench.training.checkpoint import History
 from bench.training.examples import Training, people_examples
 from bench.training.losses import heatmap_loss
 from bench.training.optimizers import learning_rate
@@ -37,7 +38,7 @@ RECIPE = Recipe(
 
 
 def crops_of(people) -> Crops:
-    side = tuple(round(length * MARGIN) for length in SIZE)
+    side = round(SIZE[0] * MARGIN), round(SIZE[1] * MARGIN)
     centre, height = windows(people)
     pixels = [crop(people.read_image(row), centre[row], height[row] * MARGIN, side) for row in range(len(people))]
     points = to_crop(people.keypoints, centre, height * MARGIN, side)
@@ -290,7 +291,7 @@ def test_the_loss_written_out(extra):
 
 
 def test_what_is_shown_keeps_the_last_held_out_score():
-    history = [(10, 0.1, 0.5, None)]
+    history: History = [(10, 0.1, 0.5, None)]
     assert loop._progress_text(history) == "loss 0.50000"
     history += [(20, 0.2, 0.25, 12.34), (30, 0.3, 0.125, None)]
     assert loop._progress_text(history) == "loss 0.12500, held-out 12.3 %"

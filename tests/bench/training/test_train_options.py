@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from torch import nn
+from typed import layer
 
 import architectures
 from bench.cells.recipe import Augmentation, Hyperparameters, Recipe, Targets
@@ -122,7 +123,7 @@ def test_recomputing_keeps_fewer_activations():
         around = recomputed_stages(network) if saving else nullcontext()
         with around, torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             network(torch.rand(2, 3, 64, 64))
-        assert "forward" not in vars(network.stacks[0])  # as it was before
+        assert "forward" not in vars(layer(network, "stacks.0"))  # as it was before
     assert kept[1] < kept[0] / 2
 
 
@@ -142,11 +143,11 @@ def test_the_average_of_the_weights(crops, tmp_path):
     for steps in (1, 2):
         network = plain()
         train(crops, tmp_path / f"plain{steps}", network, check, steps=steps)
-        weights.append(network.stages[1].weight.detach().clone())
+        weights.append(network.get_parameter("stages.1.weight").detach().clone())
     averaged = plain()
     train(crops, tmp_path / "average", averaged, steps=2, ema=0.75)
     expected = 0.75 * weights[0] + 0.25 * weights[1]
-    assert torch.allclose(averaged.stages[1].weight, expected, atol=1e-7)
+    assert torch.allclose(averaged.get_parameter("stages.1.weight"), expected, atol=1e-7)
     assert not torch.allclose(weights[1], expected, atol=1e-6)
 
 
@@ -223,7 +224,7 @@ def test_a_stop_changes_no_layout_in_memory(tmp_path):
     """An accelerator updates many weights at once only if they lie in memory as their moments do."""
     optimizers = []
     for _ in range(2):
-        network = plain().to(memory_format=torch.channels_last)
+        network = plain().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - not in the stubs
         optimizers.append(optimizer_of(network, msgspec.structs.replace(PLAN, optimizer="adam")))
         network(torch.rand(1, 3, 64, 64))[0].sum().backward()
     optimizers[0].step()
@@ -291,7 +292,7 @@ def test_the_held_out_score_is_in_the_history_and_chooses_the_best(crops, tmp_pa
 
     def check(network: nn.Module) -> float:
         assert not network.training
-        seen.append(network.stages[0].weight.detach().clone())
+        seen.append(network.get_parameter("stages.0.weight").detach().clone())
         return next(scores)
 
     network = plain()

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from coco_cases import annotation, annotation_file, image
+from typed import present
 
 from protocols.coco.top_down import MSPN
 from protocols.datasets import coco
@@ -40,13 +41,13 @@ def test_boxes_are_clipped_to_the_image_and_empty_people_left_out(folder):
         annotation(6, 3, POINTS, bbox=(250, 10, 50, 30)),  # right of the image
     ]
     found = coco.people("tiny", folder(people))
-    assert found.annotation_ids.tolist() == [2, 1]  # image by image
-    assert found.image_ids.tolist() == [3, 5]
+    assert present(found.annotation_ids).tolist() == [2, 1]  # image by image
+    assert present(found.image_ids).tolist() == [3, 5]
     # x 150 to min(199, 150 + 49), y 10 to 39; x 0 to 0 + 49, y 20 to min(99, 219)
-    assert found.boxes.tolist() == [[150, 10, 49, 29], [0, 20, 49, 79]]
+    assert present(found.boxes).tolist() == [[150, 10, 49, 29], [0, 20, 49, 79]]
     assert found.centre.tolist() == [[174.5, 24.5], [24.5, 59.5]]
     np.testing.assert_allclose(250 * found.scale, [49 / 3 * 4 * 1.25, 79 * 1.25])
-    assert len(found.ground_truth) == 6
+    assert len(present(found.ground_truth)) == 6
     assert found.origin == 0
     assert (found.notes["people"], found.notes["joints"], found.notes["missing"]) == (2, 34, 0)
 
@@ -59,8 +60,8 @@ def test_detected_boxes_are_taken_as_they_are(folder):
     ]
     data = folder([annotation(1, 5, POINTS)], boxes)
     found = coco.people("tiny", data, boxes="detections", detections=data / "boxes.json", preset=MSPN)
-    assert found.boxes.tolist() == [[-20, 5, 30, 80]]
-    assert (found.box_scores.tolist(), found.image_ids.tolist()) == ([0.25], [5])
+    assert present(found.boxes).tolist() == [[-20, 5, 30, 80]]
+    assert (present(found.box_scores).tolist(), present(found.image_ids).tolist()) == ([0.25], [5])
     assert not found.annotated.any()
     np.testing.assert_allclose(250 * found.scale, [80 * 1.135])
 
@@ -101,10 +102,11 @@ def test_the_fingerprint_follows_the_annotation(folder, tmp_path):
 def test_the_first_people_keep_their_images_only(folder):
     people = [annotation(1, 3, POINTS), annotation(2, 5, POINTS), annotation(3, 3, POINTS, iscrowd=1)]
     first = coco.people("tiny", folder(people)).first(1)
-    assert first.annotation_ids.tolist() == [1]
-    assert first.ground_truth.ids.tolist() == [1, 3]
-    assert first.ground_truth.image.tolist() == [0, 0]
-    assert first.ground_truth.image_ids.tolist() == [3]
+    truth = present(first.ground_truth)
+    assert present(first.annotation_ids).tolist() == [1]
+    assert truth.ids.tolist() == [1, 3]
+    assert truth.image.tolist() == [0, 0]
+    assert truth.image_ids.tolist() == [3]
 
 
 def test_val2017(real_data):
@@ -119,11 +121,11 @@ def test_val2017(real_data):
             x1, y1 = max(0, x), max(0, y)
             x2, y2 = min(width - 1, x1 + max(0, w - 1)), min(height - 1, y1 + max(0, h - 1))
             expected[person["id"]] = [x1, y1, x2 - x1, y2 - y1]
-    found = dict(zip(people.annotation_ids.tolist(), people.boxes.tolist(), strict=True))
+    found = dict(zip(present(people.annotation_ids).tolist(), present(people.boxes).tolist(), strict=True))
     assert found == expected
     picture = people.read_image(0)
     assert picture.dtype == np.uint8
-    assert picture.shape[:2] == sizes[int(people.image_ids[0])][::-1]
+    assert picture.shape[:2] == sizes[int(present(people.image_ids)[0])][::-1]
 
 
 def test_the_fixture_with_its_detector(real_data, tmp_path):
@@ -135,5 +137,5 @@ def test_the_fixture_with_its_detector(real_data, tmp_path):
     people = coco.people("fixture", tmp_path, boxes="detections", detections=boxes)
     entries = json.loads(boxes.read_text())
     assert len(people) == len(entries) == 118
-    assert people.image_ids.tolist() == [entry["image_id"] for entry in entries]
+    assert present(people.image_ids).tolist() == [entry["image_id"] for entry in entries]
     assert all(people.read_image(row).ndim == 3 for row in range(len(people)))

@@ -125,8 +125,8 @@ def test_lspet(real_data):
     """Spec section 2.4: 123,213 joints with flag 1 and 16,787 without; coordinates of the latter are never used."""
     train, holdout = (lspet.people(split, real_data) for split in ("train", "holdout"))
     assert (len(train), len(holdout)) == (9000, 1000)
-    assert train.notes["joints"] + holdout.notes["joints"] == 123213
-    assert train.notes["missing"] + holdout.notes["missing"] == 16787
+    for note, count in (("joints", 123213), ("missing", 16787)):
+        assert int(train.notes[note]) + int(holdout.notes[note]) == count
     raw = scipy.io.loadmat(real_data / "lspet/joints.mat")["joints"]
     flags = raw[:, 2, 9000] == 1
     np.testing.assert_array_equal(holdout.visibility[0], np.where(flags, VISIBLE, ABSENT))

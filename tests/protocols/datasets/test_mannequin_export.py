@@ -1,6 +1,7 @@
 """Mannequins as files, read back with the libraries that the official tools use."""
 
 import json
+from typing import Any
 
 import cv2
 import h5py
@@ -9,6 +10,7 @@ import pytest
 from pycocotools.coco import COCO as OfficialCoco
 from pycocotools.cocoeval import COCOeval
 from scipy.io import loadmat
+from typed import h5_arrays, present
 
 from protocols.datasets import lsp
 from protocols.datasets.mannequin.export import export
@@ -43,14 +45,16 @@ def test_ground_truth_mat_has_hrnets_arrays(folder):
 
 def test_newell_h5_is_adjusted_once(folder):
     truth = people("val", count=COUNT)
-    with h5py.File(folder / "mpii/valid.h5") as h5:
-        assert h5["imgname"].dtype == "S13" and h5.attrs["name"] == "mpii"
-        assert h5["part"].shape == (COUNT, 16, 2)
-        assert np.array_equal(h5["part"][()], np.trunc(h5["part"][()]))
-        assert h5["scale"][()] == pytest.approx(1.25 * truth.scale)
-        assert np.abs(h5["center"][()] - (truth.centre + 1)).max() <= 0.5 + 1e-9  # objpos is whole pixels
-        assert h5["normalize"][()] == pytest.approx(truth.head_size)
-        assert np.array_equal(h5["visible"][()] == 1, truth.visibility == VISIBLE)
+    with h5py.File(folder / "mpii/valid.h5") as file:
+        assert file.attrs["name"] == "mpii"
+    h5 = h5_arrays(folder / "mpii/valid.h5")
+    assert h5["imgname"].dtype == "S13"
+    assert h5["part"].shape == (COUNT, 16, 2)
+    assert np.array_equal(h5["part"], np.trunc(h5["part"]))
+    assert h5["scale"] == pytest.approx(1.25 * truth.scale)
+    assert np.abs(h5["center"] - (truth.centre + 1)).max() <= 0.5 + 1e-9  # objpos is whole pixels
+    assert h5["normalize"] == pytest.approx(truth.head_size)
+    assert np.array_equal(h5["visible"] == 1, truth.visibility == VISIBLE)
 
 
 def test_hrnet_json_is_raw(folder):
@@ -61,7 +65,7 @@ def test_hrnet_json_is_raw(folder):
         assert np.abs(centre - truth.centre[row] - 1).max() <= 0.5 + 1e-9
         assert record["scale"] == pytest.approx(truth.scale[row])
         assert record["joints_vis"] == truth.annotated[row].astype(int).tolist()
-        picture = cv2.imread(str(folder / "mpii/images" / record["image"]))[..., ::-1]
+        picture = present(cv2.imread(str(folder / "mpii/images" / record["image"])))[..., ::-1]
         drawn = render(annotate(2, row))
         assert picture.shape == drawn.shape
         assert np.abs(picture.astype(int) - drawn).mean() < 8  # JPEG
@@ -87,7 +91,7 @@ def test_lsp_axes_and_flags(folder):
 
 def test_pycocotools_loads_and_scores_the_truth_itself(folder):
     official = OfficialCoco(str(folder / "coco/annotations/person_keypoints_val2017.json"))
-    annotations = official.loadAnns(official.getAnnIds())
+    annotations: Any = official.loadAnns(official.getAnnIds())
     assert len(annotations) == COUNT
     for annotation in annotations:
         keypoints = np.array(annotation["keypoints"]).reshape(17, 3)
@@ -97,7 +101,7 @@ def test_pycocotools_loads_and_scores_the_truth_itself(folder):
         name = official.loadImgs(annotation["image_id"])[0]["file_name"]
         assert (folder / "coco/val2017" / name).is_file()
     kept = ("image_id", "category_id", "keypoints")
-    results = [{key: annotation[key] for key in kept} | {"score": 1.0} for annotation in annotations]
+    results: Any = [{key: annotation[key] for key in kept} | {"score": 1.0} for annotation in annotations]
     evaluation = COCOeval(official, official.loadRes(results), "keypoints")
     evaluation.evaluate()
     evaluation.accumulate()

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from typed import h5_arrays, present
 
 from protocols.datasets import mpii
 from protocols.datasets.mpii_files import newell_h5, official_mat
@@ -68,16 +69,17 @@ def test_centre_and_scale_are_the_raw_ones(val, records):
 def test_raw_h5_is_not_adjusted_again(real_data, tmp_path, val):
     """The training repository's h5 has raw centres and character codes for names."""
     raw = tmp_path / "valid.h5"
-    with h5py.File(real_data / "mpii/valid.h5") as source, h5py.File(raw, "w") as target:
+    source = h5_arrays(real_data / "mpii/valid.h5")
+    with h5py.File(raw, "w") as target:
         for key in ("part", "visible", "normalize"):
-            target[key] = source[key][:]
+            target[key] = source[key]
         target["center"], target["scale"] = val.centre, val.scale
-        codes = [[*name, 0, 0, 0] for name in source["imgname"][:]]
+        codes = [[*name, 0, 0, 0] for name in source["imgname"]]
         target["imgname"] = np.array(codes, dtype=np.float64)
     annotation = newell_h5(raw)
     np.testing.assert_array_equal(annotation.centre, val.centre)
     np.testing.assert_array_equal(annotation.scale, val.scale)
-    assert tuple(f"images/{name}" for name in annotation.images) == val.images
+    assert tuple(f"images/{name}" for name in present(annotation.images)) == val.images
 
 
 def test_json(real_data, records, tmp_path, val):
@@ -149,8 +151,9 @@ def test_official_mat(records, tmp_path):
         there = np.array(record["joints_vis"]) > 0
         np.testing.assert_array_equal(annotation.annotated[row], there)
         np.testing.assert_array_equal(annotation.keypoints[row][there], np.array(record["joints"])[there])
-    assert not annotation.visible[3].any()  # "0"
-    assert annotation.visible[0].sum() == sum(records[0]["joints_vis"])  # empty
+    visible = present(annotation.visible)
+    assert not visible[3].any()  # "0"
+    assert visible[0].sum() == sum(records[0]["joints_vis"])  # empty
     train = mpii.people("train", tmp_path)
     assert train.images == tuple(f"images/{record['image']}" for record in records[2:])
     val = mpii.people("val", tmp_path)
@@ -187,9 +190,9 @@ def test_absent_annotation(tmp_path):
 def test_files_of_other_people_are_not_joined(real_data, tmp_path):
     (tmp_path / "mpii").mkdir()
     shutil.copy(real_data / "mpii/gt_valid.mat", tmp_path / "mpii")
-    with h5py.File(real_data / "mpii/valid.h5") as source, h5py.File(tmp_path / "mpii/valid.h5", "w") as target:
-        for key in source:
-            target[key] = source[key][:][::-1]
+    with h5py.File(tmp_path / "mpii/valid.h5", "w") as target:
+        for key, array in h5_arrays(real_data / "mpii/valid.h5").items():
+            target[key] = array[::-1]
     with pytest.raises(DataError, match="not the same people in the same order"):
         mpii.people("val", tmp_path)
 

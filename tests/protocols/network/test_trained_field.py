@@ -31,7 +31,7 @@ def recipe(tmp_path) -> str:
 
 
 def key(cell: Cell, train: str = "train", people: str = "val") -> str:
-    return content_key(cell_inputs(cell, train, people))
+    return content_key(cell_inputs(cell, {"annotation": train}, {"annotation": people}))
 
 
 def test_weights_and_people_decide_the_key(recipe):

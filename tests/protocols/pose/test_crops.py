@@ -97,5 +97,6 @@ def test_agrees_with_opencv_on_inverse_mapping():
     found = crop(image, centre, height, SIZE).astype(float)
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     there = to_image(np.stack([x, y], -1).reshape(1, -1, 2), centre[None], np.array([height]), SIZE)[0]
-    expected = cv2.remap(image, *there.astype(np.float32).reshape(*SIZE, 2).transpose(2, 0, 1), cv2.INTER_LINEAR)
+    across, down = there.astype(np.float32).reshape(*SIZE, 2).transpose(2, 0, 1)
+    expected = cv2.remap(image, across, down, cv2.INTER_LINEAR)
     assert abs(found - expected).max() <= 2  # OpenCV rounds positions to 1/32 pixel

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from small_people import near, people, table
+from typed import interval
 
 from protocols.errors import DataError
 from protocols.joints import lsp_pcp, mpii_pckh
@@ -31,11 +32,11 @@ def test_draws_hold_as_many_people_as_there_are():
 
 def test_interval_of_a_share_is_the_binomial_one():
     """400 people, 30 % hits: 1.96 sqrt(0.3 x 0.7 / 400) = 4.49 points to each side."""
-    (value,) = bootstrap.values([coin(np.arange(400) < 120)], resamples=4000)
-    assert value.value == 30
+    low, value, high = interval(*bootstrap.values([coin(np.arange(400) < 120)], resamples=4000))
+    assert value == 30
     half = 100 * 1.96 * np.sqrt(0.3 * 0.7 / 400)
-    assert value.value - value.low == pytest.approx(half, rel=0.06)
-    assert value.high - value.value == pytest.approx(half, rel=0.06)
+    assert value - low == pytest.approx(half, rel=0.06)
+    assert high - value == pytest.approx(half, rel=0.06)
 
 
 def test_resampling_equals_scoring_the_drawn_people():
@@ -49,8 +50,8 @@ def test_resampling_equals_scoring_the_drawn_people():
         expected.append([v.value for v in bootstrap.values([mpii_pckh.tally(drawn)], resamples=0)])
     values = bootstrap.values([mpii_pckh.tally(samples)], resamples=40, seed=5)
     low, high = np.percentile(expected, (2.5, 97.5), axis=0)
-    np.testing.assert_allclose([v.low for v in values], low, rtol=1e-12)
-    np.testing.assert_allclose([v.high for v in values], high, rtol=1e-12)
+    np.testing.assert_allclose([interval(v)[0] for v in values], low, rtol=1e-12)
+    np.testing.assert_allclose([interval(v)[2] for v in values], high, rtol=1e-12)
 
 
 def test_seeds_widen_the_interval():
@@ -81,11 +82,11 @@ def test_the_seeds_of_two_sides_are_drawn_apart():
 def test_difference_is_paired():
     """Ours hits exactly one more person in a hundred than theirs: the spread between people cancels."""
     theirs, ours = np.arange(1000) < 500, np.arange(1000) < 510
-    (difference,) = bootstrap.paired_difference([coin(ours)], [coin(theirs)], resamples=4000)
-    assert difference.value == pytest.approx(1.0)
+    low, difference, high = interval(*bootstrap.paired_difference([coin(ours)], [coin(theirs)], resamples=4000))
+    assert difference == pytest.approx(1.0)
     half = 100 * 1.96 * np.sqrt(0.01 * 0.99 / 1000)  # 0.62; unpaired it would be 4.4
-    assert difference.high - difference.low == pytest.approx(2 * half, rel=0.15)
-    assert difference.low > 0
+    assert high - low == pytest.approx(2 * half, rel=0.15)
+    assert low > 0
 
 
 def test_difference_of_scores_is_the_difference_of_their_values():
@@ -96,8 +97,8 @@ def test_difference_of_scores_is_the_difference_of_their_values():
         key = value.metric, value.part
         assert value.value == pytest.approx(table(good)[key] - table(bad)[key])
         assert value.unit == "points"
-    mean = next(value for value in found if (value.metric, value.part) == ("PCKh@0.5", "mean"))
-    assert 0 < mean.low < mean.value < mean.high
+    low, mean, high = interval(next(value for value in found if (value.metric, value.part) == ("PCKh@0.5", "mean")))
+    assert 0 < low < mean < high
     equal = bootstrap.paired_difference([mpii_pckh.tally(good.samples)], [mpii_pckh.tally(good.samples)])
     assert {(v.value, v.low, v.high) for v in equal} == {(0.0, 0.0, 0.0)}
 

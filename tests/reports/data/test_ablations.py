@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import pytest
+from typed import present
 
 import architectures
 from bench.cells.conditions import TEXT_OF_RECIPE, difference
@@ -63,12 +64,11 @@ def test_means_and_differences_follow_from_the_cells():
         value = {(row.cell, row.metric, row.part): row.value for row in snapshot.measurements}
         for cell in snapshot.cells:
             for row in snapshot.rows[cell.cell] if cell.seeds else ():
-                seeds = [value[key, row.metric, row.part] for key in cell.seeds]
+                seeds = [present(value[key, row.metric, row.part]) for key in cell.seeds]
                 assert row.value == pytest.approx(sum(seeds) / len(seeds), abs=2e-3), row
-        for line in committed.fragment.lines:
-            for paired in snapshot.paired(line.ours, line.theirs) if isinstance(line, PairLine) else ():
-                expected = (value[key, paired.metric, paired.part] for key in (line.ours, line.theirs))
-                ours, theirs = expected
+        for line in (line for line in committed.fragment.lines if isinstance(line, PairLine)):
+            for paired in snapshot.paired(line.ours, line.theirs):
+                ours, theirs = (present(value[key, paired.metric, paired.part]) for key in (line.ours, line.theirs))
                 assert paired.value == pytest.approx(ours - theirs, abs=2e-3), line
                 found += 1
     assert found > 1000

@@ -1,6 +1,7 @@
 """Questions asked of measurements: made-up rows change the verdicts of claims. None of them was measured."""
 
 import math
+from typing import Any
 
 import pytest
 from ledger_fixtures import check, pair, scored
@@ -147,7 +148,7 @@ def test_a_rerun_beside_printed_numbers():
 
 
 def test_errors_are_better_when_they_are_lower():
-    place = {"metric": "left-right confusion", "part": "ankle covered", "protocol": "occluded-limb"}
+    place: dict[str, Any] = {"metric": "left-right confusion", "part": "ankle covered", "protocol": "occluded-limb"}
     fewer = pair(scored("liu-aioi", 4, **place), scored("liu-res", 9, **place))
     assert check("A25", **fewer).verdict == "supported"
     assert check("A25", **pair(scored("liu-aioi", 9, **place), scored("liu-res", 4, **place))).verdict == "contradicted"

@@ -1,7 +1,11 @@
 """The page of the ablations: what it shows of made-up rows, and the answers that it computes."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
+from typed import present
 
 from bench.cells.conditions import Conditions
 from bench.results.fragment import CellLine, Fragment, PairLine, ShortValue
@@ -21,19 +25,19 @@ def value(metric: str, part: str, middle: float, half: float, unit: str = "%") -
 
 
 def cell(
-    name: str, protocol: str, seed: int, values: list, recipe: str = "ablation", dataset: str = "lspet"
+    name: str, protocol: str, seed: int, values: list, recipe: str | None = "ablation", dataset: str = "lspet"
 ) -> CellLine:
     about = Conditions(protocol, 1, dataset, "holdout" if dataset else "", recipe=recipe, budget="quick")
     made = replace(MADE, date=f"2026-01-0{seed + 1}T00:00:00Z")
     return CellLine(f"{name} {protocol} {seed}", f"{name}@{SHARED}", about, tuple(values), seed, provenance=made)
 
 
-def mean(cells: list[CellLine], values: list) -> CellLine:
+def mean(cells: list[CellLine], values: Iterable[ShortValue]) -> CellLine:
     first, keys = cells[0], tuple(one.cell for one in cells)
     return CellLine(f"mean of {keys}", first.architecture, first.conditions, tuple(values), seeds=keys)
 
 
-def committed(name: str = "cpu", recipes: dict[str, str] = {}, more: tuple = ()) -> Committed:  # noqa: B006
+def committed(name: str = "cpu", recipes: dict[str, str | None] = {}, more: tuple = ()) -> Committed:  # noqa: B006
     """Two networks with two seeds under PCK, one of them under occlusion, and the size of one."""
     scores = {"liu-res": (10.0, 12.0), "liu-ioi": (15.0, 16.0), **dict(more)}
     lines, means = [], {}
@@ -72,10 +76,10 @@ def test_a_trial_shows_what_was_measured_and_nothing_else():
     assert list(trial.columns) == ["PCK@0.2", "drop"]
     ((item, told),) = trial.answers()
     assert (item.ours, item.theirs) == ("liu-ioi", "liu-res")
-    assert [says for _, says in told] == ["yes", ""] and told[0][0].value == 4.5
-    res, ioi = [
-        dict(zip(ablation_page.scores(trial).columns, row, strict=True)) for row in ablation_page.scores(trial).rows
-    ]
+    assert [says for _, says in told] == ["yes", ""] and present(told[0][0]).value == 4.5
+    scores = ablation_page.scores(trial)
+    entries: list[Any] = [dict(zip(scores.columns, row, strict=True)) for row in scores.rows]
+    res, ioi = entries
     assert [piece.text for piece in res["PCK@0.2"].page] == ["11.0", "9.5–12.5", "10.0 · 12.0"]
     assert res["drop"].value is res["parameters"].value is None
     assert (ioi["parameters"].value, ioi["drop low"].value, ioi["seeds"]) == (542_912, 2.0, 2)

@@ -1,6 +1,7 @@
 """Pages of architectures: what is said of a network follows from its rows."""
 
 import re
+from typing import Any
 
 import pytest
 from snapshots import architecture, cell, network_alone, pckh, rich
@@ -34,7 +35,7 @@ def test_the_rule_behind_a_printed_number_is_found():
     snapshot = Snapshot(rows, [made], [known], [])
     compared = compare(papers()["yang2017"].values(), snapshot)
     _, page = networks.architecture_pages(snapshot, papers(), compared)
-    rules = page.all_sheets["rules"]
+    rules: Any = page.all_sheets["rules"]
     assert [(row[0], row[3]) for row in rules.values] == [("macs", ""), ("opc", "yang2017"), ("opc-bn", "")]
     assert [piece.text for piece in rules.rows[1][3].page] == ["●", "Yang 2017, Complexity", ": 45.9"]
 

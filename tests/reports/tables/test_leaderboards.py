@@ -5,6 +5,7 @@ import math
 import pytest
 from msgspec.structs import replace
 from snapshots import COMPLEXITY, HOSTILE, PCKH, architecture, cell, counts, pckh, row, small
+from typed import present
 
 from bench.results.snapshot import Snapshot
 from protocols import PROTOCOLS
@@ -22,7 +23,7 @@ def board(cells, rows, protocol=PCKH):
 
 
 def test_ranks_are_ranges_where_intervals_overlap():
-    bounds = [(90, 92), (89, 91), (85, 88), (70, 71)]
+    bounds = [(90.0, 92.0), (89.0, 91.0), (85.0, 88.0), (70.0, 71.0)]
     assert leaderboards.ranks(bounds, higher_is_better=True) == [(1, 2), (1, 2), (3, 3), (4, 4)]
     assert leaderboards.ranks(bounds, higher_is_better=False) == [(3, 4), (3, 4), (2, 2), (1, 1)]
     assert leaderboards.ranks([(1, 1), (1, 1)], higher_is_better=True) == [(1, 2), (1, 2)]
@@ -31,13 +32,13 @@ def test_ranks_are_ranges_where_intervals_overlap():
 def test_bold_only_beyond_the_interval():
     clear = [cell("a", "mpii-pckh", "mpii", "val"), cell("b", "mpii-pckh", "mpii", "val")]
     [found] = board(clear, pckh(clear[0], 90, 0.4) + pckh(clear[1], 89, 0.4))
-    assert [entry.scores[0].best for entry in found.entries] == [True, False]
+    assert [present(entry.scores[0]).best for entry in found.entries] == [True, False]
     [found] = board(clear, pckh(clear[0], 90, 0.6) + pckh(clear[1], 89, 0.6))
-    assert not any(entry.scores[0].best for entry in found.entries)
+    assert not any(present(entry.scores[0]).best for entry in found.entries)
     [found] = board(clear, pckh(clear[0], 90, 0.5) + pckh(clear[1], 89, 0.5))  # both reach 89.5
-    assert not any(entry.scores[0].best for entry in found.entries)
+    assert not any(present(entry.scores[0]).best for entry in found.entries)
     parts = [column[:2] for column in found.columns].index(("PCKh@0.5", "head"))
-    assert not found.entries[0].scores[parts].best, "a score without interval proves nothing"
+    assert not present(found.entries[0].scores[parts]).best, "a score without interval proves nothing"
 
 
 def test_a_score_without_interval_is_beaten_by_nobody_and_ranks_by_its_value():
@@ -45,7 +46,7 @@ def test_a_score_without_interval_is_beaten_by_nobody_and_ranks_by_its_value():
     sure, bare = pckh(cells[0], 90, 0.5), [row(made, "PCKh@0.5", "mean", 80.0 - i) for i, made in enumerate(cells[1:])]
     [found] = board(cells, sure + bare)
     assert [entry.rank for entry in found.entries] == [(1, 1), (2, 2), (3, 3)]
-    assert not any(entry.scores[0].best for entry in found.entries)
+    assert not any(present(entry.scores[0]).best for entry in found.entries)
 
 
 def test_what_a_page_cannot_hold_is_counted(monkeypatch):
@@ -120,7 +121,8 @@ def test_a_small_drop_is_the_good_one(metric):
              row(made, metric, "ankle covered", drop, drop - 1, drop + 1, unit="points"))]  # fmt: skip
     [found] = board(cells, rows, PROTOCOLS["occluded-limb"])
     place = [column[0] for column in found.columns].index(metric)
-    assert {entry.cell.architecture: entry.scores[place].best for entry in found.entries} == {"a": False, "b": True}
+    best = {entry.cell.architecture: present(entry.scores[place]).best for entry in found.entries}
+    assert best == {"a": False, "b": True}
 
 
 def test_settings_are_told_once_where_all_share_them():
@@ -166,14 +168,14 @@ def test_counts_are_compared_in_the_unit_of_the_paper():
     assert size.delta == pytest.approx(26.91 - 26.9)
     assert size.verdict == "reproduced"  # 26.910 rounds to 26.9
     operations = compared("pyranet-bstar-8", "complexity", rows, "Complexity", "Ours", "GFLOPs")
-    assert (operations.verdict, formats.signed(operations.delta, 2)) == ("reproduced", "+0.04")
+    assert (operations.verdict, formats.signed(present(operations.delta), 2)) == ("reproduced", "+0.04")
 
 
 def test_beyond_rounding_is_said():
     rows = lambda made: counts(made, 23_722_000, 20e9, 41.133)  # noqa: E731
     item = compared("prm-baseline-8", "complexity", rows, "Complexity", "Eight-stack hourglass", "GFLOPs")
     assert item.verdict == "below"  # 41.133 would be printed 41.1, the paper prints 41.2
-    assert formats.signed(item.delta, 2) == "−0.07"
+    assert formats.signed(present(item.delta), 2) == "−0.07"
 
 
 ABLATION = {

@@ -1,5 +1,7 @@
 """What stands beside a score: numbers of the same network, and of no other."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from snapshots import COMPLEXITY, PCKH, cell, counts, key, network_alone, pckh, row
@@ -33,8 +35,8 @@ def counted(name, parameters=218_000):
 def timed(name, milliseconds, date="2026-01-02T03:04:05Z"):
     made, rows = network_alone(name, "speed", [("latency", "float32 eager", milliseconds, "ms"),
                                                ("latency", "bfloat16 eager", 1.0, "ms")])  # fmt: skip
-    changed = {"cell": f"{made.cell[:8]}{milliseconds:g}", "provenance": replace(made.provenance, date=date)}
-    return replace(made, **changed), [replace(line, cell=changed["cell"]) for line in rows]
+    made = replace(made, cell=f"{made.cell[:8]}{milliseconds:g}", provenance=replace(made.provenance, date=date))
+    return made, [replace(line, cell=made.cell) for line in rows]
 
 
 def snapshot(*parts) -> Snapshot:
@@ -42,7 +44,7 @@ def snapshot(*parts) -> Snapshot:
     return Snapshot(rows, [made for made, _ in parts], [], [PCKH, OCCLUDED, COMPLEXITY, SPEED])
 
 
-def beside(*parts) -> dict[str, float]:
+def beside(*parts) -> dict[str, float | None]:
     """Of the first part, the numbers beside its score."""
     found = leaderboards.leaderboards(snapshot(*parts), PCKH)
     [entry] = [entry for board in found for entry in board.entries if entry.cell is parts[0][0]]
@@ -111,6 +113,7 @@ def test_page_links_what_is_there_and_says_what_is_not(tmp_path):
 def test_data_leaves_missing_numbers_empty():
     [board] = leaderboards.leaderboards(snapshot(clean(), covered()), PCKH)
     sheet = leaderboard(board)
-    [line] = [dict(zip(sheet.columns, entry, strict=True)) for entry in sheet.rows]
+    [entries] = sheet.rows
+    line: dict[str, Any] = dict(zip(sheet.columns, entries, strict=True))
     assert line["occluded limb (%)"].value == 20.0
     assert [line[name].value for name in ("parameters", "MACs", "latency (ms)")] == [None] * 3

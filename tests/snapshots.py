@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from architectures import Architecture
 from bench.cells.conditions import Conditions
+from bench.results.benchmarks import Benchmark
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import ReportCell, Snapshot
 from bench.store.provenance import Provenance
@@ -160,14 +161,11 @@ def small(folder: Path) -> Snapshot:
 
 def with_own_pages(base: Snapshot) -> Snapshot:
     """The same with what is only shown where it was measured: the committed ablations, and benchmarks."""
-    made = {"benchmark": "decode", "rounds": 15, "note": "", "machine": "2 cores", "date": "2026-01-02T03:04:05Z"}
-    line = {"what": "decoding of 64 x 16 maps of 64 x 64", "against": "numpy, one person and joint at a time"}
-    lines = (
-        made | line | {"ours": 0.003, "peer": 0.012, "ratio": 4.0, "reach": 5, "reached": False},
-        made | {"what": "bench list", "against": "", "ours": 0.15, "peer": None, "ratio": None, "reach": 0.25,
-                "reached": True},
-    )  # fmt: skip
-    return dataclasses.replace(base, ablations=committed(), benchmarks=lines)
+    start = Benchmark(benchmark="decode", what="bench list", ours=0.15, rounds=15, reach=0.25, reached=True,
+                      machine="2 cores", date="2026-01-02T03:04:05Z")  # fmt: skip
+    decoding = replace(start, what="decoding of 64 x 16 maps of 64 x 64", ours=0.003, peer=0.012, ratio=4.0, reach=5,
+                       reached=False, against="numpy, one person and joint at a time")  # fmt: skip
+    return dataclasses.replace(base, ablations=committed(), benchmarks=(decoding, start))
 
 
 def strangers() -> Snapshot:

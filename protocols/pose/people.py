@@ -123,4 +123,4 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if isinstance(self.keypoints, np.ma.MaskedArray):
-            object.__setattr__(self, "keypoints", self.keypoints.astype(np.float64).filled(np.nan))
+            object.__setattr__(self, "keypoints", np.ma.filled(self.keypoints.astype(np.float64), np.nan))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bench.results.snapshot import ReportCell
+from bench.cells.record import CellRecord
 from reports import formats
 from reports.figures.svg import Figure
 from reports.tables.sheets import Entry, Piece, Sheet
@@ -39,7 +39,7 @@ def numbered(figures: list[Figure], name: str = "figure") -> dict[str, Figure]:
     return {f"{name}-{index}": figure for index, figure in enumerate(figures, start=1)}
 
 
-def cell_path(cell: ReportCell) -> str:
+def cell_path(cell: CellRecord) -> str:
     """Path of the page of a cell in the site."""
     return f"cells/{formats.slug(cell.cell)}.html"
 
@@ -49,17 +49,17 @@ def architecture_path(name: str) -> str:
     return f"architectures/{formats.slug(name)}.html"
 
 
-def picture_path(cell: ReportCell, name: str = "gallery") -> str:
+def picture_path(cell: CellRecord, name: str = "gallery") -> str:
     """Path of a picture of a cell in the site."""
     return f"{name}/{formats.slug(cell.cell)}.webp"
 
 
-def tags(cell: ReportCell) -> list[Piece]:
+def tags(cell: CellRecord) -> list[Piece]:
     """Tags of a cell, shown behind its name."""
     return [Piece(words, "tag") for words in cell.tags]
 
 
-def place(cell: ReportCell, alone: str = "") -> tuple[Entry, str]:
+def place(cell: CellRecord, alone: str = "") -> tuple[Entry, str]:
     """Dataset and split of a cell, one column on a page; `alone`: its text for a network alone."""
     shown = formats.place(cell.dataset, cell.split) or alone
     return Entry(formats.dataset(cell.dataset), page=(Piece(shown),)), cell.split

@@ -168,8 +168,8 @@ def _verdict(value: Value, row: Measurement, differences: tuple[str, ...]) -> st
     have no interval to offer: their score itself must be one of these numbers."""
     if differences:
         return "not comparable"
-    exact = row.source == "predictions" or row.interval is None
-    low, high = (row.number, row.number) if exact else row.interval
+    interval = None if row.source == "predictions" else row.interval
+    low, high = interval or (row.number, row.number)
     half = 0.5 * 10**-value.decimals + EXACT
     if low / value.scale > value.value + half:
         return "above"

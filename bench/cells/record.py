@@ -62,6 +62,7 @@ def record(
     device: str = "cpu",
     warnings: tuple[str, ...] = (),
     provenance: Provenance | None = None,
+    method: str = "",
 ) -> CellRecord:
     """Make the record of a cell; `source`: "measured", or "predictions" for a prediction file."""
     measured = source == "measured"
@@ -77,6 +78,7 @@ def record(
         inputs=inputs,
         warnings=warnings,
         provenance=provenance or Provenance(),
+        method=method,
     )
 
 

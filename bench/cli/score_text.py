@@ -9,6 +9,7 @@ import msgspec
 from bench.results.text import print_measurements, quantity
 from bench.steps.compare import Outcome
 from protocols import PROTOCOLS
+from protocols.joints.pck import UNANSWERED
 
 
 def as_document(outcome: Outcome) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def print_outcome(outcome: Outcome) -> None:
         print(f"{file}: {text}", file=sys.stderr)
     protocol = PROTOCOLS[outcome.cells[0].protocol]
     for row in outcome.measurements if len(outcome.cells) == 1 else ():
-        if row.metric == protocol.headline[0]:
+        if row.metric in (protocol.headline[0], UNANSWERED):
             print(f"  {row.metric:<12} {row.part:<10} {quantity(row)}, n={row.n:,}")
     print_measurements(outcome.measurements)
     if outcome.against is not None:

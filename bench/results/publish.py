@@ -26,8 +26,12 @@ def publish_cell(
     seconds: dict[str, float],
     files: dict[str, bytes] | None = None,
     source: Source = "measured",
+    method: str = "",
 ) -> tuple[list[Measurement], CellRecord]:
-    """Publish a cell: measurements, record, samples, curve, and further `files` by name; return the first two."""
+    """Publish a cell: measurements, record, samples, curve, and further `files` by name; return the first two.
+
+    method: key of the published system that made a prediction file.
+    """
     cell, measured = task.cell, source == "measured"
     measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
     notes: tuple[str, ...] = ()  # deviations of the training from the recipe
@@ -56,6 +60,7 @@ def publish_cell(
             device=device,
             warnings=(*scores.warnings, *notes),
             provenance=provenance.record(device, seconds),
+            method=method,
         )
         (folder / "cell.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
     return measurements, document

@@ -18,7 +18,8 @@ def quantity(row: Measurement | Value) -> str:
     """Format a value with its unit and interval: "63.1 % [62.0, 64.2]"."""
     if row.value is None:
         return "not defined"
-    digits = "{:,.0f}" if row.unit not in ("%", "") and abs(row.value) >= 100 else "{:.2f}"
+    counted = row.unit not in ("%", "") and (abs(row.value) >= 100 or row.value == int(row.value))
+    digits = "{:,.0f}" if counted else "{:.2f}"
     text = digits.format(row.value) + (f" {row.unit}" if row.unit not in ("", "1") else "")
     if row.low is None or row.high is None:
         return text

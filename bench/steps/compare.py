@@ -33,15 +33,16 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def score_and_compare(
-    subject: str, cell: Cell, data: Path, store: Store, *, against: str = "", variants: bool = False
+    subject: str, cell: Cell, data: Path, store: Store, *, against: str = "", variants: bool = False, method: str = ""
 ) -> Outcome:
     """Score a file and publish its cell, or look up the finished cells of a network; compare either with `against`.
 
     cell: of the file, with the protocol, people and options that also select the cells of a network. A cell stores
-    its variants in any case. Raises Problem or DataError if a file, the data or the cells cannot be used.
+    its variants in any case. method: key of the published system that made the file. Raises Problem or DataError if
+    a file, the data or the cells cannot be used.
     """
     if _is_file(subject):
-        outcome, ours = _scored(Path(subject), cell, data, store, variants)
+        outcome, ours = _scored(Path(subject), cell, data, store, variants, method)
     elif against:
         outcome, ours = _looked_up(subject, cell, store)
     else:
@@ -68,12 +69,14 @@ def _is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix in SUFFIXES
 
 
-def _scored(file: Path, cell: Cell, data: Path, store: Store, variants: bool) -> tuple[Outcome, list[Scores]]:
+def _scored(
+    file: Path, cell: Cell, data: Path, store: Store, variants: bool, method: str
+) -> tuple[Outcome, list[Scores]]:
     """Score a file and publish its cell."""
     scored = score_file(file, cell, data)
     if variants and not scored.variants:
         raise Problem(f"{cell.protocol} has no variants.", expected=f"one of {', '.join(with_variants())}")
-    rows, record = publish_file(scored, store)
+    rows, record = publish_file(scored, store, method)
     warnings, shown = list(scored.scores.warnings), scored.variants if variants else None
     return Outcome(rows, [record], warnings, scored.notes, shown), [scored.scores]
 

@@ -4,6 +4,7 @@ import importlib
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.cells.cell import Cell, check_options
 from bench.cells.plan import MISSING, Task
@@ -17,7 +18,7 @@ from bench.steps.prediction_files import KINDS, ScoredFile
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
 from protocols import PROTOCOLS, Options
-from protocols.datasets import DATASETS, datasets_of
+from protocols.datasets import DATASETS, datasets_of, skeleton_of
 
 
 def file_cell(name: str, protocol: str, dataset: str, options: Options, limit: int = 0) -> Cell:
@@ -33,21 +34,36 @@ def file_cell(name: str, protocol: str, dataset: str, options: Options, limit: i
     return Cell(name, protocol, *place, options=options, limit=limit)
 
 
-def score_file(file: Path, cell: Cell, data: Path) -> ScoredFile:
+def score_file(file: Path, cell: Cell, data: Path, ground_truth: Any = None) -> ScoredFile:
     """Score a prediction file under the protocol, options and people of its cell.
 
-    data: folder of the datasets. Raises Problem if protocol, options and file do not fit together, DataError if the
-    file or the dataset cannot be used.
+    data: folder of the datasets; ground_truth: that of the cell, if it is open already. Raises Problem if protocol,
+    options and file do not fit together, DataError if the file or the dataset cannot be used.
     """
     started = time.perf_counter()
     _check(file, cell)
-    kind = KINDS[_kind(cell)]
-    scored = kind.score(file, cell, kind.open(cell, data))
+    truth = open_ground_truth(cell, data) if ground_truth is None else ground_truth
+    scored = KINDS[_kind(cell)].score(file, cell, truth)
     return replace(scored, seconds=time.perf_counter() - started)
 
 
-def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], CellRecord]:
-    """Publish the cell of a scored file; return its rows and record, those of the store if it was scored before."""
+def open_ground_truth(cell: Cell, data: Path) -> Any:
+    """Open what the files of a cell are scored against: people, an annotation, or labelled images."""
+    return KINDS[_kind(cell)].open(cell, data)
+
+
+def ground_truth_key(cell: Cell) -> tuple:
+    """Return what decides the ground truth of a cell; cells with equal ones can share it."""
+    kind = _kind(cell)
+    skeleton = skeleton_of(cell.rules, cell.dataset) if kind == "keypoints" else ""
+    return kind, cell.dataset, cell.split, skeleton, cell.limit
+
+
+def publish_file(scored: ScoredFile, store: Store, method: str = "") -> tuple[list[Measurement], CellRecord]:
+    """Publish the cell of a scored file; return its rows and record, those of the store if it was scored before.
+
+    method: key of the published system that made the file, "" if that is not known.
+    """
     cell = scored.cell
     inputs = {
         "protocol": cell.protocol,
@@ -55,6 +71,7 @@ def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], C
         "options": unusual(cell.options, cell.rules.options),
         "name": cell.architecture,
         "predictions": {"file": file_digest(scored.file), "people": scored.fingerprint},
+        **({"method": method} if method else {}),
     }
     task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
     with store.lock(CELLS, task.key, wait=True):
@@ -62,7 +79,9 @@ def publish_file(scored: ScoredFile, store: Store) -> tuple[list[Measurement], C
             return measurements(store, task.key), read_record(store, task.key)
         store.sweep(CELLS, task.key)
         seconds = {"score": scored.seconds}
-        return publish_cell(task, store, "cpu", scored.scores, seconds, scored.files, source="predictions")
+        return publish_cell(
+            task, store, "cpu", scored.scores, seconds, scored.files, source="predictions", method=method
+        )
 
 
 def with_variants() -> list[str]:

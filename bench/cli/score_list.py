@@ -1,0 +1,56 @@
+"""`bench score --list`: scores the prediction files of a list."""
+
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+from bench.cli.documents import print_json
+from bench.errors import DATA, FINE, NOTHING
+from bench.results.text import print_measurements
+from bench.steps.prediction_lists import Scored, read_list, score_list
+from bench.store.store import Store
+from reports.data.methods import FILE as METHODS
+from reports.data.methods import methods
+
+
+def score_listed(path: Path, data: Path, store: Store, as_json: bool) -> int:
+    """Score the files of a list and print their headlines; returns the exit code.
+
+    A path without a folder that does not exist is looked for beside the published tables. Files that are not there
+    are skipped with a reason; a file that is another one than listed is refused, and the exit code says so.
+    """
+    listed = read_list(path if path.is_file() or path.parent != Path() else METHODS.with_name(path.name))
+    for warning in dict.fromkeys(filter(None, (unknown_method(item.method) for item in listed))):
+        print(f"! {warning}", file=sys.stderr)
+    scored: list[Scored] = []
+    for found in score_list(listed, data, store):
+        scored.append(found)
+        if as_json:
+            continue
+        print_measurements(found.rows)
+        for words in filter(None, (*found.warnings, found.skipped and f"skipped: {found.skipped}", found.refused)):
+            print(f"! {found.listed.method}: {words}", file=sys.stderr)
+    if as_json:
+        print_json(_document(scored))
+    if any(found.refused for found in scored):
+        return DATA
+    return FINE if any(found.rows for found in scored) else NOTHING
+
+
+def unknown_method(method: str) -> str:
+    """Return a sentence on a key that no published system has; "" for a known one, and for none."""
+    if not method or method in methods():
+        return ""
+    near = get_close_matches(method, methods(), n=1)
+    guess = f" Is {near[0]} meant?" if near else ""
+    return f"{method!r} is no method of {METHODS.name}: no printed number is compared with its predictions.{guess}"
+
+
+def _document(scored: list[Scored]) -> dict[str, object]:
+    """Convert the outcome for --json."""
+    return {
+        "measurements": [row for found in scored for row in found.rows],
+        "warnings": [f"{found.listed.method}: {words}" for found in scored for words in found.warnings],
+        "skipped": [{"file": found.listed.file, "why": found.skipped} for found in scored if found.skipped],
+        "refused": [{"file": found.listed.file, "why": found.refused} for found in scored if found.refused],
+    }

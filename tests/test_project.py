@@ -79,7 +79,8 @@ def test_licence_and_version_are_the_same_everywhere():
 
 def test_citation_names_the_five_papers_as_their_tables_do():
     assert CITATION["cff-version"] == "1.2.0"
-    papers = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "reports/published").glob("*")]
+    files = [path for path in (REPOSITORY / "reports/published").glob("*") if path.name != "methods.toml"]
+    papers = [tomllib.loads(path.read_text(encoding="utf-8")) for path in files]
     assert len(papers) == len(CITATION["references"]) == 5
     for paper in papers:
         (entry,) = [entry for entry in CITATION["references"] if entry["title"] == paper["title"]]

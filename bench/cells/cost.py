@@ -51,7 +51,7 @@ class Estimate(msgspec.Struct, frozen=True):
     all: Cost
 
 
-def hours(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> Estimate:
+def estimate(cells: Iterable[Cell], network: architectures.Architecture, rate: float) -> Estimate:
     """Estimate trainings, operations and hours; `network` trains on `rate` images a second.
 
     A training that several cells share counts once; released weights and untrained networks cost nothing.

@@ -1,19 +1,12 @@
 """`bench doctor`: versions, device, flags, data and store in one block for a bug report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
-import architectures
-from bench.cells import matrix
-from bench.cells.cost import Estimate, hours
 from bench.store import provenance
 from bench.store.store import CELLS, PREDICTIONS, PREPARED, WEIGHTS, Store
 from protocols.datasets import DATASETS, missing
-
-if TYPE_CHECKING:
-    from bench.training.throughput import Throughput
 
 
 def examine(data: Path, store: Path) -> dict[str, object]:
@@ -34,22 +27,6 @@ def examine(data: Path, store: Path) -> dict[str, object]:
         "datasets": {name: missing(name, data) or "ready" for name in DATASETS},
         "store": {kind: len(Store(store).keys(kind)) for kind in kinds},
     }
-
-
-def measure_throughput(
-    store: Path, data: Path, device: str, name: str, overrides: architectures.Options
-) -> "Throughput":
-    """Measure the step rate from the prepared cache against that of a batch in memory; takes minutes on a CPU."""
-    from bench.progress import step
-    from bench.training.throughput import throughput
-
-    with step(f"throughput of {name}") as update:
-        return throughput(Store(store), data, device, name, overrides, update)
-
-
-def estimate(path: Path, name: str, overrides: architectures.Options, rate: float) -> Estimate:
-    """Estimate the hours of a matrix's trainings, where the network `name` trains on `rate` images a second."""
-    return hours(matrix.load(path), architectures.describe(name, **overrides), rate)
 
 
 def print_examination(found: dict[str, object]) -> None:

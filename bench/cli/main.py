@@ -317,16 +317,21 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Print versions, device, flags, data and store in one block for a bug report."""
-    from bench.cells.cost import print_hours
-    from bench.cli.doctor import estimate, examine, measure_throughput, print_examination
+    from architectures import describe
+    from bench.cells import matrix
+    from bench.cells.cost import estimate, print_hours
+    from bench.cli.doctor import examine, print_examination
+    from bench.store.store import Store
 
     if hours and not (throughput or rate):
         raise Problem("--hours needs a measured rate.", next_step="add --throughput, or --rate NUMBER")
     found = examine(data, store)
     if throughput:
-        measured = measure_throughput(store, data, chosen_device(device), architecture, pairs(overrides))
+        from bench.training.throughput import measure_throughput
+
+        measured = measure_throughput(Store(store), data, chosen_device(device), architecture, pairs(overrides))
         found["throughput"], rate = msgspec.to_builtins(measured), rate or measured.cache
-    estimated = estimate(hours, architecture, pairs(overrides), rate) if hours else None
+    estimated = estimate(matrix.load(hours), describe(architecture, **pairs(overrides)), rate) if hours else None
     if as_json:
         print(json.dumps(found | ({"hours": msgspec.to_builtins(estimated)} if estimated else {})))
     else:

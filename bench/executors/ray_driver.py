@@ -71,7 +71,7 @@ class _RayDriver:
         self.device = ("cuda" if resources.get("GPU") else "cpu") if ctx.device == "auto" else ctx.device
         self.largest = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
         self.code = _digest()
-        self.in_flight: dict = {}  # object reference -> _InFlight
+        self.in_flight: dict[object, _InFlight] = {}  # by reference of Ray
         self.done: list[Task] = []
         self.failed: list[tuple[Task, str]] = []
 

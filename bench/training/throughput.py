@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 import architectures
+from bench import progress
 from bench.cells import recipe as recipes
 from bench.cells.training_sets import Source
-from bench.progress import Update
 from bench.store.store import Store
 from bench.training.examples import Examples, Training, people_examples
 from bench.training.prepare import prepare
@@ -28,26 +28,21 @@ TARGET = 90.0  # per cent
 
 
 class Throughput(msgspec.Struct, frozen=True):
-    """Images per second of a training, from the cache and from memory."""
+    """Images per second from the cache and from memory, and their ratio in per cent."""
 
     network: str
     device: str
     cache: float = msgspec.field(name="images a second from cache")
     memory: float = msgspec.field(name="images a second from memory")
-    share: float = msgspec.field(name="per cent")  # of cache in memory
+    share: float = msgspec.field(name="per cent")
     target: float  # per cent
     reached: bool
 
 
-def throughput(
-    store: Store,
-    data: Path,
-    device: str,
-    name: str,
-    overrides: architectures.Options,
-    update: Update,
+def measure_throughput(
+    store: Store, data: Path, device: str, name: str, overrides: architectures.Options
 ) -> Throughput:
-    """Measure images per second from the cache and from memory, by the median step, and their ratio in per cent."""
+    """Measure images per second by the median step, which takes minutes on a CPU."""
     row = architectures.describe(name, **overrides)
     recipe = recipes.load(row.recipe)
     hyper = msgspec.structs.replace(recipe.budgeted("quick"), batch=BATCH, steps=BLOCK * BLOCKS, people=0)
@@ -57,7 +52,7 @@ def throughput(
     network = architectures.create(row)
     starts: list[float] = []
     examples = _alternating(people_examples(crops, network, training), starts, device)
-    with TemporaryDirectory() as work:
+    with TemporaryDirectory() as work, progress.step(f"throughput of {name}") as update:
         fit(network, examples, training, Path(work), update)
     rates = {kind: BATCH / median(seconds) for kind, seconds in _seconds(starts).items()}
     share = 100 * rates["cache"] / rates["memory"]

@@ -50,7 +50,7 @@ def here(tmp_path, monkeypatch):
 def test_hours_written_out(here):
     """Two trainings: protocols share them, the mean pose has none. Nine times the MACs are nine times the hours."""
     network = architectures.describe("net.py:net", input=64)
-    found = cost.hours(matrix.load(here / "matrix.toml"), network, rate=2.0)
+    found = cost.estimate(matrix.load(here / "matrix.toml"), network, rate=2.0)
     assert found.measured.operations == 6 * MACS * 2
     assert (found.all.trainings, found.all.operations) == (2, 2 * 6 * 9 * MACS * IMAGES)
     assert found.all.hours == pytest.approx(2 * 9 * IMAGES / 2.0 / 3600)

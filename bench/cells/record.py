@@ -70,7 +70,7 @@ def record(
         cell=key,
         label=cell.label if measured else f"{cell.architecture} × {cell.protocol} on {cell.dataset}/{cell.split}",
         architecture=cell.row.name if measured else cell.architecture,
-        seed=cell.seed,
+        seed=cell.seed if measured else None,
         source=source,
         conditions=conditions(cell, device) if measured else of_file(cell),
         tags=cell.tags,

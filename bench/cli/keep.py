@@ -16,35 +16,78 @@ from bench.errors import NOTHING, Problem
 
 if TYPE_CHECKING:
     from bench.results.fragment import CellLine, PairLine
+    from bench.steps.prediction_lists import Listed
     from bench.store.store import Store
     from protocols.statistics.tally import Tally
 
 
 def keep(
     matrix: Annotated[Path, typer.Option("--matrix", help="File that lists the cells.")] = Path("matrix.cpu.toml"),
+    prediction_list: Annotated[
+        Path | None, typer.Option("--list", help="Keep the scored files of a list, in place of a matrix.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="File of rows to write.")] = Path("reports/measured/cpu.jsonl"),
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the finished cells of a matrix to a file of rows to commit; the site shows them as ablations."""
+    """Write the finished cells of a matrix to a file of rows to commit; the site shows them as ablations.
+
+    bench keep --list reports/published/predictions.toml --out reports/measured/authors.jsonl keeps scored files.
+    """
     from bench.cells import matrix as matrices
     from bench.cells.plan import FRESH, plan
     from bench.results.fragment import Fragment
+    from bench.steps.prediction_lists import read_list
     from bench.store.store import Store, write_atomically
 
-    tasks = plan(matrices.load(matrix), Store(store), data)
-    keys = [task.key for task in tasks if task.state == FRESH]
-    if not keys:
-        raise Problem(
-            f"No cell of {matrix} is finished in {store}.", next_step=f"bench run --matrix {matrix}", code=NOTHING
-        )
+    if prediction_list:
+        listed = read_list(prediction_list)
+        kept, count = list(files(Store(store), listed)), sum(len(item.protocols) for item in listed)
+        source, how = prediction_list, f"bench score --list {prediction_list}"
+    else:
+        tasks = plan(matrices.load(matrix), Store(store), data)
+        keys = [task.key for task in tasks if task.state == FRESH]
+        kept, count = list(lines(Store(store), keys)), len(tasks)
+        source, how = matrix, f"bench run --matrix {matrix}"
+    if not kept:
+        raise Problem(f"No cell of {source} is finished in {store}.", next_step=how, code=NOTHING)
+    cells = sum(1 for line in kept if getattr(line, "seeds", None) == ())
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, Fragment(out.stem, tuple(lines(Store(store), keys))).encode().decode())
-    document = {"file": str(out), "cells": len(keys), "of": len(tasks), "kilobytes": round(out.stat().st_size / 1e3)}
-    words = f"{out}: {len(keys)} of {len(tasks)} cells, {document['kilobytes']} kB"
+    write_atomically(out, Fragment(out.stem, tuple(kept)).encode().decode())
+    document = {"file": str(out), "cells": cells, "of": count, "kilobytes": round(out.stat().st_size / 1e3)}
+    words = f"{out}: {cells} of {count} cells, {document['kilobytes']} kB"
     print(json.dumps(document) if as_json else words)
+
+
+def files(store: "Store", listed: "Sequence[Listed]") -> "Iterator[CellLine]":
+    """The cells of the listed prediction files, by file and protocol, the newest of each; with curve and credits."""
+    from bench.cells.record import read_all
+    from bench.results.headline_tally import of_samples, pack
+    from bench.store.store import CELLS
+    from protocols import PROTOCOLS
+
+    records = read_all(store, store.keys(CELLS))[0].values()
+    made = {
+        (record.inputs["predictions"]["file"], record.method, record.protocol): record
+        for record in sorted(records, key=lambda record: record.provenance.date)
+        if record.method and record.inputs and record.conditions.version == PROTOCOLS[record.protocol].version
+    }
+    for item in listed:
+        for protocol in item.protocols:
+            if not (record := made.get((item.sha256, item.method, protocol))):
+                continue
+            curve = store.folder(CELLS, record.cell) / "curve.csv"
+            tally = of_samples(PROTOCOLS[protocol], store.read_arrays(CELLS, record.cell, "samples.npz"))
+            yield msgspec.structs.replace(
+                _cell(store, record.cell),
+                source="predictions",
+                method=record.method,
+                inputs=record.inputs,
+                tally=tally and pack(tally),
+                curve=curve.read_text() if curve.is_file() else "",
+            )
 
 
 def lines(store: "Store", keys: Sequence[str]) -> "Iterator[CellLine | PairLine]":

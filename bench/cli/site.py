@@ -11,12 +11,14 @@ from bench.results.collect import snapshot
 from bench.store.store import Store
 from protocols.datasets.mannequin.people import contact_sheet
 from reports.data.ablations import committed
+from reports.data.authors import with_authors
 from reports.site import build, differences
 
 
 def write_site(tasks: Iterable[Task], store: Store, out: Path) -> Path:
     """Write the site of a store; returns its index page."""
-    return build(replace(snapshot(tasks, store), ablations=committed()), out, contact_sheet())
+    found = with_authors(replace(snapshot(tasks, store), ablations=committed()))
+    return build(found, out, contact_sheet())
 
 
 def outdated(tasks: Iterable[Task], store: Store, out: Path) -> list[str]:

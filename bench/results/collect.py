@@ -8,6 +8,7 @@ from bench.cells.plan import FAILED, FRESH, STALE, Task
 from bench.cells.record import CellRecord, read_all, record
 from bench.errors import CELL_FAILED, Problem
 from bench.results import benchmarks
+from bench.results.headline_tally import headline_tallies
 from bench.results.paired import paired
 from bench.results.rows import measurements
 from bench.results.snapshot import ReportCell, Snapshot, report_cell
@@ -37,6 +38,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         architectures=list(architectures.catalogue().values()),
         protocols=list(PROTOCOLS.values()),
         paired=paired(store),
+        tally=headline_tallies(store),
         skeletons=tuple(SKELETONS.values()),
         benchmarks=benchmarks.read(store.root / benchmarks.FILE),
     )

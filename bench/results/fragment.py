@@ -13,7 +13,8 @@ import msgspec
 
 from bench.cells.conditions import Conditions
 from bench.cells.record import CellRecord
-from bench.results.rows import Measurement
+from bench.results.headline_tally import PackedTally, unpack
+from bench.results.rows import Measurement, Source
 from bench.results.snapshot import ReportCell, Snapshot, report_cell
 from bench.store.provenance import Provenance
 from protocols import PROTOCOLS, Value
@@ -44,16 +45,24 @@ class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
     warnings: tuple[str, ...] = ()
     provenance: Provenance = Provenance()
+    source: Source = "measured"
+    method: str = ""  # key of the published system that made a prediction file
+    inputs: dict[str, Any] | None = None  # of a prediction file, with its digest
+    tally: PackedTally | None = None  # under the headline
+    curve: str = ""  # content of curve.csv
 
     @property
     def report_cell(self) -> ReportCell:
         """The cell as a snapshot has it."""
         label = f"{self.architecture} × {self.conditions.protocol}"
         record = CellRecord(
-            self.cell, label, self.architecture, self.seed, "measured", self.conditions, (), {}, None, self.warnings,
-            self.provenance,
+            self.cell, label, self.architecture, self.seed, self.source, self.conditions, (), {}, self.inputs,
+            self.warnings, self.provenance, self.method,
         )  # fmt: skip
-        return report_cell(record, seeds=self.seeds)
+        now = PROTOCOLS[self.conditions.protocol].version
+        why = "" if now == self.conditions.version else f"protocol version {self.conditions.version} -> {now}"
+        state = "stale" if why else "fresh"
+        return report_cell(record, seeds=self.seeds, curve=self.curve, state=state, why=why)
 
     @property
     def rows(self) -> list[Measurement]:
@@ -61,7 +70,7 @@ class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
         made = self.conditions
         where = {"architecture": self.architecture, "protocol": made.protocol, "protocol_version": made.version,
                  "dataset": made.dataset, "split": made.split, "seed": self.seed, "cell": self.cell,
-                 "source": "measured"}  # fmt: skip
+                 "source": self.source}  # fmt: skip
         return [Measurement(**where, **msgspec.structs.asdict(value)) for value in self.values]
 
 
@@ -89,9 +98,15 @@ class Fragment:
             for line in self.lines
             if isinstance(line, PairLine)
         }
-        rows = [row for line in cells for row in line.rows]
-        protocols = list(PROTOCOLS.values())
-        return Snapshot(rows, [line.report_cell for line in cells], [], protocols, lambda *keys: pairs.get(keys, ()))
+        packed = {line.cell: (line.tally, PROTOCOLS[line.conditions.protocol].headline) for line in cells if line.tally}
+        return Snapshot(
+            measurements=[row for line in cells for row in line.rows],
+            cells=[line.report_cell for line in cells],
+            architectures=[],
+            protocols=list(PROTOCOLS.values()),
+            paired=lambda *keys: pairs.get(keys, ()),
+            tally=lambda key: unpack(*packed[key]) if key in packed else None,
+        )
 
     def encode(self) -> bytes:
         """Its file."""

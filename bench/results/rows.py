@@ -64,7 +64,7 @@ def rows_of(values: Iterable[Value], cell: Cell, name: str, key: str, source: So
             low=_float(value.low),
             high=_float(value.high),
             n=int(value.n),
-            seed=cell.seed,
+            seed=cell.seed if source == "measured" else None,
             cell=key,
             source=source,
         )

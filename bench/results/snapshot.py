@@ -14,6 +14,7 @@ from bench.results.benchmarks import Benchmark
 from bench.results.rows import Measurement
 from protocols import Protocol, Value
 from protocols.pose.skeletons import Skeleton
+from protocols.statistics.tally import Tally
 
 PARTS = ("all", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
 _RANK = {part: index for index, part in enumerate(PARTS)}
@@ -22,6 +23,11 @@ _RANK = {part: index for index, part in enumerate(PARTS)}
 def _no_differences(ours: str, theirs: str) -> Iterable[Value]:
     """Return no paired differences."""
     return ()
+
+
+def _no_tally(cell: str) -> Tally | None:
+    """Return no credits of people."""
+    return None
 
 
 class ReportCell(CellRecord, frozen=True):
@@ -33,6 +39,7 @@ class ReportCell(CellRecord, frozen=True):
     folder: str = ""  # of its files; "" if there is none
     log: str = ""
     seeds: tuple[str, ...] = ()  # keys of the cells that it is the mean of
+    curve: str = ""  # content of curve.csv, of a cell without a folder
 
 
 def report_cell(record: CellRecord, **shown: Any) -> ReportCell:
@@ -52,6 +59,7 @@ class Snapshot:
     skeletons: those of the protocols, to draw them.
     paired: (key of a cell, key of another) -> differences, the first minus the second on the same people; none where
         the cells keep no samples or were not scored on the same people.
+    tally: key of a cell -> credits of its people under the headline of its protocol; None where it keeps none.
     benchmarks: results of `python -m benchmarks`.
     ablations: the committed cells of the ablations, a matrix each.
     """
@@ -61,6 +69,7 @@ class Snapshot:
     architectures: list[Architecture]
     protocols: list[Protocol]
     paired: Callable[[str, str], Iterable[Value]] = _no_differences
+    tally: Callable[[str], Tally | None] = _no_tally
     skeletons: tuple[Skeleton, ...] = ()
     benchmarks: tuple[Benchmark, ...] = ()
     ablations: tuple[Any, ...] = ()  # of reports.data.ablations.Committed

@@ -20,6 +20,7 @@ from reports import formats
 FOLDER = Path(__file__).parents[1] / "measured"
 SHARED = ("input", "width")  # the same for all networks of a matrix; the rest of a name is compared
 BASELINE = "mean-pose"
+AUTHORS = "authors"  # prediction files of others, which are no ablation: reports/data/authors.py
 Metric = tuple[str, str, str]  # protocol, metric, part
 
 
@@ -97,8 +98,8 @@ def ablations() -> dict[str, Ablation]:
 
 
 def committed(folder: Path = FOLDER) -> tuple[Committed, ...]:
-    """All committed measurements, a matrix each, in the order of their names."""
-    return tuple(Committed(fragment.read(path)) for path in sorted(folder.glob("*.jsonl")))
+    """All committed measurements of networks, a matrix each, in the order of their names."""
+    return tuple(Committed(fragment.read(path)) for path in sorted(folder.glob("*.jsonl")) if path.stem != AUTHORS)
 
 
 def trial_name(matrix: str, ablation: str, dataset: str) -> str:

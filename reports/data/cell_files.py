@@ -28,6 +28,18 @@ def picture(cell: ReportCell, name: str = "gallery") -> Path | None:
     return saved(cell, f"{name}.webp")
 
 
+def curve(cell: ReportCell) -> str | None:
+    """Content of the curve of a cell, CSV with part, threshold and value; None if it has none."""
+    path = saved(cell, "curve.csv")
+    return path.read_text() if path else cell.curve or None
+
+
+def history(cell: ReportCell) -> str | None:
+    """Content of the training history of a cell, CSV; None if it has none."""
+    path = saved(cell, "history.csv")
+    return path.read_text() if path else None
+
+
 def saved(cell: ReportCell, name: str) -> Path | None:
     """Path of a file that a cell saved beside its rows; None if it saved none."""
     path = Path(cell.folder) / name

@@ -2,16 +2,17 @@
 
 import io
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import pandas as pd
 
 from bench.results.snapshot import ReportCell
 from reports import formats
-from reports.data.cell_files import picture, saved
+from reports.data.cell_files import curve, history, picture
 from reports.figures import svg
 from reports.tables.leaderboards import Leaderboard
 
+GALLERIES = 8  # rows of pictures of a leaderboard
 _PARTS = ("mean", "head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 
@@ -34,7 +35,7 @@ def curves(boards: list[Leaderboard]) -> list[svg.Figure]:
     """Score against threshold, a figure a leaderboard."""
     drawn = []
     for board in boards:
-        lines = {label: pd.read_csv(path) for label, path in _lead(board, "curve.csv").items()}
+        lines = {label: pd.read_csv(io.StringIO(text)) for label, text in _lead(board, curve).items()}
         if lines:
             unit = board.protocol.threshold_unit
             drawn.append(svg.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
@@ -45,7 +46,7 @@ def trainings(boards: list[Leaderboard]) -> list[svg.Figure]:
     """Loss and held-out score while training, once for all protocols that score the same trained networks."""
     found: dict[tuple, str] = {}
     for board in boards:
-        files = {label: path.read_text() for label, path in _lead(board, "history.csv").items()}
+        files = _lead(board, history)
         trained = tuple(sorted((label, text) for label, text in files.items() if text.count("\n") > 1))
         if trained:
             found.setdefault(trained, f"Training for {title(board)}")
@@ -57,9 +58,7 @@ def trainings(boards: list[Leaderboard]) -> list[svg.Figure]:
 
 def galleries(boards: list[Leaderboard]) -> list[tuple[str, list]]:
     """The pictures of each leaderboard, best network first."""
-    shown = [
-        (title(board), [entry for entry in board.entries if picture(entry.cell)][: svg.MOST_LINES]) for board in boards
-    ]
+    shown = [(title(board), [entry for entry in board.entries if picture(entry.cell)][:GALLERIES]) for board in boards]
     return [(name, entries) for name, entries in shown if entries]
 
 
@@ -84,7 +83,7 @@ def labels(cells: list[ReportCell]) -> list[str]:
     return list(found)
 
 
-def _lead(board: Leaderboard, name: str) -> dict[str, Path]:
-    """label -> file called `name`, for the best entries of a leaderboard that saved one."""
-    found = [(entry.cell, path) for entry in board.entries if (path := saved(entry.cell, name))][: svg.MOST_LINES]
-    return dict(zip(labels([cell for cell, _ in found]), (path for _, path in found), strict=True))
+def _lead(board: Leaderboard, read: Callable[[ReportCell], str | None]) -> dict[str, str]:
+    """label -> content of a file, for the best entries of a leaderboard that have it."""
+    found = [(entry.cell, text) for entry in board.entries if (text := read(entry.cell))][: svg.MOST_LINES]
+    return dict(zip(labels([cell for cell, _ in found]), (text for _, text in found), strict=True))

@@ -27,7 +27,7 @@ _CSS = {_INK: "currentColor", _FAINT: "var(--faint, #666666)", _GRID: "var(--lin
     colour: f"var(--series-{index}, {colour})" for index, colour in enumerate(SERIES)
 }
 DASHES = ("", (4, 1.5), (1.5, 1.5), (6, 1.5, 1.5, 1.5))
-MOST_LINES = len(SERIES)
+MOST_LINES = 2 * len(SERIES)  # a colour serves two lines, with other dashes
 _STYLE = {
     "axes.edgecolor": _FAINT, "axes.labelcolor": _INK, "axes.titlecolor": _INK, "axes.titlelocation": "left",
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.facecolor": "none", "axes.grid": True,
@@ -235,12 +235,15 @@ def standalone(figure: Figure) -> str:
 
 
 def _lines(panel, table: pd.DataFrame, x: str, y: str, labels: list[str], legend: bool) -> None:
-    """One line a label; colours and dashes both differ. (seaborn's lineplot takes 50 times as long.)"""
+    """One line a label; colours and dashes differ together. (seaborn's lineplot takes 50 times as long.)"""
     groups = dict(list(table.groupby("label", sort=False)))
     for index, label in enumerate(labels):
-        dashes = (0, DASHES[index % len(DASHES)]) if DASHES[index % len(DASHES)] else "solid"
+        turn, colour = divmod(index, len(SERIES))
+        pattern = DASHES[(colour + turn) % len(DASHES)]
         xs, ys = (groups[label][key] if label in groups else [] for key in (x, y))
-        panel.plot(xs, ys, color=SERIES[index], linestyle=dashes, linewidth=1.6, label=label)
+        panel.plot(
+            xs, ys, color=SERIES[colour], linestyle=(0, pattern) if pattern else "solid", linewidth=1.6, label=label
+        )
     if legend:
         panel.legend()
 

@@ -1,0 +1,30 @@
+"""What the authors of published methods predicted: committed rows of their files, so that every site shows them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.results import fragment
+from bench.results.snapshot import Snapshot
+from protocols.statistics.tally import Tally
+from reports.data.ablations import AUTHORS, FOLDER
+
+FILE = FOLDER / f"{AUTHORS}.jsonl"  # written by `bench keep --list`
+
+
+def with_authors(snapshot: Snapshot, file: Path = FILE) -> Snapshot:
+    """Add the committed cells of the authors' files to a snapshot, but for those that it has itself."""
+    if not file.is_file():
+        return snapshot
+    kept = fragment.read(file).snapshot
+    added = {cell.cell: cell for cell in kept.cells if cell.cell not in snapshot.cell}
+    fresh = [row for row in kept.measurements if row.cell in added and added[row.cell].state == "fresh"]
+
+    def tally(key: str) -> Tally | None:
+        return kept.tally(key) if key in added else snapshot.tally(key)
+
+    return replace(
+        snapshot,
+        measurements=[*snapshot.measurements, *fresh],
+        cells=[*snapshot.cells, *added.values()],
+        tally=tally,
+    )

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -58,7 +58,7 @@ def interval(row: Measurement) -> str:
     return between.join((shown(row, "low"), shown(row, "high"))) if row.interval else ""
 
 
-def span(low: Any, high: Any) -> str:
+def span(low: int | None, high: int | None) -> str:
     """Two ends, or one where they are the same: 2–5, 3."""
     return f"{low}–{high}" if low != high else str(low)
 

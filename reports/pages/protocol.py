@@ -1,7 +1,5 @@
 """The page of a protocol: its leaderboards, its conventions, constants, joints and variants."""
 
-from typing import Any
-
 from bench.results.snapshot import Snapshot
 from protocols import Protocol
 from protocols.datasets import datasets_of
@@ -11,6 +9,7 @@ from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
 from reports.tables.leaderboards import Leaderboard, RankedCell, variants
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent, count, link, nothing, number
+from reports.tables.side_columns import Column
 
 
 def protocol_page(snapshot: Snapshot, name: str, boards: list[Leaderboard]) -> Page:
@@ -99,7 +98,7 @@ def _score(board: Leaderboard, line: RankedCell, at: int) -> Entry:
     return Entry(row.value, text, page)
 
 
-def _side_value(line: RankedCell, column: Any) -> Entry:
+def _side_value(line: RankedCell, column: Column) -> Entry:
     """The number of the same network in another protocol."""
     row = line.side.get(column.name)
     if not row:

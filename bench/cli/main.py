@@ -343,6 +343,7 @@ def doctor(
 def main() -> int:
     """Run the command line; returns the exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin make a busy machine many times slower
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's products are small: more threads only wait and spin
     try:
         code = app(standalone_mode=False) or FINE
     except KeyboardInterrupt:

@@ -82,7 +82,7 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
     wide = table.pivot_table(index=["part", "threshold"], columns="label", values="value", observed=True)[list(lines)]
     rows = [(part, f"{at:.2f}", *(formats.number(v, 1) for v in line)) for (part, at), *line in wide.itertuples()]
     text = f"{title}: share of joints found against the threshold, for {', '.join(shown)}; one line a network."
-    return Figure(title, text, _svg(draw, size, title, text, layout=None), ("part", "threshold", *lines), rows)
+    return Figure(title, text, svg_of(draw, size, title, text, layout=None), ("part", "threshold", *lines), rows)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def cost(title: str, points: list[Point], metric: str) -> Figure:
     text = (
         f"{title}: {metric} against operations for {len(points)} networks. The line joins those no cheaper one beats."
     )
-    return Figure(title, text, _svg(draw, (7.4, 3.8), title, text), ("network", "GMACs", metric, "interval"), rows)
+    return Figure(title, text, svg_of(draw, (7.4, 3.8), title, text), ("network", "GMACs", metric, "interval"), rows)
 
 
 def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
@@ -161,7 +161,7 @@ def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
     columns = ["label", "step", *shown]
     rows = [(label, f"{step:.0f}", *(f"{v:.4g}" for v in rest)) for label, step, *rest in table[columns].to_numpy()]
     text = f"{title}: {' and '.join(names[column] for column in shown)} against steps, one line a network."
-    svg = _svg(draw, (3.9 * max(len(shown), 1.4), 3.1), title, text)
+    svg = svg_of(draw, (3.9 * max(len(shown), 1.4), 3.1), title, text)
     return Figure(title, text, svg, ("network", "step", *(names[column] for column in shown)), rows)
 
 
@@ -190,7 +190,7 @@ def bars(title: str, names: list[str], panels: list[tuple[str, dict[str, Measure
     text = f"{title}: {'; '.join(what for what, _ in panels)} of {len(names)} networks."
     size = (1.7 + 2.2 * max(len(panels), 1.4), 0.27 * len(names) + 0.7)
     rows = [(name, *line) for name, line in zip(names, shown, strict=True)]
-    return Figure(title, text, _svg(draw, size, title, text), ("network", *(what for what, _ in panels)), rows)
+    return Figure(title, text, svg_of(draw, size, title, text), ("network", *(what for what, _ in panels)), rows)
 
 
 def _bar(row: Measurement | None) -> str:
@@ -219,7 +219,7 @@ def shares(title: str, found: dict[str, dict[int, float]]) -> Figure:
     fields = sorted(set(table["field"]))
     rows = [(at, *(f"{values.get(at, 0):.4f}" for values in found.values())) for at in fields]
     text = f"{title}: the share of pathways with each receptive field, for {', '.join(found)}."
-    return Figure(title, text, _svg(draw, (7.4, 3.4), title, text), ("receptive field", *found), rows)
+    return Figure(title, text, svg_of(draw, (7.4, 3.4), title, text), ("receptive field", *found), rows)
 
 
 def standalone(figure: Figure) -> str:
@@ -264,7 +264,7 @@ def _shorter(path: str) -> str:
     return re.sub(r"(\.\d)\d+", r"\1", " ".join(path.split()))
 
 
-def _svg(
+def svg_of(
     draw: Callable[[Canvas], None],
     size: tuple[float, float],
     title: str,

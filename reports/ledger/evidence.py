@@ -8,6 +8,7 @@ from typing import Literal
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell, Snapshot
 from reports.data.published import Paper, Statement, Value
+from reports.tables.rankings import Ranking, rankings
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Evidence:
 
     papers: dict[str, Paper]
     snapshot: Snapshot
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """Rankings of the prediction files under each protocol on each split."""
+        return rankings(self.snapshot)
 
     @cached_property
     def _printed(self) -> dict[tuple[str, str, str, str], Value]:

@@ -16,6 +16,7 @@ from reports.pages.index import index_page
 from reports.pages.page import Page, numbered
 from reports.pages.paper import paper_page
 from reports.pages.protocol import protocol_page
+from reports.pages.rankings import rankings_page, survival
 from reports.pages.runs import runs_page
 from reports.tables import leaderboards
 from reports.tables.leaderboards import Leaderboard
@@ -39,7 +40,8 @@ def pages(evidence: Evidence, compared: Compared, ledger: Ledger, contact_sheet:
         yield protocol_page(snapshot, name, group)
     for key, paper in papers.items():
         own = [(claim, verdict) for claim, verdict in ledger if claim.paper == key]
-        yield paper_page(evidence, paper, compared[key], own)
+        yield paper_page(evidence, paper, compared[key], own, survival(paper, evidence.rankings))
+    yield rankings_page(evidence.rankings, papers.values())
     yield from architecture_pages(snapshot, papers, [item for group in compared.values() for item in group])
     yield _curves(ranked)
     yield _training(ranked)

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.cells.conditions import STATED
+from bench.cells.conditions import STATED, UNKNOWN
+from bench.results.snapshot import ReportCell
 from reports import formats
 from reports.data.published import Paper, Table
 from reports.figures.paper_figures import redrawn
@@ -13,7 +14,7 @@ from reports.ledger.evidence import Evidence
 from reports.ledger.printed_checks import say
 from reports.pages.page import Page, cell_path
 from reports.tables.poster import poster
-from reports.tables.published_vs_measured import Comparison, contradictions, required
+from reports.tables.published_vs_measured import SCORED, Comparison, contradictions, required
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent
 
 KINDS = ("published", "measured", "difference")
@@ -22,9 +23,16 @@ AUTHORS, FROM_AUTHORS = "◆", "from the authors’ predictions"  # sign and wor
 
 
 def paper_page(
-    evidence: Evidence, paper: Paper, comparisons: list[Comparison], ledger: list[tuple[Claim, Verdict]]
+    evidence: Evidence,
+    paper: Paper,
+    comparisons: list[Comparison],
+    ledger: list[tuple[Claim, Verdict]],
+    survival: dict[str, str],
 ) -> Page:
-    """The tables of a paper, each value beside ours, its figures, what it claims, and what was quoted for that."""
+    """The tables of a paper, each value beside ours, its figures, what it claims, and what was quoted for that.
+
+    survival: table -> which steps of its ranking are larger than chance.
+    """
     found = {(item.published.table, item.published.row, item.published.column): item for item in comparisons}
     quotations = defaultdict(dict)
     for item in paper.statements:
@@ -40,6 +48,7 @@ def paper_page(
         "ledger": ledger,
         "quotations": {place: list(quotes) for place, quotes in quotations.items()},
         "from_authors": {item.published.table for item in comparisons if item.source == "predictions"},
+        "survival": survival,
         "contradictions": _contradictions(evidence, paper.key),
     }
     sheets = [sheet for _, *pair in shown for sheet in pair if sheet.rows]
@@ -182,11 +191,10 @@ def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
             fields.setdefault(field, {})[wanted] = None
         if item.cell:
             cells[f"{item.cell.architecture} ({item.cell.cell[:8]})"] = item.cell
-    ours = [cell.conditions.stated for cell in cells.values()]
     order = [field for field in (*STATED, *sorted(fields)) if field in fields]
     rows = [
         (field, Entry(" / ".join(fields[field]), page=(Piece(" / ".join(map(formats.dataset, fields[field]))),)),
-         *(_condition(known.get(field), [*fields[field]]) for known in ours))
+         *(_condition(cell, field, [*fields[field]]) for cell in cells.values()))
         for field in dict.fromkeys(order)
     ]  # fmt: skip
     page = (Heading("field", names=True), Heading("paper", after=_small(table.settings_place, "inline")),
@@ -195,6 +203,9 @@ def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
     return Sheet(name, f"Conditions of {table.name}", ("field", "paper", *cells), rows, page)
 
 
-def _condition(ours: str | None, wanted: list[str]) -> Entry:
-    value = ours or "unknown"
-    return Entry(value, page=(Piece(f"{'=' if [ours] == wanted else '≠'} {formats.dataset(value)}"),))
+def _condition(cell: ReportCell, field: str, wanted: list[str]) -> Entry:
+    """A condition of a cell, equal or not to the paper's; most conditions of predictions are their makers' choice."""
+    if cell.source == "predictions" and field not in SCORED:
+        return Entry("not asked", page=(Piece("as its makers chose", "small"),))
+    value = cell.conditions.stated.get(field, UNKNOWN)
+    return Entry(value, page=(Piece(f"{'=' if [value] == wanted else '≠'} {formats.dataset(value)}"),))

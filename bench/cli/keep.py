@@ -34,16 +34,17 @@ def keep(
 ) -> None:
     """Write the finished cells of a matrix to a file of rows to commit; the site shows them as ablations.
 
-    bench keep --list reports/published/predictions.toml --out reports/measured/authors.jsonl keeps scored files.
+    bench keep --list predictions.toml --out reports/measured/authors.jsonl keeps what bench score --list has scored.
     """
     from bench.cells import matrix as matrices
     from bench.cells.plan import FRESH, plan
+    from bench.cli.score_list import find_list
     from bench.results.fragment import Fragment
     from bench.steps.prediction_lists import read_list
     from bench.store.store import Store, write_atomically
 
     if prediction_list:
-        listed = read_list(prediction_list)
+        listed = read_list(find_list(prediction_list))
         kept, count = list(files(Store(store), listed)), sum(len(item.protocols) for item in listed)
         source, how = prediction_list, f"bench score --list {prediction_list}"
     else:

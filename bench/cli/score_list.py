@@ -16,10 +16,10 @@ from reports.data.methods import methods
 def score_listed(path: Path, data: Path, store: Store, as_json: bool) -> int:
     """Score the files of a list and print their headlines; returns the exit code.
 
-    A path without a folder that does not exist is looked for beside the published tables. Files that are not there
-    are skipped with a reason; a file that is another one than listed is refused, and the exit code says so.
+    Files that are not there are skipped with a reason; a file that is another one than listed is refused, and the exit
+    code says so.
     """
-    listed = read_list(path if path.is_file() or path.parent != Path() else METHODS.with_name(path.name))
+    listed = read_list(find_list(path))
     for warning in dict.fromkeys(filter(None, (unknown_method(item.method) for item in listed))):
         print(f"! {warning}", file=sys.stderr)
     scored: list[Scored] = []
@@ -35,6 +35,11 @@ def score_listed(path: Path, data: Path, store: Store, as_json: bool) -> int:
     if any(found.refused for found in scored):
         return DATA
     return FINE if any(found.rows for found in scored) else NOTHING
+
+
+def find_list(path: Path) -> Path:
+    """Return the path of a list; a name without a folder that does not exist is one beside the published tables."""
+    return path if path.is_file() or path.parent != Path() else METHODS.with_name(path.name)
 
 
 def unknown_method(method: str) -> str:

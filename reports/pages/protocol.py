@@ -5,6 +5,7 @@ from protocols import Protocol
 from protocols.datasets import datasets_of
 from protocols.pose.skeletons import Skeleton
 from reports import formats
+from reports.data.methods import methods
 from reports.figures import skeleton
 from reports.pages.page import Page, cell_path, tags
 from reports.tables.leaderboards import Leaderboard, RankedCell, variants
@@ -73,12 +74,17 @@ def _line(board: Leaderboard, line: RankedCell) -> tuple:
 def _network(board: Leaderboard, line: RankedCell) -> Entry:
     """Name of the network with the tags and conditions in which its cell differs from others of the table."""
     cell = line.cell
-    marks = [Piece("predictions from a file", "tag")] if line.external else []
+    marks = (
+        [Piece("◆ authors’ predictions" if cell.method else "predictions from a file", "tag")] if line.external else []
+    )
     marks += [Piece(cell.state, "tag state")] if cell.state != "fresh" else []
     told = [f"seed {cell.seed}"] if not line.external and cell.seed is not None else []
     told.append(f"n = {line.head.n:,}")
+    told += [f"{line.unanswered:,} joints without an answer"] if line.unanswered else []
     own = sorted(cell.conditions.tested.items())
     told += [f"{name} {text}" for name, text in own if board.common.get(name) != text]
+    known = methods().get(cell.method)
+    told = [known.short, *told] if known else told
     return link(cell.architecture, cell_path(cell), *marks, *tags(cell), Piece(" · ".join(told), "small"))
 
 

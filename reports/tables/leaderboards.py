@@ -9,6 +9,7 @@ from functools import cached_property
 from bench.results.rows import Measurement
 from bench.results.snapshot import PARTS, ReportCell, Snapshot
 from protocols import Protocol
+from protocols.joints.pck import UNANSWERED
 from reports import formats
 from reports.tables import side_columns
 from reports.tables.side_columns import Column
@@ -65,6 +66,7 @@ class RankedCell:
     head: Measurement  # that ranks it
     scores: list[Score | None]  # of the columns, the head first
     side: dict[str, Measurement]  # name of a column -> row of the same network in another protocol, if any
+    unanswered: int = 0  # annotated joints that its predictions leave out
 
     @property
     def external(self) -> bool:
@@ -160,6 +162,7 @@ def _leaderboard(
             head=head,
             scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
             side={} if head.source == "predictions" else others(snapshot.cell[key]),
+            unanswered=int(row.number) if (row := scored[key].get((UNANSWERED, "all"))) else 0,
         )
         for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))
     ]

@@ -16,6 +16,7 @@ from bench.cells.record import CellRecord
 from bench.results.headline_tally import PackedTally, unpack
 from bench.results.rows import Measurement, Source
 from bench.results.snapshot import ReportCell, Snapshot, report_cell
+from bench.store.digests import Inputs
 from bench.store.provenance import Provenance
 from protocols import PROTOCOLS, Value
 
@@ -47,7 +48,7 @@ class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     provenance: Provenance = Provenance()
     source: Source = "measured"
     method: str = ""  # key of the published system that made a prediction file
-    inputs: dict[str, Any] | None = None  # of a prediction file, with its digest
+    inputs: Inputs | None = None  # of a prediction file, with its digest
     tally: PackedTally | None = None  # under the headline
     curve: str = ""  # content of curve.csv
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import architectures
 from bench.cells.recipe import Count
 from bench.cells.settings import chosen, setting, tag
+from bench.cells.splits import training_text
 from bench.errors import DATA, Problem
 from protocols import PROTOCOLS, Options, Protocol
 from protocols.datasets import DATASETS, holds_joints
@@ -78,8 +79,8 @@ class Cell:
 
     @property
     def training_data(self) -> str:
-        """Training set of the network: "mpii/train", or "mpii/train+lsp/train"."""
-        return self.trained_on or f"{self.dataset}/{DATASETS[self.dataset].train}"
+        """Training data of the network, written out: "mpii/train+lspet/train". Raises Problem for an unknown split."""
+        return training_text(self.trained_on or self.dataset)
 
     @property
     def label(self) -> str:

@@ -12,7 +12,7 @@ import architectures
 from bench import progress
 from bench.cells.cell import Cell
 from bench.cells.recipe import load
-from bench.cells.training_sets import parts_of
+from bench.cells.splits import parts_of
 from bench.store.digests import content_key
 from protocols.datasets import DATASETS
 from protocols.network import complexity

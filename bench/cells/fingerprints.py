@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.cells.training_sets import parts_of
+from bench.cells.splits import parts_of
 from bench.store.digests import Inputs
 from bench.store.image_digests import ABSENT, images_digest
 from bench.store.store import Store

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cells.splits import parse_split
+from bench.cells.splits import parts_of
 from protocols.datasets import DATASETS, open_people
 from protocols.pose.people import People
 from protocols.pose.skeletons import SKELETONS
@@ -33,11 +33,6 @@ class Source:
         parts = [open_people(name, split, self.data, self.skeleton) for name, split in parts_of(self.dataset)]
         people = join(parts, SKELETONS[self.skeleton])
         return people.first(self.limit) if self.limit else people
-
-
-def parts_of(text: str) -> list[tuple[str, str]]:
-    """Parse "mpii/train+lsp" as pairs (dataset, split); a name without split means its training split."""
-    return [parse_split(part.strip(), "train") for part in text.split("+")]
 
 
 def source_of(text: str, data: Path, skeleton: str, limit: int = 0, drop_invalid: bool = False) -> Source:

@@ -18,7 +18,7 @@ from bench.cells.cell import Cell, box_options
 from bench.cells.fingerprints import of_training_set
 from bench.cells.keys import CLEAN, COVERED, weights_in, weights_inputs
 from bench.cells.plan import Task
-from bench.cells.training_sets import parts_of
+from bench.cells.splits import parts_of
 from bench.context import RunContext
 from bench.errors import DATA, Problem
 from bench.progress import timed

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from bench import progress
-from bench.cells.training_sets import Source, parts_of, source_of
+from bench.cells.splits import parts_of
+from bench.cells.training_sets import Source, source_of
 from bench.processes import block_interrupt, end_with_parent
 from bench.progress import Update
 from bench.store.digests import content_key

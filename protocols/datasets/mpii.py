@@ -24,6 +24,9 @@ TRAINING = (
     ("train.json", lambda path: json_records(path, validation=False)),
     ("mpii_annotations.json", lambda path: json_records(path, validation=False)),
 )
+TEST = (("test.h5", newell_h5), ("test.json", lambda path: json_records(path, validation=False)))
+WHOLE_RELEASE = "train-25925"  # split: all annotated people without the validation people
+LISTS = {"train": TRAINING, WHOLE_RELEASE: (), "val": VALIDATION, "test": TEST}
 # MPII's objpos is on the chest; every code base moves the window down by this many pixels per unit of scale.
 CENTRE_DOWN = 15.0
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
@@ -31,34 +34,39 @@ DOWNLOAD = "download the annotation from the MPII Human Pose page, or the lists 
 
 
 def people(split: str, data: Path) -> People:
-    """Read the people of "train" or "val" from the files in data/mpii/ and data/mpii/annot/.
+    """Read the people of a split from the files in data/mpii/ and data/mpii/annot/.
 
     val: gt_valid.mat, valid.h5, annot/valid.json or mpii_annotations.json, joined if there are
     several. train: train.h5, annot/train.json, mpii_annotations.json, or the official mat without
-    the validation people. Images are in data/mpii/images/. Fields that no file has are NaN (centre,
-    scale), None (head_size) or empty (images). Raises DataError for an unknown split, absent
+    the images of validation people. train-25925: the official mat without the validation people. test: test.h5 or
+    annot/test.json with joints, which only the owners of MPII have. Images are in data/mpii/images/. Fields that no
+    file has are NaN (centre, scale), None (head_size) or empty (images). Raises DataError for an unknown split, absent
     files, files of another layout, or files that disagree.
     """
-    if split not in ("train", "val"):
-        raise DataError(f"mpii has no split {split!r}.", expected="one of train, val")
+    if split not in LISTS:
+        raise DataError(f"mpii has no split {split!r}.", expected=f"one of {', '.join(LISTS)}")
     folder = data / "mpii"
-    lists = VALIDATION if split == "val" else TRAINING
-    present = [(path, read) for name, read in lists if (path := _find(folder, name))]
-    if split == "train":
+    present = [(path, read) for name, read in LISTS[split] if (path := _find(folder, name))]
+    if split != "val":
         present = present[:1]  # the training lists leave out different people, so they are not joined
     found = [read(path) for path, read in present]
-    official = _find(folder, OFFICIAL)
+    official = None if split == "test" else _find(folder, OFFICIAL)
     if official and (not found or (split == "val" and _incomplete(found))):
         found.append(_of_official(official_mat(official), folder, split, found))
     if not found:
-        names = [name for name, _ in lists] + [OFFICIAL]
-        raise DataError(
-            what=f"mpii/{split}: no annotation was found.",
-            expected=f"one of {', '.join(names)} in {folder} or {folder / 'annot'}",
-            cause="MPII has to be downloaded by every user, who accepts its licence",
-            next_step=DOWNLOAD,
-        )
+        raise _absent(split, folder)
     return _assemble(split, folder, _join(found), [annotation.file for annotation in found])
+
+
+def _absent(split: str, folder: Path) -> DataError:
+    names = [name for name, _ in LISTS[split]] + ([OFFICIAL] if split != "test" else [])
+    withheld = "the annotation of the test people is withheld by the owners of MPII, who score files sent to them"
+    return DataError(
+        what=f"mpii/{split}: no annotation was found.",
+        expected=f"{'one of ' if len(names) > 1 else ''}{', '.join(names)} in {folder} or {folder / 'annot'}",
+        cause=withheld if split == "test" else "MPII has to be downloaded by every user, who accepts its licence",
+        next_step="score mpii/val instead" if split == "test" else DOWNLOAD,
+    )
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -92,7 +100,10 @@ def _join(found: list[Annotation]) -> Annotation:
 
 
 def _of_official(release: Annotation, folder: Path, split: str, found: list[Annotation]) -> Annotation:
-    """Return the release's people of a split; validation people are identified by image name and position."""
+    """Return the release's people of a split; validation people are identified by image name and position.
+
+    train leaves out everybody on an image of theirs, train-25925 only themselves.
+    """
     lists = found if split == "val" else [read(path) for name, read in VALIDATION if (path := _find(folder, name))]
     listed = next((annotation for annotation in lists if _identities(annotation)), None)
     if listed is None:
@@ -110,6 +121,8 @@ def _of_official(release: Annotation, folder: Path, split: str, found: list[Anno
     if split == "train":
         held_out = {name for name, _, _ in validation}
         rows = [row for row, name in enumerate(names) if name not in held_out]
+    if split == WHOLE_RELEASE:
+        rows = sorted({*range(len(names))} - {*rows})
     arrays = {
         field.name: getattr(release, field.name)[rows]
         for field in fields(Annotation)

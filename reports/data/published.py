@@ -12,11 +12,13 @@ columns (nan: not printed), and `method`: the key of the system in methods.toml,
 
 `settings` say how it was tested; a row overrides its table. They are compared, letter by letter, with the settings
 of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"), `scales` (their number), `boxes`
-("ground truth"/"detected"), `training data` (dataset/split, joined by spaces: "mpii/train lspet"), `backbone`, ...
-"unknown" means that the paper does not say. `mean` names the rule the printed mean must follow ("mpii": weighted by
-annotated joints; "lsp": plain). A table that is known to exist, but not its values, has no rows and says why in
-`missing`. Where the paper prints the networks side by side, `transposed` is true; `labels` are columns of words.
-A table whose entries in one row are different systems names them in `methods`, one a column.
+("ground truth"/"detected"), `training data` (as on the command line: "mpii/train+lsp/train+lspet"), ... "unknown" means
+that the paper does not say, or says it twice and differently.
+
+`mean` names the rule the printed mean must follow ("mpii": weighted by annotated joints; "lsp": plain). A table that is
+known to exist, but not its values, has no rows and says why in `missing`. Where the paper prints the networks side by
+side, `transposed` is true; `labels` are columns of words. A table whose entries in one row are different systems names
+them in `methods`, one a column.
 
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
 `says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
@@ -35,6 +37,9 @@ from typing import Literal
 
 import msgspec
 
+from bench.cells.conditions import UNKNOWN
+from bench.cells.splits import parts_of
+from bench.errors import Problem
 from reports.data.methods import FILE as METHODS
 from reports.data.methods import Method, methods
 
@@ -242,6 +247,11 @@ def _check(file: str, paper: Paper) -> None:
                 raise ValueError(f"{where}: {row.name} needs {len(table.labels)} labels, and a method for each column")
             if unknown := [key for key in (row.method, *row.methods) if key and key not in methods()]:
                 raise ValueError(f"{where}: {row.name}: no method {unknown[0]!r} is in {METHODS.name}; add it there")
+            if (trained := {**table.settings, **row.settings}.get("training data", UNKNOWN)) != UNKNOWN:
+                try:
+                    parts_of(trained)
+                except Problem as problem:
+                    raise ValueError(f"{where}: {row.name}: training data {trained!r}: {problem.what}") from problem
     for figure in paper.figures:
         compared = (figure.protocol, figure.dataset, figure.split, figure.metric, figure.parts)
         if bool(figure.draw) == bool(figure.picture) or not (figure.needs or all(compared)):

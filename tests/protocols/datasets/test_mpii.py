@@ -156,9 +156,30 @@ def test_official_mat(records, tmp_path):
     assert visible[0].sum() == sum(records[0]["joints_vis"])  # empty
     train = mpii.people("train", tmp_path)
     assert train.images == tuple(f"images/{record['image']}" for record in records[2:])
+    whole = mpii.people("train-25925", tmp_path)
+    assert whole.images == train.images
     val = mpii.people("val", tmp_path)
     assert val.notes["files"] == f"valid.json, {mpii.OFFICIAL}"
     np.testing.assert_array_equal(val.head_size, [30.0, 30.0])
+
+
+def test_two_training_sets_of_one_release(records, tmp_path):
+    """A neighbour of a validation person: left out of `train` with the image, part of `train-25925`."""
+    beside = dict(records[0], center=[5.0, 6.0])
+    write(tmp_path, "valid.json", records[:2])
+    release(tmp_path / "mpii" / mpii.OFFICIAL, [*records, beside])
+    assert len(mpii.people("train", tmp_path)) == 3
+    whole = mpii.people("train-25925", tmp_path)
+    assert whole.split == "train-25925" and len(whole) == 4
+    np.testing.assert_array_equal(whole.centre[-1], [5.0, 6.0])
+
+
+def test_the_withheld_test_annotation_is_read_where_somebody_has_it(records, tmp_path):
+    release(write(tmp_path, "valid.json", records[:1]) / "mpii" / mpii.OFFICIAL, records)
+    with pytest.raises(DataError, match="no annotation was found") as caught:
+        mpii.people("test", tmp_path)
+    assert "withheld" in caught.value.cause
+    assert len(mpii.people("test", write(tmp_path, "test.json", records[:3]))) == 3
 
 
 def test_official_mat_alone_has_no_validation_list(records, tmp_path):
@@ -183,8 +204,8 @@ def test_absent_annotation(tmp_path):
         mpii.people("val", tmp_path)
     assert "gt_valid.mat" in caught.value.expected
     assert str(tmp_path) in caught.value.expected
-    with pytest.raises(DataError, match="no split 'test'"):
-        mpii.people("test", tmp_path)
+    with pytest.raises(DataError, match="no split 'none'"):
+        mpii.people("none", tmp_path)
 
 
 def test_files_of_other_people_are_not_joined(real_data, tmp_path):

@@ -7,7 +7,8 @@ import pytest
 from small_people import people
 from typed import present
 
-from bench.cells.training_sets import Source, parts_of, source_of
+from bench.cells.splits import parts_of
+from bench.cells.training_sets import Source, source_of
 from protocols.pose.crops import windows
 from protocols.pose.mix import join
 from protocols.pose.people import ABSENT, VISIBLE

@@ -205,7 +205,7 @@ def _swap(fresh: Path, out: Path) -> None:
 
 
 def _remove_leftovers(out: Path) -> None:
-    """What a killed build left beside the site; an hour old, so that a build at work keeps its own."""
+    """Remove what a killed build left beside the site; an hour old, so that a build at work keeps its own."""
     for folder in out.parent.glob(f".{out.name}-*-*"):
         if time.time() - folder.stat().st_mtime > 3600:
             shutil.rmtree(folder, ignore_errors=True)

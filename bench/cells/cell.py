@@ -122,7 +122,7 @@ def check_options(protocol: Protocol, options: Options) -> None:
 
 
 def _fits(value: Any, default: Any, choices: tuple[str, ...]) -> bool:
-    """Whether a value has the type of the default, is not below 0, and is one of `choices` where there are any."""
+    """Return whether a value has the type of the default, is not below 0, and is one of `choices` if there are any."""
     if isinstance(default, list):
         return isinstance(value, list) and bool(value) and all(_fits(item, default[0], choices) for item in value)
     if isinstance(value, bool) or not isinstance(value, int | float if isinstance(default, float) else type(default)):

@@ -69,7 +69,7 @@ def prediction_inputs(cell: Cell, trained_on: Fingerprint, people: Fingerprint, 
 
 
 def depends_on_device(cell: Cell) -> bool:
-    """Whether the device changes the numbers by more than rounding."""
+    """Return whether the device changes the numbers by more than rounding."""
     return cell.fast or cell.rules.depends_on_machine
 
 

@@ -103,14 +103,14 @@ def match(pattern: str, known: Iterable[str], kind: str) -> list[str]:
 
 
 def applies(protocol: str, architecture: str) -> bool:
-    """Whether a protocol applies to an architecture: classifiers have no keypoints."""
+    """Return whether a protocol applies to an architecture: classifiers have no keypoints."""
     needed = PROTOCOLS[protocol].ground_truth
     classifies = architectures.describe(architecture).skeleton not in SKELETONS
     return not needed or classifies == ("classes" in needed)
 
 
 def can_be_fast(protocol: str) -> bool:
-    """Whether --fast applies to a protocol: it predicts keypoints, or measures time."""
+    """Return whether --fast applies to a protocol: it predicts keypoints, or measures time."""
     record = PROTOCOLS[protocol]
     return record.depends_on_machine or (record.needs == "predictions" and bool(record.skeletons))
 

@@ -154,7 +154,7 @@ def accept(path: Path, outcome: Outcome, earlier: dict[Key, Measured], reason: s
 
 
 def _selected(architectures: str, protocols: str, name: str, protocol: str) -> bool:
-    """Whether two globs select a cell; the one for architectures also matches a name without its options."""
+    """Return whether two globs select a cell; the one for architectures also matches a name without its options."""
     names = (name, name.partition("@")[0])
     return (not architectures or any(fnmatch.fnmatch(word, architectures) for word in names)) and (
         not protocols or fnmatch.fnmatch(protocol, protocols)

@@ -85,7 +85,7 @@ def _digest(path: Path) -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files may be added to a folder. One without any write bit is left alone by root, too."""
+    """Return whether files may be added to a folder. One without any write bit is left alone by root, too."""
     return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
 
 

@@ -1,4 +1,4 @@
-"""What the authors of published methods predicted: committed rows of their files, so that every site shows them."""
+"""Predictions of the authors of published methods: committed rows of their files, so that every site shows them."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -159,7 +159,7 @@ def unmeasured(what: str) -> Finding:
 
 
 def _comparable(evidence: Evidence, ours: Measurement, theirs: Measurement) -> bool:
-    """Whether two measurements differ in nothing but the network."""
+    """Return whether two measurements differ in nothing but the network."""
     overrides = [row.architecture.partition("@")[2] for row in (ours, theirs)]
     one, two = (evidence.cell(row).conditions for row in (ours, theirs))
     return overrides[0] == overrides[1] and ours.seed == theirs.seed and not difference(one, two)

@@ -7,13 +7,15 @@ from reports.tables.rankings import gain, place
 
 
 @question
-def beyond_chance(evidence: Evidence, where: Source, row: str, rival: str, column: str = "Mean") -> Finding:
-    """A printed lead exceeds the interval of a difference of such scores, by the spread of known predictions."""
+def beyond_chance(evidence: Evidence, where: Source, row: str, rival: str, column: str = "Mean") -> Finding | None:
+    """A printed lead exceeds the interval of a difference of such scores, by the spread of known predictions.
+
+    None where the predictions of no three methods are known.
+    """
     ours, theirs = evidence.printed(where, row, column), evidence.printed(where, rival, column)
     found = next((ranking for ranking in evidence.rankings if ranking.place == place(ours)), None)
-    test = formats.place(ours.dataset, ours.split)
     if found is None:
-        return Finding("missing", f"prediction files on {test}, from whose spread over people chance is known")
+        return None
     lead = gain(ours, theirs, found.spread)
     words = (
         f"On {found.spread.people:,} people a difference of such scores varies by ±{lead.expected:.1f} to "

@@ -91,7 +91,7 @@ def _page(
 
 
 def _network_rows(snapshot: Snapshot, cells: list[ReportCell], protocol: str) -> list[Measurement]:
-    """What a protocol found of the network alone, in its own order: the first fresh cell's rows."""
+    """Rows of a protocol that looks at the network alone, in its own order: the first fresh cell's rows."""
     for cell in cells:
         if cell.protocol == protocol and snapshot.in_order.get(cell.cell):
             return snapshot.in_order[cell.cell]
@@ -165,7 +165,7 @@ def _place(papers: dict[str, Paper], item: Comparison) -> Piece:
 
 
 def _meets(value: float, item: Comparison) -> bool:
-    """Whether a number rounds to the printed one."""
+    """Return whether a number rounds to the printed one."""
     return abs(value - item.published.value) <= 0.5 * 10**-item.published.decimals + 1e-9
 
 
@@ -271,7 +271,7 @@ def _together(printed: list[Comparison]) -> list[list[Comparison]]:
 
 
 def _printed(name: str, papers: dict[str, Paper], groups: list[list[Comparison]]) -> Sheet:
-    """What papers print of a network, a line a group."""
+    """Printed numbers of a network, a line a group."""
     columns = ("paper", "table", "row", "column", *KINDS, "verdict")
     page = (Heading("paper", "where", names=True), *map(Heading, ("row", "column")), Heading("published", look="words"),
             Heading("measured"), Heading("difference"), Heading("verdict", "comparison"))  # fmt: skip

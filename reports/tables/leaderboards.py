@@ -70,7 +70,7 @@ class RankedCell:
 
     @property
     def external(self) -> bool:
-        """Whether it was scored from a file of predictions, so that nobody here ran the network."""
+        """Return whether it was scored from a file of predictions, so that nobody here ran the network."""
         return self.head.source == "predictions"
 
 
@@ -167,6 +167,7 @@ def _leaderboard(
         for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))
     ]
     unmeasured = [cell for cell in cells if cell.cell not in scored]
+    shown = () if all(entry.external for entry in entries) else shown  # predictions have no size and no speed
     main = min(main, NUMBERS - len(shown))
     return Leaderboard(protocol, *place, columns, main, shown, entries[:LONGEST], len(entries[LONGEST:]), unmeasured)
 

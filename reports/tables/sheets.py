@@ -70,7 +70,7 @@ class Sheet:
 
     @cached_property
     def right(self) -> list[bool]:
-        """Which columns hold nothing but numbers, some of them perhaps as text, and are set to the right."""
+        """Columns that hold nothing but numbers, some of them perhaps as text, and are set to the right."""
         return [all(_numeric(row[at]) for row in self.values) for at in range(len(self.columns))]
 
     @cached_property

@@ -65,7 +65,7 @@ outperforms_all = claim("T07", "It is more accurate than other ConvNet-based arc
 
 @claim("T08", "It has fewer parameters, fewer operations and a smaller model than CPM.", "Table 1", "cost")
 def smaller_than_cpm(evidence: Evidence) -> Findings:
-    """Where our widths are a choice, a smaller count of ours proves little."""
+    """Note that a smaller count of ours proves little where our widths are a choice."""
     row = evidence.snapshot.architecture.get("nie-4")
     chosen = row.summary if row and row.kind == "reconstruction" else ""
     for metric in ("parameters", "macs"):

@@ -74,7 +74,7 @@ def finder(snapshot: Snapshot) -> Callable[[ReportCell], dict[str, Measurement]]
 
 
 def _belongs(column: Column, other: ReportCell, cell: ReportCell) -> bool:
-    """Return whether a number may stand beside another: a second score shares seed and all conditions but the scoring."""
+    """Return whether a number may stand beside another: a second one shares seed and all conditions but the scoring."""
     if column is not COVERED:
         return True
     return other.seed == cell.seed and not difference(other.conditions, cell.conditions, _SCORING)

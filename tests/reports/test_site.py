@@ -69,8 +69,8 @@ def documents(built):
 
 
 def test_every_page_is_there(built, snapshot, documents):
-    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "claims", "architectures", "rankings",
-                "protocols/mpii-pckh", "protocols/complexity"}  # fmt: skip
+    expected = {"index", "curves", "training", "predictions", "mannequin", "runs", "claims", "architectures",
+                "rankings", "protocols/mpii-pckh", "protocols/complexity"}  # fmt: skip
     expected |= {f"papers/{key}" for key in ("liu2018", "chu2017", "yang2017", "li2019", "nie2019")}
     expected |= {cell_path(made).removesuffix(".html") for made in snapshot.cells}
     networks = {made.architecture for made in snapshot.cells} | set(snapshot.architecture)

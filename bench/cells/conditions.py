@@ -14,12 +14,14 @@ from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.settings import chosen
 from bench.store.provenance import device_name
-from protocols import Options
+from protocols import PROTOCOLS, Options
 
 TEXT_OF_RECIPE = ("recipe_text", "training_people", "pixels", "flip", "shift", "scales", "decoding", "precision")
 INTERVALS = ("resamples", "seed")  # options of a protocol that change intervals, and no value
 FROM_THE_ROW = ("recipe", "input", *TEXT_OF_RECIPE)  # fields that follow from the catalogue row by default
-STATED = ("dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "budget")
+STATED = (
+    "dataset", "split", "people", "training data", "input", "flip", "scales", "boxes", "recipe", "budget", "weights",
+)  # fmt: skip
 UNKNOWN = "unknown"
 # Settings with a field below.
 _INTERPRETED = {"recipe", "budget", "weights", "limit", "options", "trained_on", "fast"}
@@ -55,8 +57,10 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def stated(self) -> dict[str, str]:
-        """Conditions in the words of the published tables: field -> text; unknown ones are left out."""
-        found = {
+        """Conditions in the words of the published tables, options of the protocol too: field -> text, if known."""
+        usual = PROTOCOLS[self.protocol].options if self.protocol in PROTOCOLS else {}
+        options = {name: _text(value) for name, value in (usual | self.options).items() if name not in INTERVALS}
+        found = options | {
             "dataset": self.dataset,
             "split": self.split,
             "people": self.people,
@@ -65,7 +69,9 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True):
             "flip": None if self.flip is None else _text(self.flip),
             "scales": None if self.scales is None else str(len(self.scales)),
             "boxes": self.boxes,
+            "recipe": self.recipe,
             "budget": self.budget,
+            "weights": self.weights or ("trained" if self.recipe else None),
         }
         if found["training data"] and self.training_people:
             found["training data"] += f", first {self.training_people}"
@@ -150,17 +156,20 @@ class Against(NamedTuple):
 def against(ours: Conditions, printed: Mapping[str, str]) -> Against:
     """Compare a measurement with a printed number, whose conditions are in the words of `Conditions.stated`.
 
-    Conditions that no table states are assumed to be the defaults: the protocol's options, float32, not --fast.
+    A printed condition may also be an option of the protocol. Conditions that no table states are assumed to be the
+    defaults: the protocol's options, float32, not --fast. Released weights were trained by their own recipe.
     """
-    ours_stated = ours.stated
+    known = ours.stated
+    of_training = ("training data", "recipe", "budget") if ours.weights else ()
     found = [
-        f"{field} {ours_stated.get(field, UNKNOWN)}, in the paper {wanted}"
+        f"{field} {known.get(field, UNKNOWN)}, in the paper {wanted}"
         for field, wanted in printed.items()
-        if wanted not in (UNKNOWN, ours_stated.get(field))
+        if wanted not in (UNKNOWN, known.get(field)) and field not in of_training
     ]
     usual = Conditions(ours.protocol, ours.version, precision="float32")
-    scored = {field: getattr(ours, field) for field in ("options", "precision", "fast", "others")}
-    unusual = difference(replace(usual, **scored), usual)
+    scored = {field: getattr(ours, field) for field in ("precision", "fast", "others")}
+    others = {name: value for name, value in ours.options.items() if name not in printed}
+    unusual = difference(replace(usual, options=others, **scored), usual)
     found += [f"{clause} in the paper" for clause in unusual]
     return Against(tuple(found), tuple(field for field, wanted in printed.items() if wanted == UNKNOWN))
 

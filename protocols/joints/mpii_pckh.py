@@ -2,7 +2,8 @@
 
 Andriluka et al., CVPR 2014; the numbers equal those of the evaluation in HRNet (Sun et al. 2019)
 bit for bit, and so those of the MPII toolkit: `<=`, occluded joints included, mean pooled
-over 14 joints. "PCKh@0.5 unweighted" is the plain mean of the 14 percentages, as eval_PCKh prints it.
+over 14 joints, "upper body" over the six of the arms. "PCKh@0.5 unweighted" is the plain mean of the 14 percentages,
+as eval_PCKh prints it.
 `variants` scores the same predictions under the other conventions in use.
 """
 
@@ -21,6 +22,9 @@ from protocols.statistics.tally import Statistic, Tally, percentages
 
 PCKH = pck.definition(MPII, "PCKh", steps=50, reported=(50, 10))
 UNWEIGHTED = Statistic("PCKh@0.5 unweighted", "mean", "PCKh@0.5", PCKH.mean)
+UPPER_JOINTS = tuple(joint for part, joints in PCKH.parts if part in ("shoulder", "elbow", "wrist") for joint in joints)
+UPPER_BODY = Statistic("PCKh@0.5", "upper body", "PCKh@0.5", UPPER_JOINTS, pooled=True)
+EXTRA = (UNWEIGHTED, UPPER_BODY)
 
 
 def score(predictions: Predictions, people: People, *, resamples: int = 1000, seed: int = 0) -> Scores:
@@ -30,9 +34,7 @@ def score(predictions: Predictions, people: People, *, resamples: int = 1000, se
     DataError for people of another skeleton or without head sizes, and as pck.distances does.
     """
     distance = pck.distances(predictions, people, head_sizes(people))
-    scores = pck.scores(
-        distance, PCKH, resamples=resamples, seed=seed, extra=(UNWEIGHTED,), warnings=_mask_warning(people)
-    )
+    scores = pck.scores(distance, PCKH, resamples=resamples, seed=seed, extra=EXTRA, warnings=_mask_warning(people))
     return pck.with_unanswered(scores, predictions, people)
 
 
@@ -49,7 +51,7 @@ def _mask_warning(people: People) -> tuple[str, ...]:
 
 def tally(samples: dict[str, np.ndarray]) -> Tally:
     """Return the credits of stored samples, for bootstrap.values and bootstrap.paired_difference."""
-    return pck.tally(samples["distance"], PCKH, (UNWEIGHTED,))
+    return pck.tally(samples["distance"], PCKH, EXTRA)
 
 
 def variants(predictions: Predictions, people: People) -> list[Variant]:
@@ -70,12 +72,11 @@ def _means(distance: np.ndarray, people: People) -> list[Variant]:
     ours = _pooled(hits, counted)
     each = _shares(hits, counted)
     columns = float(np.mean([each[list(joints)].mean() for _, joints in PCKH.parts]))
-    upper = [MPII.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")]
     rows = (
         ("plain mean of the 14 joints' percentages", "eval_PCKh.py, eval_PCKh.m", float(each[list(PCKH.mean)].mean())),
         ("plain mean of the 7 columns", "pypose", columns),
         ("pooled over all 16 joints, pelvis and thorax too", "code without a joint mask", _pooled(hits, counted, _ALL)),
-        ("pooled over shoulders, elbows and wrists", "MPII toolkit, upper body", _pooled(hits, counted, upper)),
+        ("pooled over shoulders, elbows and wrists", "MPII toolkit, upper body", _pooled(hits, counted, UPPER_JOINTS)),
     )
     return [Variant("PCKh@0.5", "mean", convention, source, value, ours) for convention, source, value in rows]
 

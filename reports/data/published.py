@@ -13,7 +13,9 @@ columns (nan: not printed), and `method`: the key of the system in methods.toml,
 `settings` say how it was tested; a row overrides its table. They are compared, letter by letter, with the settings
 of a cell, so both use the same words: `input` ("256x256"), `flip` ("yes"/"no"), `scales` (their number), `boxes`
 ("ground truth"/"detected"), `training data` (as on the command line: "mpii/train+lsp/train+lspet"), ... "unknown" means
-that the paper does not say, or says it twice and differently.
+that the paper does not say, or says it twice and differently. Options of the protocol, and a `recipe` that is not that
+of the network, stand there as well. Of a row that is quoted only its own settings are known: a paper describes how it
+trained and tested its own networks.
 
 `mean` names the rule the printed mean must follow ("mpii": weighted by annotated joints; "lsp": plain). A table that is
 known to exist, but not its values, has no rows and says why in `missing`. Where the paper prints the networks side by
@@ -173,7 +175,8 @@ class Value(_Data, frozen=True):
     unit: str
     scale: float
     decimals: int
-    settings: dict[str, str]
+    settings: dict[str, str]  # as far as they are known
+    table_settings: dict[str, str] = {}  # of the paper's own rows
 
 
 def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Value:
@@ -203,8 +206,15 @@ def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Va
         unit=either("unit"),
         scale=column.scale,
         decimals=either("decimals"),
-        settings={**table.settings, **row.settings} if dataset else {},
+        settings=_settings(table, row) if dataset else {},
+        table_settings=table.settings if dataset else {},
     )
+
+
+def _settings(table: Table, row: Row) -> dict[str, str]:
+    """How a row was trained and tested; what the table states of its own rows is unknown of one that is quoted."""
+    shared = dict.fromkeys(table.settings, UNKNOWN) if row.source == "quoted" else table.settings
+    return {**shared, **row.settings}
 
 
 @cache

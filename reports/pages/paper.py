@@ -99,7 +99,7 @@ def _reasons(items: Iterable[Comparison | None]) -> list[str]:
     for item in items:
         if item and item.verdict == "not measured" and item.test:
             lacking[item.test][item.published.architecture] = None
-        elif item and item.reason:
+        elif item and item.reason and item.delta is None:
             reasons[item.reason] = None
     told = (
         f"{', '.join(names)} {'have' if len(names) > 1 else 'has'} no {test} yet." for test, names in lacking.items()
@@ -153,6 +153,8 @@ def kinds(item: Comparison | None) -> dict[str, Entry]:
         authors = item.source == "predictions"
         shown = f"{AUTHORS} {found['measured'].text}" if authors else found["measured"].text
         page.append(Piece(shown, "measured authors" if authors else "measured", cell_path(item.cell)))
+    if item.seeds > 1:
+        page.append(Piece(f"mean of {item.seeds} seeds", "small"))
     if item.delta is not None:
         found["difference"] = Entry(item.delta, formats.signed(item.delta, decimals + 1))
         page.append(Piece(found["difference"].text, f"delta {item.verdict}"))
@@ -172,29 +174,34 @@ def _comparison(table: Table, line: Line) -> Entry:
     items = [item for item in line.items if item]
     for item in items:
         name = item.published.row if table.transposed else item.published.column
-        judged[item.verdict, item.source].append(name)
+        judged[item.verdict, item.source, item.proviso].append(name)
     page = []
-    for verdict, source in [key for key in judged if key[0] in JUDGED]:
-        where = f": {', '.join(judged[verdict, source])}" if len(judged) > 1 else ""
-        words = f"{JUDGED[verdict]}, {AUTHORS} {FROM_AUTHORS}" if source == "predictions" else JUDGED[verdict]
+    for key in [key for key in judged if key[0] in JUDGED]:
+        verdict, source, proviso = key
+        where = f": {', '.join(judged[key])}" if len(judged) > 1 else ""
+        origin = f"{AUTHORS} {FROM_AUTHORS}" if source == "predictions" else ""
+        words = ", ".join(part for part in (JUDGED[verdict], origin, proviso) if part)
         page.append(Piece(f"{words}{where}", f"judged {verdict}"))
     reasons = [reason for reason in line.reasons if reason]
-    return Entry(" ".join(reasons), page=[*page, *(Piece(reason, "reason") for reason in reasons)])
+    open_ones = dict.fromkeys(item.reason for item in items if item.proviso)
+    return Entry(" ".join([*open_ones, *reasons]), page=[*page, *(Piece(reason, "reason") for reason in reasons)])
 
 
 def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
     """Conditions that must be equal for a comparison: a field a row, the paper's value, and ours of each cell."""
     items = [item for key, item in found.items() if key[0] == table.name and item.published.dataset]
-    fields, cells = {}, {}
+    fields, cells, asked = defaultdict(dict), {}, defaultdict(set)
     for item in items:
+        name = f"{item.cell.architecture} ({item.cell.cell[:8]})" if item.cell else ""
         for field, wanted in required(item.published).items():
-            fields.setdefault(field, {})[wanted] = None
+            fields[field][wanted] = None
+            asked[name, field].add(wanted)
         if item.cell:
-            cells[f"{item.cell.architecture} ({item.cell.cell[:8]})"] = item.cell
+            cells[name] = item.cell
     order = [field for field in (*STATED, *sorted(fields)) if field in fields]
     rows = [
         (field, Entry(" / ".join(fields[field]), page=(Piece(" / ".join(map(formats.dataset, fields[field]))),)),
-         *(_condition(cell, field, [*fields[field]]) for cell in cells.values()))
+         *(_condition(cell, field, asked[name, field]) for name, cell in cells.items()))
         for field in dict.fromkeys(order)
     ]  # fmt: skip
     page = (Heading("field", names=True), Heading("paper", after=_small(table.settings_place, "inline")),
@@ -203,9 +210,13 @@ def _conditions(table: Table, found: dict[tuple, Comparison]) -> Sheet:
     return Sheet(name, f"Conditions of {table.name}", ("field", "paper", *cells), rows, page)
 
 
-def _condition(cell: ReportCell, field: str, wanted: list[str]) -> Entry:
-    """A condition of a cell, equal or not to the paper's; most conditions of predictions are their makers' choice."""
+def _condition(cell: ReportCell, field: str, wanted: set[str]) -> Entry:
+    """A condition of a cell: equal to the paper's, unlike it, or left open there (?).
+
+    Most conditions of predictions are their makers' choice.
+    """
     if cell.source == "predictions" and field not in SCORED:
         return Entry("not asked", page=(Piece("as its makers chose", "small"),))
     value = cell.conditions.stated.get(field, UNKNOWN)
-    return Entry(value, page=(Piece(f"{'=' if [value] == wanted else '≠'} {formats.dataset(value)}"),))
+    sign = "=" if value in wanted else "?" if wanted <= {UNKNOWN} else "≠"
+    return Entry(value, page=(Piece(f"{sign} {formats.dataset(value)}"),))

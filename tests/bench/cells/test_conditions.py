@@ -79,6 +79,23 @@ def test_a_printed_test_is_held_against_ours_in_the_words_of_the_tables():
     assert held.unknown == ("scales",)
 
 
+def test_an_option_of_the_protocol_may_be_printed():
+    usual = Conditions("coco-ap", 1, "coco", "val2017")
+    assert against(usual, {"preset": "mspn"}).differences == ("preset hrnet, in the paper mspn",)
+    assert not against(replace_options(usual, preset="mspn"), {"preset": "mspn"}).differences
+    assert against(replace_options(usual, preset="mspn"), {}).differences == ("preset mspn / as usual in the paper",)
+
+
+def test_released_weights_differ_in_nothing_else_of_the_training():
+    ours = Conditions("mpii-pckh", 1, "mpii", "val", weights="hg.t7", training_data="released weights")
+    printed = {"training data": "mpii/train", "recipe": "newell2016", "budget": "full", "weights": "trained"}
+    assert against(ours, printed).differences == ("weights hg.t7, in the paper trained",)
+
+
+def replace_options(conditions: Conditions, **options) -> Conditions:
+    return msgspec.structs.replace(conditions, options=options)
+
+
 def test_conditions_survive_a_journey_through_a_file():
     made = conditions(CELL)
     assert msgspec.json.decode(json.dumps(msgspec.to_builtins(made)).encode(), type=Conditions) == made

@@ -66,6 +66,9 @@ def test_bit_equal_to_the_official_evaluation(newell, official):
     trapezoid = (means[:-1] + means[1:]).sum() / 2 * 0.01 / 0.5
     assert ours["AUC", "mean"] == pytest.approx(trapezoid, rel=1e-12)
     unmasked = [share for share, masked in zip(at[0.5], ratio.mask, strict=True) if not masked]
+    arms = [row for row, name in enumerate(names) if name[1:] in ("sho", "elb", "wri")]
+    upper = np.sum(at[0.5][arms] * ratio[arms]) / np.sum(ratio[arms])
+    assert len(arms) == 6 and ours["PCKh@0.5", "upper body"] == pytest.approx(upper, rel=1e-12)
     assert ours["PCKh@0.5 unweighted", "mean"] == pytest.approx(np.mean(unmasked), rel=1e-14)
 
 

@@ -181,6 +181,7 @@ def test_beyond_rounding_is_said():
 ABLATION = {
     "dataset": "mpii",
     "split": "val",
+    "recipe": "yang2017",
     "settings": {"input": "256x256", "flip": "yes", "scales": "6", "training data": "mpii/train"},
 }
 
@@ -191,6 +192,7 @@ ABLATION = {
         ({}, ""),
         ({"split": "test"}, "split test, in the paper val"),
         ({"budget": "quick"}, "budget quick, in the paper full"),
+        ({"recipe": "yang2017-released"}, "recipe yang2017-released, in the paper yang2017"),
         ({"limit": 10}, "people first 10, in the paper all"),
         ({"settings": ABLATION["settings"] | {"scales": "1"}}, "scales 1, in the paper 6"),
         ({"settings": {}}, "flip unknown, in the paper yes"),

@@ -193,7 +193,7 @@ def score_command(
     bench score --list predictions.toml scores what the authors of the papers' methods have published.
     """
     from bench.cli.documents import print_json
-    from bench.cli.score_list import score_listed, unknown_method
+    from bench.cli.score_list import check_maker, score_listed, unknown_method
     from bench.cli.score_text import as_document, print_outcome
     from bench.steps.compare import score_and_compare
     from bench.steps.score_file import file_cell
@@ -207,6 +207,8 @@ def score_command(
         raise Problem("A file and --protocol are needed, or --list.", next_step="bench score --help")
     if warning := unknown_method(method):
         print(f"! {warning}", file=sys.stderr)
+    if method:
+        check_maker(method, Path(subject))
     cell = file_cell(name or method or Path(subject).stem, protocol, dataset, pairs(option), limit)
     outcome = score_and_compare(subject, cell, data, Store(store), against=against, variants=variants, method=method)
     print_json(as_document(outcome)) if as_json else print_outcome(outcome)

@@ -5,9 +5,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bench.cli.documents import print_json
-from bench.errors import DATA, FINE, NOTHING
+from bench.errors import DATA, FINE, NOTHING, Problem
 from bench.results.text import print_measurements
 from bench.steps.prediction_lists import Scored, read_list, score_list
+from bench.store.digests import file_digest
 from bench.store.store import Store
 from reports.data.methods import FILE as METHODS
 from reports.data.methods import methods
@@ -49,6 +50,22 @@ def unknown_method(method: str) -> str:
     near = get_close_matches(method, methods(), n=1)
     guess = f" Is {near[0]} meant?" if near else ""
     return f"{method!r} is no method of {METHODS.name}: no printed number is compared with its predictions.{guess}"
+
+
+def check_maker(method: str, file: Path) -> None:
+    """Raise Problem if the published list says that another method made a file."""
+    if not file.is_file():
+        return
+    digest = file_digest(file)
+    makers = {item.method for item in read_list(find_list(Path("predictions.toml"))) if item.sha256 == digest}
+    if makers and method not in makers:
+        raise Problem(
+            f"{file} is not by {method}: by its SHA-256 it is what {', '.join(sorted(makers))} predicted.",
+            expected=f"--method {min(makers)}",
+            cause="two files that were exchanged",
+            next_step=f"correct --method, or the entry in {METHODS.with_name('predictions.toml').name}",
+            code=DATA,
+        )
 
 
 def _document(scored: list[Scored]) -> dict[str, object]:

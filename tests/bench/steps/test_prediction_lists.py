@@ -118,3 +118,9 @@ def test_methods_have_keys_of_their_own():
     assert found["liu2018-ioi"].architecture == "liu-ioi" and found["bulat2016"].architecture == ""
     assert found["bulat2016"].short == "Bulat & Tzimiropoulos 2016" and found["wei2016"].short == "Wei et al. 2016"
     assert len(found) == sum(1 + len(item.get("variants", {})) for item in tomllib.loads(METHODS.read_text()).values())
+
+
+def test_a_published_file_under_another_method_is_refused(data, real_data):
+    file = real_data / "lsp/wei2016_cpm_lsp_test_predictions.mat"
+    outcome = bench("score", file, "--protocol", "lsp-pck", "--data", real_data, "--method", "bulat2016")
+    assert outcome.code == 5 and "by its SHA-256 it is what wei2016 predicted" in outcome.err

@@ -74,6 +74,18 @@ def test_another_torso_is_not_comparable(site):
     assert item.verdict == "not comparable" and "torso" in item.reason
 
 
+def test_a_file_that_was_scored_elsewhere_is_shown_as_it_was(site):
+    """The same file under the same method on the other annotation: its committed row gives way."""
+    (cell,) = (one for one in site.cells if (one.method, one.protocol) == ("wei2016", "lsp-pck"))
+    other = structs.replace(cell.conditions, split="test-observer-centric")
+    moved = structs.replace(cell, cell="0" * 20, conditions=other)
+    rows = [structs.replace(row, cell="0" * 20, split=other.split) for row in site.rows[cell.cell]]
+    found = with_authors(Snapshot(rows, [moved], [], list(PROTOCOLS.values())))
+    (paper,) = (paper for paper in papers().values() if paper.key == "chu2017")
+    values = [one for one in paper.values() if (one.table, one.method) == ("Table 2", "wei2016")]
+    assert {item.verdict for item in compare(values, found)} == {"not comparable"}
+
+
 def test_what_a_store_has_itself_is_not_added_twice(site):
     (cell, *_) = site.cells
     own = Snapshot(site.rows[cell.cell], [cell], [], list(PROTOCOLS.values()))

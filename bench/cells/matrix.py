@@ -154,8 +154,13 @@ def unique(cells: Iterable[Cell]) -> list[Cell]:
     """Cells without duplicates, in order."""
     seen: dict[tuple, Cell] = {}
     for cell in cells:
-        seen.setdefault(table_key(cell.row.name, cell.seed, without_recipe(cell)), cell)
+        seen.setdefault(identity(cell), cell)
     return list(seen.values())
+
+
+def identity(cell: Cell) -> tuple:
+    """Key of a cell by which two of a matrix are the same."""
+    return table_key(cell.row.name, cell.seed, without_recipe(cell))
 
 
 def select(cells: list[Cell], pattern: str) -> list[Cell]:

@@ -31,9 +31,11 @@ from bench.cli.options import (
     Device,
     Json,
     Matrix,
+    Paper,
     Protocols,
     Set,
     StoreOption,
+    Table,
     Tensorboard,
     pairs,
 )
@@ -81,6 +83,8 @@ def run(
     architectures: Architectures = "",
     protocols: Protocols = "",
     matrix: Matrix = MATRIX,
+    paper: Paper = "",
+    table: Table = "",
     dataset: Annotated[
         list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
     ] = None,
@@ -100,13 +104,22 @@ def run(
     debug: Debug = False,
     **cell: Any,
 ) -> None:
-    """Train if needed, predict, score and store: the cells of a matrix, or of two globs."""
+    """Train if needed, predict, score and store: the cells of a matrix, of two globs, or those that fill a paper."""
     from bench.cells import matrix as matrices
     from bench.cells.plan import BLOCKED, FRESH, plan
     from bench.cli.summary import conclude
     from bench.store.store import Store
 
-    if protocols:
+    given = chosen(Cell("", "", **cell))
+    if paper or table:
+        from bench.cli.paper import cells_of_paper
+
+        if architectures or dataset or overrides or given:
+            raise Problem(
+                "--paper says which networks are run and how.", expected="--table and --seed beside it, and no others"
+            )
+        cells = cells_of_paper(paper, table, seed or (0,), data)
+    elif protocols:
         block = matrices.Block(
             architectures=(architectures,),
             protocols=(protocols,),
@@ -119,7 +132,7 @@ def run(
         if not cells:
             raise matrices.empty_block(block)
     else:
-        if dataset or seed or overrides or chosen(Cell("", "", **cell)):
+        if dataset or seed or overrides or given:
             raise Problem(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as the file says.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
@@ -196,17 +209,28 @@ def report(
 def status(
     architectures: Architectures = "",
     matrix: Matrix = MATRIX,
+    paper: Paper = "",
+    table: Table = "",
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List every cell of a matrix with its state: fresh, stale, missing, failed or blocked, and why."""
+    """List every cell of a matrix with its state: fresh, stale, missing, failed or blocked, and why.
+
+    With --paper the cells that fill its printed numbers, and for every number what is missing.
+    """
     from bench.cells import matrix as matrices
     from bench.cells.plan import plan
     from bench.cli.listing import print_status
     from bench.store.store import Store
 
+    if paper or table:
+        from bench.cli.paper import show_status
+
+        if architectures:
+            raise Problem("--paper says which networks are looked at.", expected="--table beside it, and no others")
+        return show_status(paper, table, Store(store), data, as_json)
     tasks = plan(matrices.select(matrices.load(matrix), architectures), Store(store), data)
     if as_json:
         cells = [

@@ -133,7 +133,7 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
     if lacking := missing(name, data):
         raise DataError(
             f"{name}: the annotation was not found.",
-            expected=lacking.replace("none", "one"),
+            expected=lacking.replace("none", "one", 1),
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )

@@ -18,9 +18,9 @@ of the network, stand there as well. Of a row that is quoted only its own settin
 trained and tested its own networks.
 
 `mean` names the rule the printed mean must follow ("mpii": weighted by annotated joints; "lsp": plain). A table that is
-known to exist, but not its values, has no rows and says why in `missing`. Where the paper prints the networks side by
-side, `transposed` is true; `labels` are columns of words. A table whose entries in one row are different systems names
-them in `methods`, one a column.
+known to exist, but not its values, has no rows and says why in `missing`; `networks` are then those that it compares.
+Where the paper prints the networks side by side, `transposed` is true; `labels` are columns of words. A table whose
+entries in one row are different systems names them in `methods`, one a column.
 
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
 `says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
@@ -99,6 +99,7 @@ class Table(_Data, frozen=True):
     settings_place: str = ""
     notes: tuple[str, ...] = ()
     missing: str = ""
+    networks: tuple[str, ...] = ()
 
 
 class Statement(_Data, frozen=True):

@@ -42,7 +42,7 @@ def written(tmp_path, text: str) -> str:
 def test_every_recipe_of_the_repository(path, budget):
     loaded = recipe.load(path.stem)
     plan = loaded.budgeted(budget)
-    assert path.stem == loaded.paper or path.stem.startswith(f"{loaded.paper}-released")
+    assert path.stem == loaded.paper or path.stem.startswith((f"{loaded.paper}-released", f"{loaded.paper}-pilot"))
     assert plan.total_steps(22_246) > 0  # people of MPII's training split
     if plan.schedule == "drops":
         shares = [share for share, _ in plan.drops]
@@ -71,6 +71,7 @@ def test_every_recipe_has_a_quick_form():
         ("li2019-released-mpii", {"steps": 28_800, "checkpointing": True}, {"rotation": 60.0, "half_body": 0.5}),
         ("wei2016", {"learning_rate": 8e-5, "batch": 16, "momentum": 0.9}, {"rotation": 40.0, "scale": (0.7, 1.3)}),
         ("nie2019", {"optimizer": "rmsprop", "learning_rate": 1e-4, "steps": 10**6}, {"scale": (0.7, 1.3)}),
+        ("nie2019-pilot", {"optimizer": "rmsprop", "learning_rate": 1e-4, "steps": 10**5}, {"scale": (0.7, 1.3)}),
         ("zagoruyko2016", {"batch": 128, "epochs": 200.0, "nesterov": True, "weight_decay": 5e-4}, {"shift": 4}),
     ],
 )  # fmt: skip

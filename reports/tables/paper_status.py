@@ -1,0 +1,116 @@
+"""State of every printed number of a paper: the cell that fills it, and what is missing to run it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.cells.matrix import identity
+from bench.cells.plan import FRESH, Task
+from bench.results.snapshot import Snapshot
+from reports.data.published import Paper
+from reports.tables.paper_cells import cell_of, why_not
+from reports.tables.published_vs_measured import Comparison, compare
+
+PREDICTIONS = "predictions"
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """Counts of printed parameters and operations."""
+
+    printed: int
+    fillable: int  # there is a cell whose number would be compared
+    filled: int
+    reproduced: int
+
+
+class Accuracies(msgspec.Struct, frozen=True):
+    """Counts of printed scores; filled and reproduced ones are those of our networks."""
+
+    printed: int
+    rebuilt: int  # of a system that a network here rebuilds
+    fillable: int
+    filled: int
+    reproduced: int
+    from_predictions: int  # compared with what the predictions of their authors score
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A printed number with the cell that fills it."""
+
+    table: str
+    row: str
+    column: str
+    kind: str  # "cost", "accuracy", or "" for a description of a network
+    published: float
+    unit: str
+    architecture: str
+    cell: str  # label, "" if there is none
+    key: str
+    state: str  # of the cell: fresh, stale, missing, failed, blocked; "" without one
+    step: str  # the next one
+    missing: str  # what is missing to run the cell, or why no cell fills the number
+    measured: float | None
+    verdict: str
+    source: str  # "measured", or "predictions" of the authors
+    unknown: tuple[str, ...]  # conditions that the paper leaves open
+
+
+class Status(msgspec.Struct, frozen=True):
+    """State of all numbers of a paper, or of one of its tables."""
+
+    paper: str
+    costs: Costs
+    accuracies: Accuracies
+    numbers: tuple[Number, ...]
+
+
+def status_of(paper: Paper, table: str, tasks: Sequence[Task], found: Snapshot, data: Path) -> Status:
+    """The state of the printed numbers of a paper; `tasks`: the plan of the cells that fill it."""
+    planned = {identity(task.cell): task for task in tasks}
+    compared = compare((value for value in paper.values() if table in ("", value.table)), found)
+    numbers = tuple(_number(item, planned, data) for item in compared)
+    costs, scores = ([one for one in numbers if one.kind == kind] for kind in ("cost", "accuracy"))
+    ours = [one for one in scores if one.source != PREDICTIONS]
+    from_authors = sum(one.measured is not None and one.source == PREDICTIONS for one in scores)
+    return Status(
+        paper.key,
+        Costs(len(costs), _fillable(costs), *_filled(costs)),
+        Accuracies(
+            len(scores), sum(bool(one.architecture) for one in scores), _fillable(scores), *_filled(ours), from_authors
+        ),
+        numbers,
+    )
+
+
+def _fillable(numbers: Sequence[Number]) -> int:
+    return sum(bool(one.cell) for one in numbers)
+
+
+def _filled(numbers: Sequence[Number]) -> tuple[int, int]:
+    return sum(one.measured is not None for one in numbers), sum(one.verdict == "reproduced" for one in numbers)
+
+
+def _number(item: Comparison, planned: dict[tuple, Task], data: Path) -> Number:
+    value = item.published
+    cell = cell_of(value, data)
+    reason = why_not(value, cell)
+    task = planned.get(identity(cell)) if cell and not reason else None
+    return Number(
+        table=value.table,
+        row=value.row,
+        column=value.column,
+        kind="" if not value.protocol else "accuracy" if value.dataset else "cost",
+        published=value.value,
+        unit=value.unit,
+        architecture=value.architecture,
+        cell=task.cell.label if task else "",
+        key=task.key if task else "",
+        state=task.state if task else "",
+        step=task.step if task else "",
+        missing=reason if not task else "" if task.state == FRESH else task.why,
+        measured=item.measured if item.delta is not None else None,
+        verdict=item.verdict,
+        source=item.source,
+        unknown=item.unknown if item.delta is not None else (),
+    )

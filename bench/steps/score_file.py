@@ -13,7 +13,7 @@ from bench.cells.record import read as read_record
 from bench.cells.splits import parse_split
 from bench.errors import DATA, Problem
 from bench.results.publish import publish_cell
-from bench.results.rows import Measurement, measurements
+from bench.results.rows import Measurement, measurements, rows_of
 from bench.steps.prediction_files import KINDS, ScoredFile
 from bench.store.digests import content_key, file_digest, unusual
 from bench.store.store import CELLS, Store
@@ -76,7 +76,10 @@ def publish_file(scored: ScoredFile, store: Store, method: str = "") -> tuple[li
     task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
     with store.lock(CELLS, task.key, wait=True):
         if store.has(CELLS, task.key):
-            return measurements(store, task.key), read_record(store, task.key)
+            stored = measurements(store, task.key)
+            if stored == rows_of(scored.scores.values, cell, cell.architecture, task.key, "predictions"):
+                return stored, read_record(store, task.key)
+            store.remove(CELLS, task.key)  # other code read the file, or somebody changed the rows
         store.sweep(CELLS, task.key)
         seconds = {"score": scored.seconds}
         return publish_cell(

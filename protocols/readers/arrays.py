@@ -187,7 +187,13 @@ def _named(path: Path, document: Any) -> dict[str, object]:
     shapes = {_as_objects(value).shape for value in document.values()} if len(document) > 1 else set()
     if len(shapes) == 1 and len(shape := shapes.pop()) == 2 and shape[1] in (2, 3):
         return {"keypoints": list(document.values()), "ids": list(document)}
-    return document
+    members = {
+        f"{key}.{name}": value
+        for key, inner in document.items()
+        if isinstance(inner, dict)
+        for name, value in inner.items()
+    }
+    return document | members
 
 
 def _triplets(column: list[Any]) -> list[Any]:

@@ -19,7 +19,11 @@ from protocols.readers.arrays import load
 
 # Names of the coordinates in files of this suite; of hourglass, HRNet and MSPN; of CPM; of Tompson et al.
 NAMES = ("keypoints", "preds", "prediction_all", "pos_pred_src", "predictions", "pred", "")
-JOINT_NAMES = ("joints", "joint_names", "dataset_joints", "output_joints", "keypoint_names")
+# Names of the columns: of HRNet, MMPose, SLEAP, DeepLabCut and others; also as a member ("meta.joint_names").
+JOINT_NAMES = (
+    "joints", "joint_names", "dataset_joints", "output_joints", "keypoint_names", "keypoints_names", "keypoint_labels",
+    "node_names", "bodyparts",
+)  # fmt: skip
 # Names of the rows; `ids` may also hold numbers from 0. The others are lists of images of HRNet, Newell et al. ...
 ROW_NAMES = ("ids", "image", "images", "imgname", "image_name", "file_name", "filename", "img_paths")
 WIDTHS = (2, 3)  # x and y, with or without a score
@@ -42,6 +46,8 @@ def read(path: Path, people: People, row_counts: Mapping[int, str] = NO_COUNTS) 
     rows = len(people) if ids is None else ids.size
     name, array = _coordinates(path, arrays, rows, people)
     joints = _joint_names(arrays, array)
+    if joints is None:
+        _refuse_other_names(path, arrays, name, array)
     fixed = name in ("keypoints", "") and path.suffix != ".mat"
     array = _axes(path, name, array, rows, len(joints or people.skeleton.joints), fixed, row_counts)
     array = _numbers(path, name, array, people)
@@ -78,11 +84,30 @@ def _coordinates(path: Path, arrays: dict[str, np.ndarray], rows: int, people: P
 
 def _joint_names(arrays: dict[str, np.ndarray], array: np.ndarray) -> list[str] | None:
     """Return the file's joint names, translated into ours; None if it has none that fit an axis."""
-    for key in JOINT_NAMES:
-        names = arrays.get(key)
-        if names is not None and names.dtype.kind in "US" and names.size in array.shape:
+    for names in _named_columns(arrays).values():
+        if names.size in array.shape:
             return [joint_names.translate(text) for text in _texts(names)]
     return None
+
+
+def _named_columns(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of texts that name joints, by key."""
+    ends = {key: key.replace("/", ".").rpartition(".")[2].lower() for key in arrays}
+    return {key: arrays[key] for key, end in ends.items()
+            if end in JOINT_NAMES and arrays[key].dtype.kind in "US" and arrays[key].size > 1}  # fmt: skip
+
+
+def _refuse_other_names(path: Path, arrays: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:
+    """Raise DataError for names of joints of which there are more or fewer than columns: they are never passed over."""
+    for key, names in _named_columns(arrays).items():
+        shape = "x".join(map(str, array.shape))
+        raise DataError(
+            what=f"{path.name}: {key} names {names.size} joints, but {name or 'the array'} of shape {shape} has "
+            "another number of columns.",
+            expected="a name for each column",
+            cause="a name of the background or of a centre without a column, or names of another skeleton",
+            next_step=f"store as many names as columns; without {key} they are read in the annotation's order",
+        )
 
 
 def _row_names(arrays: dict[str, np.ndarray], people: int) -> tuple[str, np.ndarray | None]:

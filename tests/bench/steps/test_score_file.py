@@ -50,6 +50,16 @@ def test_what_was_read_is_said(here):
     assert f"predictions: people {FEW}, array keypoints, frame counted from 0" in said.err
 
 
+def test_a_file_scored_again_shows_what_was_found_now(here):
+    """Rows that another reader of the file has stored, or somebody's editor, are replaced."""
+    first = score(noisy(here / "a.npz", 3), "--limit", FEW, "--json")
+    (rows,) = here.glob("runs/cells/*/measurements.jsonl")
+    rows.write_text(re.sub(r'"value":[0-9.]+', '"value":1.0', rows.read_text()))
+    again = score(here / "a.npz", "--limit", FEW, "--json")
+    assert again.json["measurements"] == first.json["measurements"]
+    assert '"value":1.0,' not in rows.read_text().replace('"value":100.0', "")
+
+
 def test_scoring_a_file_imports_no_heavy_library(here):
     """Torch takes a second to import, scipy.stats most of one; neither scores keypoints."""
     noisy(here / "a.npz", 3)

@@ -1,4 +1,4 @@
-"""Diagnosis of predictions: other coordinates, swapped sides or axes, mirrored or reordered people, a shifted pixel.
+"""Diagnosis of predictions: other coordinates, sides, axes or columns; mirrored or reordered people; a shifted pixel.
 
 Nothing is corrected. A warning names the likely mistake and the score without it.
 
@@ -16,6 +16,7 @@ import numpy as np
 from protocols.errors import DataError
 from protocols.pose.crops import to_image, windows
 from protocols.pose.people import People, Predictions
+from protocols.readers import column_order
 
 REACH = 0.1  # of the extent: distance at which closeness is 0; about half a head
 MIN_Z = 4.0  # paired, over people
@@ -67,6 +68,9 @@ def _corrections(keypoints: np.ndarray, people: People) -> Iterator[Correction]:
     mirror = list(people.skeleton.mirror)
     yield Correction("Left and right look swapped", "with the names exchanged", keypoints[:, mirror])
     yield Correction("x and y look swapped", "with the axes exchanged", keypoints[..., ::-1])
+    if order := column_order.assigned(_fits(keypoints, people)):
+        found = column_order.words(order, people.skeleton.joints)
+        yield Correction(f"The columns look reordered ({found})", "read so,", keypoints[:, order])
     for symptom, in_image in _in_image(keypoints, people):
         yield Correction(symptom, "mapped to the image", in_image, MIN_GAIN_FITTED)
     shifted = keypoints + _median(people.keypoints - keypoints, people) * (1, 0)
@@ -75,6 +79,18 @@ def _corrections(keypoints: np.ndarray, people: People) -> Iterator[Correction]:
         reflected = np.stack([line - named[..., 0], named[..., 1]], axis=-1)
         action = f"reflected, each about its best line{names},"
         yield Correction("The people look mirrored", action, reflected, MIN_GAIN_FITTED, rival=shifted)
+
+
+def _fits(keypoints: np.ndarray, people: People) -> np.ndarray:
+    """Return how close each column is to each annotated joint, columns x joints: the mean closeness over people."""
+    reach = REACH * extents(people)[:, None]
+    truth = np.where(people.annotated[..., None], people.keypoints, np.nan)
+    rows = []
+    for column in range(keypoints.shape[1]):
+        gap = keypoints[:, column, None] - truth
+        close = np.maximum(0.0, 1.0 - np.sqrt(gap[..., 0] ** 2 + gap[..., 1] ** 2) / reach)
+        rows.append(np.nansum(close, axis=0) / np.maximum(people.annotated.sum(axis=0), 1))
+    return np.array(rows)
 
 
 def _in_image(keypoints: np.ndarray, people: People) -> Iterator[tuple[str, np.ndarray]]:

@@ -11,7 +11,7 @@ from protocols.datasets import lsp, mpii
 from protocols.joints import lsp_pck, lsp_pcp, mpii_pckh
 from protocols.pose.people import ABSENT, Predictions
 from protocols.pose.skeletons import MPII
-from protocols.readers import diagnosis
+from protocols.readers import column_order, diagnosis
 from protocols.readers.predictions import read
 
 
@@ -73,6 +73,33 @@ def test_shift_by_one_pixel(published):
     _, sound, _ = published
     assert "as if counted from 0 instead of 1: with +1 added" in said(published, sound.keypoints - 1)
     assert "as if converted twice: with -1 added" in said(published, sound.keypoints + 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_in_any_order(published, seed):
+    truth, sound, _ = published
+    order = np.random.default_rng(seed).permutation(len(truth.skeleton))
+    found = said(published, sound.keypoints[:, order])
+    moved = [(column, truth.skeleton.joints[joint]) for column, joint in enumerate(order) if column != joint]
+    assert "The columns look reordered (" in found and f"column {moved[0][0]} fits {moved[0][1]} best" in found
+
+
+@pytest.mark.parametrize(
+    "name", ["CrowdPose's order", "AI Challenger's order", "MPII's order without pelvis and thorax"]
+)
+def test_columns_in_a_known_order_are_named(cpm, name):
+    truth, sound, _ = cpm
+    columns = [truth.skeleton.index(joint) for joint in column_order.KNOWN[name]]
+    assert f"The columns look reordered (they fit {name})" in said(cpm, sound.keypoints[:, columns])
+
+
+def test_two_neighbouring_columns(published):
+    """A wrist and an elbow exchanged on one side."""
+    truth, sound, _ = published
+    order = np.arange(len(truth.skeleton))
+    pair = [truth.skeleton.index("left_wrist"), truth.skeleton.index("left_elbow")]
+    order[pair] = order[pair[::-1]]
+    assert "The columns look reordered" in said(published, sound.keypoints[:, order])
 
 
 def test_left_and_right(published):

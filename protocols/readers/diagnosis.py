@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from protocols.errors import DataError
+from protocols.pose import column_order
 from protocols.pose.crops import to_image, windows
 from protocols.pose.people import People, Predictions
-from protocols.readers import column_order
 
 REACH = 0.1  # of the extent: distance at which closeness is 0; about half a head
 MIN_Z = 4.0  # paired, over people

@@ -8,7 +8,7 @@ from typing import Literal
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell, Snapshot
 from reports.data.published import Paper, Statement, Value
-from reports.tables.rankings import Ranking, rankings
+from reports.data.rankings import Ranking, rankings
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Question on printed leads: are they larger than what chance gives on a test set of that size?"""
 
 from reports import formats
+from reports.data.rankings import gain, place
 from reports.ledger.claim import Finding, question
 from reports.ledger.evidence import Evidence, Source
-from reports.tables.rankings import gain, place
 
 
 @question

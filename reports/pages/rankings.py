@@ -6,9 +6,9 @@ from bench.results.snapshot import ReportCell
 from reports import formats
 from reports.data.methods import methods
 from reports.data.published import Paper
+from reports.data.rankings import Gain, Ranking, gains, headline_values, steps
 from reports.figures.difference_matrix import difference_matrix
 from reports.pages.page import Page, cell_path
-from reports.tables.rankings import Gain, Ranking, gains, headline_values, steps
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, link
 
 

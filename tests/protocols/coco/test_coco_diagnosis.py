@@ -12,7 +12,10 @@ from protocols.coco import annotations as coco_annotations
 from protocols.coco import diagnosis as coco_diagnosis
 from protocols.coco import results as coco_results
 from protocols.coco.ap import score
+from protocols.pose import column_order
 from protocols.pose.skeletons import COCO
+
+OPENPOSE = [COCO.index(joint) for joint in column_order.KNOWN["OpenPose's COCO order without the neck"]]
 
 
 @pytest.fixture
@@ -47,6 +50,14 @@ def test_sound_results_are_left_in_peace(case):
             "with left and right exchanged",
         ),
         (lambda points, size: points / size, "fractions of the image"),
+        (lambda points, size: points / 2, "resized to 1/2 of their size: multiplied by 2 AP"),
+        (lambda points, size: points * 2, "enlarged 2 times: divided by 2 AP"),
+        (lambda points, size: points * 800 / size.max(axis=-1, keepdims=True), "to 800 pixels along the longer side"),
+        (lambda points, size: points[:, OPENPOSE], r"reordered \(they fit OpenPose's COCO order without the neck\)"),
+        (
+            lambda points, size: points[:, [1, 2, 0, *range(3, 17)]],
+            r"reordered \(column 0 fits left_eye best, column 1",
+        ),
         (lambda points, size: points + 1, r"shifted by \(\+1, \+1\) pixels"),
         (lambda points, size: points - 1, r"shifted by \(-1, -1\) pixels"),
     ],

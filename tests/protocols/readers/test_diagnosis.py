@@ -9,9 +9,10 @@ from small_people import near, people, table
 from protocols import PROTOCOLS
 from protocols.datasets import lsp, mpii
 from protocols.joints import lsp_pck, lsp_pcp, mpii_pckh
+from protocols.pose import column_order
 from protocols.pose.people import ABSENT, Predictions
 from protocols.pose.skeletons import MPII
-from protocols.readers import column_order, diagnosis
+from protocols.readers import diagnosis
 from protocols.readers.predictions import read
 
 

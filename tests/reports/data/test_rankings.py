@@ -8,10 +8,10 @@ from bench.results.snapshot import Snapshot
 from protocols import PROTOCOLS
 from reports.data.authors import with_authors
 from reports.data.published import papers
+from reports.data.rankings import Ranking, gain, rankings
 from reports.ledger.evidence import Evidence, table
 from reports.ledger.sampling_checks import beyond_chance
 from reports.pages.rankings import rankings_page, survival
-from reports.tables.rankings import Ranking, gain, rankings
 
 
 @pytest.fixture(scope="module")

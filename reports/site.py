@@ -28,7 +28,7 @@ from reports.data.published import Paper, papers
 from reports.figures.svg import standalone
 from reports.ledger.claim import KINDS
 from reports.ledger.evidence import Evidence
-from reports.pages.all import SEVERAL, VERDICTS, judged, ledger_sheet, pages, source_path
+from reports.pages.all import SEVERAL, judged, ledger_sheet, pages, source_path
 from reports.pages.page import Page, architecture_path, cell_path, picture_path
 from reports.tables import sheet_files
 from reports.tables.published_vs_measured import compare, numbers
@@ -147,7 +147,6 @@ def _renderer(snapshot: Snapshot, published: dict[str, Paper]):
     environment.filters |= {name: getattr(formats, name) for name in _FILTERS}
     environment.globals |= {
         "STATES": formats.STATES,
-        "VERDICTS": VERDICTS,
         "CLAIM_VERDICTS": formats.VERDICTS,
         "KINDS": KINDS,
         "SEVERAL": SEVERAL,

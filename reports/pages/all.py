@@ -24,7 +24,6 @@ from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Sheet
 
 SEVERAL = "several"  # the paper of a claim that two or more make
-VERDICTS = ("reproduced", "above", "below", "not comparable", "not measured", "not rebuilt")
 Ledger = list[tuple[Claim, Verdict]]
 Compared = dict[str, list[Comparison]]  # key of a paper -> its printed numbers
 

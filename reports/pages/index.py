@@ -8,6 +8,7 @@ from reports.figures import leaderboard_plots
 from reports.ledger.claim import Claim, Verdict
 from reports.pages.page import Page, numbered, place
 from reports.tables import leaderboards
+from reports.tables.counts import count, counts_sheet, summary
 from reports.tables.leaderboards import Leaderboard
 from reports.tables.published_vs_measured import Comparison
 from reports.tables.sheets import Sheet, number
@@ -22,12 +23,10 @@ def index_page(
 ) -> Page:
     """The state of everything, and what can be read from it."""
     provenance = [cell.provenance for cell in snapshot.sorted_cells]
-    verdicts = Counter(comparison.verdict for group in compared.values() for comparison in group)
     context = {
         "matrix": leaderboards.matrix(snapshot),
         "states": Counter(cell.state for cell in snapshot.cells),
-        "verdicts": verdicts,
-        "comparable": sum(verdicts[name] for name in ("reproduced", "above", "below")),
+        "summary": summary(count(item for group in compared.values() for item in group)),
         "date": max((made.date for made in provenance), default=""),
         "commits": sorted({made.commit for made in provenance if made.commit}),
         "devices": sorted({made.device for made in provenance if made.device}),
@@ -39,7 +38,9 @@ def index_page(
         "summaries": {row.name: row.summary for row in snapshot.architectures},
     }
     drawn = [figure for board in boards if (figure := leaderboard_plots.cost(board))]
-    return Page("index.html", "index.html", context, (matrix(snapshot),), numbered(drawn, "cost"))
+    return Page(
+        "index.html", "index.html", context, (matrix(snapshot), counts_sheet(papers, compared)), numbered(drawn, "cost")
+    )
 
 
 def matrix(snapshot: Snapshot) -> Sheet:

@@ -1,6 +1,7 @@
 """The page of a paper: its tables with our numbers beside the printed ones, its figures, claims and quotations."""
 
-from collections import Counter, defaultdict
+import shlex
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from reports.ledger.claim import Claim, Verdict
 from reports.ledger.evidence import Evidence
 from reports.ledger.printed_checks import say
 from reports.pages.page import Page, cell_path
+from reports.tables.counts import count, sentence, summary
 from reports.tables.poster import poster
 from reports.tables.published_vs_measured import SCORED, Comparison, contradictions, required
 from reports.tables.sheets import Entry, Heading, Piece, Sheet, absent
@@ -44,7 +46,8 @@ def paper_page(
         "paper": paper,
         "tables": shown,
         "redrawn": drawn,
-        "verdicts": Counter(item.verdict for item in comparisons),
+        "summary": summary(count(comparisons)),
+        "told": {table.name: _told(paper, table, comparisons) for table in paper.tables},
         "ledger": ledger,
         "quotations": {place: list(quotes) for place, quotes in quotations.items()},
         "from_authors": {item.published.table for item in comparisons if item.source == "predictions"},
@@ -67,6 +70,14 @@ def _contradictions(evidence: Evidence, paper: str) -> dict[str, list[str]]:
                 there = f"{theirs.row} in {evidence.papers[theirs.paper].short}, {theirs.table}"
                 found[ours.table].append(f"{ours.row}, {ours.column}: {say(ours)} here, {say(theirs)} as {there}.")
     return found
+
+
+def _told(paper: Paper, table: Table, comparisons: list[Comparison]) -> tuple[str, str]:
+    """A sentence on how much of a table is reproduced, and the command that measures what is left; "" for neither."""
+    counts = count(item for item in comparisons if item.published.table == table.name)
+    left = counts["accuracies"].open
+    command = f"bench run --paper {paper.key} --table {shlex.quote(table.name)}"
+    return sentence(counts), command if left else ""
 
 
 @dataclass(frozen=True)

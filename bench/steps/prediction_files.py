@@ -85,7 +85,7 @@ def _score_results(file: Path, cell: Cell, truth: GroundTruth) -> ScoredFile:
 
     results = coco_results.read(file, truth)
     scores = importlib.import_module(cell.rules.module).score(results, truth, **cell.options)
-    scores = replace(scores, warnings=scores.warnings + diagnosis.warnings(results, truth))
+    scores = replace(scores, warnings=(*truth.warnings, *scores.warnings, *diagnosis.warnings(results, truth)))
     notes = Notes(
         {"results": len(results), "images": len(set(results.image_ids.tolist()))},
         {"people": len(truth), "images": len(truth.image_ids), "fingerprint": truth.fingerprint},

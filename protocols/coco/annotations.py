@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from protocols.coco import annotation_repairs
 from protocols.coco.json_files import Box, Id, decode
 from protocols.errors import DataError
 from protocols.pose.people import GroundTruth
@@ -17,8 +18,8 @@ _CAUSE = "not a person_keypoints_*.json; instances_*.json and image_info_*.json 
 class _Image(msgspec.Struct):
     id: Id
     file_name: str
-    width: Id
-    height: Id
+    width: Id = 0  # 0: not given
+    height: Id = 0
 
 
 class _Person(msgspec.Struct):
@@ -26,9 +27,9 @@ class _Person(msgspec.Struct):
     image_id: Id
     category_id: Id
     keypoints: list[float]
-    num_keypoints: Id
-    area: float
-    bbox: Box
+    num_keypoints: Id | None = None
+    area: float | None = None
+    bbox: Box | None = None
     iscrowd: Id = 0
 
 
@@ -40,30 +41,38 @@ class _File(msgspec.Struct):
 def read(path: Path) -> GroundTruth:
     """Read a person_keypoints_*.json. Raises DataError that names the annotation.
 
+    What is missing is filled in where it follows from the rest, and contradictions are said: `warnings`.
+
     Annotation ids must be unique and at least 1: pycocotools treats a match with id 0 as no match, which
     turns a perfect AP of 1 into 0.835.
     """
-    content = decode(path, _File, _CAUSE)
+    content = decode(path, _File, _CAUSE, strict=False)  # ids may be text
     images = sorted(content.images, key=lambda image: image.id)
     people = content.annotations
     _check(images, people, path.name)
     row = {image.id: i for i, image in enumerate(images)}
+    image = np.array([row[person.image_id] for person in people], dtype=np.int64)
     points = np.array([person.keypoints for person in people], dtype=np.float64).reshape(-1, 17, 3)
     areas = np.array([person.area for person in people], dtype=np.float64)
-    boxes = np.array([person.bbox for person in people], dtype=np.float64).reshape(-1, 4)
+    boxes = np.array([person.bbox or (np.nan,) * 4 for person in people], dtype=np.float64).reshape(-1, 4)
+    labelled = np.array([-1 if person.num_keypoints is None else person.num_keypoints for person in people], np.int64)
+    sizes = np.array([(image.width, image.height) for image in images], dtype=np.int64).reshape(-1, 2)
+    filled = annotation_repairs.fill(points, boxes, labelled, sizes, image)
+    warnings = (*filled, *annotation_repairs.contradictions(points, areas, boxes, labelled, sizes[image]))
     return GroundTruth(
         image_ids=np.array([image.id for image in images], dtype=np.int64),
         image_names=tuple(image.file_name for image in images),
-        image_sizes=np.array([(image.width, image.height) for image in images], dtype=np.int64).reshape(-1, 2),
+        image_sizes=sizes,
         ids=np.array([person.id for person in people], dtype=np.int64),
-        image=np.array([row[person.image_id] for person in people], dtype=np.int64),
+        image=image,
         keypoints=np.ascontiguousarray(points[:, :, :2]),
         visibility=points[:, :, 2].astype(np.uint8),
         areas=areas,
         boxes=boxes,
         crowd=np.array([bool(person.iscrowd) for person in people], dtype=bool),
-        labelled=np.array([person.num_keypoints for person in people], dtype=np.int64),
+        labelled=labelled,
         source=path.name,
+        warnings=warnings,
     )
 
 
@@ -93,7 +102,14 @@ def _check(images: list[_Image], people: list[_Person], source: str) -> None:
                 f"{source}: {_name(person)} has {len(person.keypoints)} numbers as keypoints.",
                 expected="51: x, y, visibility of 17 joints",
             )
-        if not all(map(math.isfinite, (*person.keypoints, *person.bbox, person.area))):
+        if person.area is None:
+            without = sum(other.area is None for other in people)
+            raise DataError(
+                f"{source}: {_name(person)} has no area; so have {without:,} of {len(people):,}.",
+                expected="area: square pixels of the person's segment, by which OKS divides",
+                next_step="write the area of the segment; where there is none, 0.53 times that of the box is usual",
+            )
+        if not all(map(math.isfinite, (*person.keypoints, *(person.bbox or ()), person.area))):
             raise DataError(f"{source}: {_name(person)} has a number that is not finite.")
         if not set(person.keypoints[2::3]) <= {0, 1, 2}:
             raise DataError(f"{source}: {_name(person)} has a visibility other than 0, 1, 2.")

@@ -21,6 +21,7 @@ MIN_GAIN = 0.02  # AP that a correction must gain
 MIN_JOINTS = 100  # to look for a shift
 REACH = 0.5  # of the root of the area: distance at which a column and a joint no longer fit
 FEWEST, MOST = 5, 500  # annotated joints of a person, and results, that are looked at for the order of columns
+EMPTY = 0.1  # share of images with people but without a result that deserves a word
 SIDES = (512, 800, 1024, 1333)  # pixels to which the longer side of images is commonly resized
 FULL = (0.6, 1.15)  # of the longer side: what the farthest joints of nearly all people reach
 MIN_Z = 4.0  # standard errors of the median between a shift and 0
@@ -33,7 +34,23 @@ def warnings(results: Results, truth: GroundTruth) -> tuple[str, ...]:
     before = _ap(results, results.keypoints, truth)
     warning = _best_correction(results, truth, before) if before < SOUND_AP else ""
     warning = warning or _shift(results, truth, before)
-    return (warning,) if warning else ()
+    return tuple(filter(None, (warning, _partial(results, truth))))
+
+
+def _partial(results: Results, truth: GroundTruth) -> str:
+    """Return the warning that many images with people have no result, with the AP on the others; else ""."""
+    with_people = np.unique(truth.image[(truth.labelled > 0) & ~truth.crowd])
+    answered = np.isin(truth.image_ids[with_people], results.image_ids)
+    missing = int((~answered).sum())
+    if not answered.any() or missing < EMPTY * len(with_people):
+        return ""
+    there = truth.on_images(np.unique(results.image_ids))
+    nothing = len(truth.image_ids) - len(there.image_ids)
+    return (
+        f"No result is on {nothing:,} of {len(truth.image_ids):,} images, {missing:,} of them with people: a run that "
+        "was stopped, one of several files, or a list of images of its own? On the others AP is "
+        f"{_ap(results, results.keypoints, there):.5f}."
+    )
 
 
 def _best_correction(results: Results, truth: GroundTruth, before: float) -> str:

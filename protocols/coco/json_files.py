@@ -15,8 +15,8 @@ Box = tuple[float, float, float, float]  # x, y, width, height
 MAX_BYTES = 2**30  # bytes; COCO's largest keypoint file has 0.25e9
 
 
-def decode(path: Path, kind: type[Record], cause: str) -> Record:
-    """Decode a file as `kind`. NaN and Infinity are accepted, as by pycocotools.
+def decode(path: Path, kind: type[Record], cause: str, strict: bool = True) -> Record:
+    """Decode a file as `kind`. NaN and Infinity are accepted, as by pycocotools; numbers as text unless `strict`.
 
     Raises DataError, with `cause` as the likely cause if the content does not fit `kind`.
     """
@@ -26,7 +26,7 @@ def decode(path: Path, kind: type[Record], cause: str) -> Record:
         raise DataError(f"{path}: {path.stat().st_size:,} bytes are too many.", f"at most {MAX_BYTES:,} bytes of JSON")
     raw = path.read_bytes()
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return msgspec.json.decode(raw, type=kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _misfit(error, path.name, cause) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -35,13 +35,21 @@ def decode(path: Path, kind: type[Record], cause: str) -> Record:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: this is not JSON: {error}.", "a JSON file", "cut off or of another format") from None
-    return convert(content, kind, path.name, cause)
+    return convert(content, kind, path.name, cause, strict)
 
 
-def convert(content: object, kind: type[Record], source: str, cause: str) -> Record:
+def content(path: Path) -> object:
+    """Return the content of a JSON file of any layout; None if it cannot be read."""
+    try:
+        return json.loads(path.read_bytes()) if path.is_file() and path.stat().st_size <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def convert(content: object, kind: type[Record], source: str, cause: str, strict: bool = True) -> Record:
     """Convert Python lists and dicts to `kind`. Raises DataError."""
     try:
-        return msgspec.convert(content, kind)
+        return msgspec.convert(content, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _misfit(error, source, cause) from None
 

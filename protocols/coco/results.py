@@ -1,13 +1,14 @@
 """Readers of COCO keypoint results and person detections: JSON files of any origin, checked before they are scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
 
+from protocols.coco import foreign_results, json_files
 from protocols.coco.annotations import PERSON
 from protocols.coco.json_files import Box, Id, convert, decode
 from protocols.errors import DataError
@@ -72,10 +73,21 @@ class _Detection(msgspec.Struct):
 def read(path: Path, truth: GroundTruth) -> Results:
     """Read a result file for the images of `truth`. Raises DataError that names the entry.
 
-    Refused: another layout than a list, missing or non-finite numbers, other lengths than 51, unknown images.
-    Left out, with a warning: a `bbox` key, other categories. An empty list is valid: nobody is found.
+    Refused: missing or non-finite numbers, other lengths than 51, unknown images, no result of a person. Said: ids
+    written as floats, text or file names, and a list inside an object. Left out, with a warning: a `bbox` key, other
+    categories. An empty list is valid: nobody is found.
     """
-    return _checked(decode(path, list[_Result], _CAUSE), truth, path.name)
+    try:
+        return _checked(decode(path, list[_Result], _CAUSE), truth, path.name)
+    except DataError as refused:
+        content = json_files.content(path)
+        if content is None:  # it cannot be read at all
+            raise
+        entries, notes = foreign_results.translated(content, truth, path.name)
+        if not notes:  # it is in COCO's form, and what is wrong with it was said
+            raise refused from None
+        found = _checked(convert(entries, list[_Result], path.name, _CAUSE), truth, path.name)
+        return replace(found, warnings=(*notes, *found.warnings))
 
 
 def from_entries(entries: list[Entry], truth: GroundTruth, source: str = "results") -> Results:
@@ -107,6 +119,15 @@ def _checked(entries: list[_Result], truth: GroundTruth, source: str) -> Results
     """Check decoded entries and return them as arrays, with warnings about what was left out or looks wrong."""
     warnings = []
     others = sum(entry.category_id != PERSON for entry in entries)
+    if others and others == len(entries):
+        found = sorted({entry.category_id for entry in entries})
+        raise DataError(
+            f"{source}: none of the {len(entries):,} results is of a person (category 1): their category_id is "
+            f"{', '.join(map(str, found[:5]))}{', ...' if len(found) > 5 else ''}.",
+            expected="category_id 1",
+            cause="categories counted from 0, as older versions of ultralytics wrote them",
+            next_step="add 1 to category_id" if found == [0] else "write category_id 1 for people",
+        )
     if others:
         warnings.append(f"{others} of {len(entries)} results are of another category than person (1): left out.")
     flat = [_flat(entry.keypoints, number, source) for number, entry in enumerate(entries)]
@@ -122,6 +143,7 @@ def _checked(entries: list[_Result], truth: GroundTruth, source: str) -> Results
             "The results have a bbox key: left out, areas are those of the predicted keypoints. "
             "pycocotools would silently use the boxes' areas for APM, APL, ARM and ARL if the first result has it."
         )
+    warnings += _repeated(image_ids, points, scores)
     warnings += _suspicions(points[..., :2])
     return Results(image_ids, points[..., :2].copy(), points[..., 2].copy(), scores, source, tuple(warnings))
 
@@ -181,6 +203,15 @@ def _check_images(image_ids: np.ndarray, numbers: list[int], truth: GroundTruth,
             expected=f"image ids of {truth.source or 'the ground truth'} ({len(truth.image_ids)} images)",
             cause="results of another split or year",
         )
+
+
+def _repeated(image_ids: np.ndarray, points: np.ndarray, scores: np.ndarray) -> list[str]:
+    """Return a warning about results that occur more than once, letter by letter."""
+    rows = np.concatenate([image_ids[:, None], points.reshape(-1, 51), scores[:, None]], axis=1)
+    again = len(rows) - len(np.unique(rows, axis=0))
+    if not again:
+        return []
+    return [f"{again:,} of {len(rows):,} results are there more than once: each copy counts as a false positive."]
 
 
 def _suspicions(keypoints: np.ndarray) -> list[str]:

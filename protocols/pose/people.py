@@ -30,6 +30,7 @@ class GroundTruth:
     crowd: np.ndarray  # M bool
     labelled: np.ndarray  # M int64: num_keypoints of the file, 0 means ignored
     source: str = ""
+    warnings: tuple[str, ...] = ()  # on what was filled in, and on what contradicts itself
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -78,6 +78,33 @@ def test_keys_that_other_code_adds_are_let_be(file, truth):
 
 
 @pytest.mark.parametrize(
+    ("changes", "how"),
+    [
+        ({"image_id": 5.0}, "a float"),
+        ({"image_id": "5"}, "a number as text"),
+        ({"image_id": "folder/000000000005.jpg"}, "its file name"),
+        ({"image_id": "x/000000000005.png"}, "its file name"),
+        ({"image_id": None, "file_name": "000000000005.jpg"}, "its file name"),
+    ],
+)
+def test_images_named_in_another_way_are_translated_and_said(file, truth, changes, how):
+    entry = {key: value for key, value in {**result(5, POINTS), **changes}.items() if value is not None}
+    found = coco_results.read(file([result(3, POINTS), entry]), truth)
+    assert found.image_ids.tolist() == [3, 5]
+    assert found.warnings == (f"1 of 2 results name their image by {how}: translated.",)
+
+
+def test_a_list_inside_an_object_is_read(file, truth):
+    found = coco_results.read(file({"info": {}, "results": [result(5, POINTS)]}), truth)
+    assert len(found) == 1 and "'results' of an object" in found.warnings[0]
+
+
+def test_repeated_results_are_said(file, truth):
+    (warning,) = coco_results.read(file([result(5, POINTS)] * 3 + [result(3, POINTS)]), truth).warnings
+    assert warning.startswith("2 of 4 results are there more than once")
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (broken(keypoints=keypoints(n31=float("nan"))), r"entry 1 .* nan as y of its right_wrist"),
@@ -96,12 +123,17 @@ def test_keys_that_other_code_adds_are_let_be(file, truth):
         (broken(score=float("nan")), r"entry 1 .* the score nan"),
         (broken(score=True), r"entry 1 .*score: Expected float, got bool"),
         (broken(image_id=4), r"entry 1 .*image 4, which annotations.json does not have; so are 1 of 2"),
-        (broken(image_id="5"), r"entry 1 .*image_id: Expected int, got str"),
-        (broken(image_id=None), r"entry 1 .*missing required field image_id"),
-        (broken(category_id=None), r"entry 1 .*missing required field category_id"),
+        (broken(image_id="4.jpg"), r"entry 1 .*image '4.jpg', a file name that is not in annotations.json"),
+        (broken(image_id=[5]), r"entry 1 .*\[5\] as its image"),
+        (broken(image_id=5.5), r"entry 1 .*5.5 as its image"),
+        (broken(image_id=None), r"entry 1 .*names no image: it has category_id, keypoints, score"),
+        (broken(category_id=None), r"entry 1 .*has no category_id"),
         (broken(image_id=2**70), r"entry 1 .*image_id: Expected int"),
-        ({"annotations": broken()}, r"results.json: Expected array, got object"),
-        ([[1, 2]], r"entry 0 .*Expected object, got array"),
+        (broken(keypoints=keypoints(n4=None)), r"entry 1 .*null as y of its left_eye"),
+        ({"images": [], "annotations": broken()}, r"results.json is an annotation file"),
+        ({"one": broken(), "two": 1}, r"results.json is an object with one, two"),
+        ([[1, 2]], r"entry 0 .*is \[1, 2\]"),
+        ([{**result(5, POINTS), "category_id": 0}], r"none of the 1 results is of a person .* category_id is 0"),
         (json.dumps(broken())[:-40], r"not JSON"),
         ('[{"nested": ' + "[" * 100_000, r"not JSON"),
     ],
@@ -200,7 +232,7 @@ def test_detections_that_are_refused(file, change, message):
         ({"keypoints": [0, 0, 3] * 17}, "visibility other than"),
         ({"area": float("nan")}, "annotation 2 has a number that is not finite"),
         ({"category_id": 3}, "annotation 2 has category 3"),
-        ({"num_keypoints": None}, r"annotations 1 .*missing required field num_keypoints"),
+        ({"area": None}, r"annotation 2 has no area; so have 1 of 2"),
     ],
 )
 def test_annotations_that_are_refused(file, changes, message):

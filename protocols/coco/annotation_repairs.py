@@ -19,7 +19,7 @@ def fill(
     if (gone := labelled < 0).any():
         labelled[gone] = seen.sum(axis=1)[gone]
         words.append(f"num_keypoints is missing for {_of(gone)} people: counted from the flags of their joints.")
-    if (gone := np.isnan(boxes).any(axis=1)).any():
+    if (gone := np.isnan(boxes[:, 0])).any():
         low = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
         high = np.where(seen[..., None], points[..., :2], -np.inf).max(axis=1)
         around = np.concatenate([low, high - low], axis=1)

@@ -215,7 +215,7 @@ def rich(folder: Path) -> Snapshot:
             "prm-baseline-2", "speed", [("latency", "float32 eager", 5.4, "ms"), ("threads", "all", 2.0, "threads")]
         ),
     ]
-    for name, block, step in (("liu-res", "Residual", 0.5), ("liu-ioi", "InceptionOfInception", 0.125)):
+    for name, block, step in (("liu-res", "Residual", 0.5), ("liu-ioi", "InceptionOfInception", 1 / 7)):
         shares = [(f"P(r<={at})", block, min(1.0, step * (at + 1) / 2), "share") for at in range(1, 14, 2)]
         found.append(network_alone(name, "receptive-field", [("rf_mean", "network", 292.13, "px"), *shares]))
     covered = cell("hourglass-1@input=64,width=0.25", "occluded-limb", "mannequin", "val",

@@ -25,10 +25,11 @@ entries in one row are different systems names them in `methods`, one a column.
 `[[statements]]` are short quotations, for claims about what a text says: `claim` (id in the ledger), `place`, `quote`,
 `says`, the quotation's content in words that are equal where two places agree, and its `number` if it has one.
 
-`[[figures]]` are drawn again from our measurements of `networks`: `draw` names the kind of drawing, or `picture` the
-picture of people that cells keep (reports/data/cell_files.py). The networks are compared in `metric` and `parts` of
-`protocol` on `dataset` and `split`; a figure of something else says in `needs` what has to be measured. `blocks`
-names the kind of block of each network where their receptive fields are drawn.
+`[[figures]]` are shown again: from our measurements of `networks`, by a kind of drawing (`draw`) or as a `picture` of
+people that cells keep (reports/data/cell_files.py); as `diagrams` of modules; or not at all, for the reason in
+`absent`. Networks are compared in `metric` and `parts` of `protocol` on `dataset` and `split`; a figure of something
+else says in `needs` what has to be measured. Where receptive fields of blocks are drawn, `blocks` names the kind of
+block of each network, and `stacked` how many of them stand in a row.
 """
 
 import math
@@ -110,14 +111,24 @@ class Statement(_Data, frozen=True):
     number: float = math.nan
 
 
+class Diagram(_Data, frozen=True):
+    """A network to draw, or its first `block` of a class; modules of the classes `opened` show their content."""
+
+    network: str
+    block: str = ""
+    opened: tuple[str, ...] = ()
+
+
 class FigureSpec(_Data, frozen=True):
-    """A figure of a paper, drawn again from our measurements."""
+    """A figure of a paper, shown again."""
 
     place: str
     title: str
-    networks: tuple[str, ...]
+    networks: tuple[str, ...] = ()
     draw: str = ""
     picture: str = ""
+    diagrams: tuple[Diagram, ...] = ()
+    absent: str = ""
     needs: str = ""
     protocol: str = ""
     dataset: str = ""
@@ -125,6 +136,7 @@ class FigureSpec(_Data, frozen=True):
     metric: str = ""
     parts: tuple[str, ...] = ()
     blocks: dict[str, str] = {}
+    stacked: dict[str, tuple[int, ...]] = {}
 
 
 class Paper(_Data, frozen=True):
@@ -263,12 +275,15 @@ def _check(file: str, paper: Paper) -> None:
                     parts_of(trained)
                 except Problem as problem:
                     raise ValueError(f"{where}: {row.name}: training data {trained!r}: {problem.what}") from problem
+    _unique(file, "figure", [figure.place for figure in paper.figures])
     for figure in paper.figures:
-        compared = (figure.protocol, figure.dataset, figure.split, figure.metric, figure.parts)
-        if bool(figure.draw) == bool(figure.picture) or not (figure.needs or all(compared)):
+        compared = (figure.networks, figure.protocol, figure.dataset, figure.split, figure.metric, figure.parts)
+        shown = [way for way in (figure.draw, figure.picture, figure.diagrams, figure.absent) if way]
+        alone = figure.diagrams or figure.absent
+        if len(shown) != 1 or not (alone or (figure.needs and figure.networks) or all(compared)):
             raise ValueError(
-                f"{file}: {figure.place}: give one of `draw` and `picture`; and protocol, dataset, split, metric and "
-                "parts in which networks are compared, or `needs`"
+                f"{file}: {figure.place}: give one of `draw`, `picture`, `diagrams`, `absent`; for the first two also "
+                "the networks, and protocol, dataset, split, metric and parts in which they are compared, or `needs`"
             )
 
 

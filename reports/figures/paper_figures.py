@@ -1,14 +1,17 @@
-"""The papers' figures, drawn again from our own measurements: which ones, and what each still lacks."""
+"""The papers' figures, shown again: from our measurements, or as diagrams of what was built; and what is lacking."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell
-from reports import formats
+from protocols.datasets import DATASETS
 from reports.data.cell_files import picture
 from reports.data.published import FigureSpec
 from reports.figures import svg
+from reports.figures.committed_plots import committed_figures
+from reports.figures.diagram import diagram
 from reports.figures.paper_plots import DRAWINGS, rows
 from reports.figures.svg import Figure
 from reports.ledger.evidence import Evidence
@@ -16,7 +19,7 @@ from reports.ledger.evidence import Evidence
 
 @dataclass(frozen=True)
 class Redrawn:
-    """A figure of a paper, redrawn: figures, pictures of people, or a sentence on what is missing."""
+    """A figure of a paper, shown again: figures, pictures of people, or a sentence on what is missing."""
 
     place: str
     title: str
@@ -24,6 +27,8 @@ class Redrawn:
     cells: list[ReportCell] = field(default_factory=list)  # whose pictures are shown,
     picture: str = ""  # and which
     missing: str = ""
+    beside: bool = False  # small figures, that stand side by side
+    notes: tuple[str, ...] = ()  # what the reader must know of what is shown
 
 
 def redrawn(evidence: Evidence, paper: str) -> Iterator[Redrawn]:
@@ -33,20 +38,41 @@ def redrawn(evidence: Evidence, paper: str) -> Iterator[Redrawn]:
             known = ", ".join(DRAWINGS)
             raise ValueError(f"{paper}.toml: {spec.place}: nothing draws {spec.draw!r}; `draw` is one of {known}")
         drawn = DRAWINGS[spec.draw](evidence, spec) if spec.draw else []
-        name = formats.slug(spec.place.lower().replace(" ", "-"))
         pictures = _pictures(evidence, spec)
+        missing = _missing(evidence, spec, bool(drawn or pictures))
+        committed = committed_figures(evidence, spec) if missing and not spec.needs else []
+        diagrams = [diagram(spec.place, item.network, item.block, item.opened) for item in spec.diagrams]
+        name = "-".join(re.findall("[a-z0-9]+", spec.place.lower()))
         yield Redrawn(
             place=spec.place,
             title=spec.title,
-            figures={f"{name}-{index}": figure for index, figure in enumerate(drawn, start=1)},
+            figures={
+                f"{name}-{index}": figure for index, figure in enumerate([*drawn, *committed, *diagrams], start=1)
+            },
             cells=pictures,
             picture=spec.picture,
-            missing=_missing(evidence, spec, bool(drawn or pictures)),
+            missing=missing,
+            beside=bool(diagrams),
+            notes=tuple(_notes(evidence, spec, pictures, bool(committed))),
         )
+
+
+def _notes(evidence: Evidence, spec: FigureSpec, pictures: list[ReportCell], committed: bool) -> Iterator[str]:
+    """Sentences on how far what is shown is not what the paper shows."""
+    measured = (row.dataset for name in spec.networks if not spec.needs for row in rows(evidence, spec, name))
+    shown = {*(cell.dataset for cell in pictures), *(measured if spec.draw else ())}
+    if any(DATASETS[name].synthetic for name in shown if name in DATASETS):
+        yield "Mannequins are shown here, drawn figures, where the paper has photographs."
+    if committed:
+        yield "The committed runs are of narrow networks on small images, not on the paper’s data: see the ablations."
+    if committed and spec.draw == "trainings":
+        yield "The paper draws scores along the training; the committed rows keep the final ones."
 
 
 def _missing(evidence: Evidence, spec: FigureSpec, drawn: bool) -> str:
     """Sentence on what the figure still lacks; "" if it is whole."""
+    if spec.absent or spec.diagrams:
+        return f"Not shown. {spec.absent}" if spec.absent else ""
     if spec.needs:
         return "" if drawn else f"Not measured yet: {spec.needs} of {_names(spec.networks)}."
     lacking = [name for name in spec.networks if not any(_as_printed(evidence, spec, name))]
@@ -61,13 +87,13 @@ def _as_printed(evidence: Evidence, spec: FigureSpec, name: str) -> Iterator[Mea
 
 
 def _pictures(evidence: Evidence, spec: FigureSpec) -> list[ReportCell]:
-    """Cells that saved the picture: of the paper's networks, else whatever was tested so; one a network and dataset."""
+    """Cells of the paper's networks that saved the picture, one a network and dataset."""
     found: dict[tuple, ReportCell] = {}
     for cell in evidence.snapshot.sorted_cells if spec.picture else ():
-        if (spec.needs or cell.protocol == spec.protocol) and picture(cell, spec.picture):
+        own = cell.architecture.partition("@")[0] in spec.networks
+        if own and (spec.needs or cell.protocol == spec.protocol) and picture(cell, spec.picture):
             found.setdefault((cell.architecture, cell.dataset), cell)
-    own = [cell for cell in found.values() if cell.architecture.partition("@")[0] in spec.networks]
-    return (own or list(found.values()))[: svg.MOST_LINES]
+    return list(found.values())[: svg.MOST_LINES]
 
 
 def _names(names: tuple[str, ...] | list[str]) -> str:

@@ -4,7 +4,9 @@ Nothing is drawn that was not measured, and only networks that are comparable sh
 """
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 
+import numpy as np
 import pandas as pd
 from msgspec import structs
 
@@ -12,6 +14,7 @@ from bench.cells.conditions import FROM_THE_ROW, difference
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell
 from protocols import PROTOCOLS
+from protocols.network.receptive_field import FIELDS
 from reports import formats
 from reports.data.cell_files import saved
 from reports.data.published import FigureSpec
@@ -21,8 +24,14 @@ from reports.ledger.evidence import Evidence
 
 
 def rows(evidence: Evidence, spec: FigureSpec, name: str) -> list[Measurement]:
-    """Measurements of a network in the setting of a figure."""
-    return evidence.rows(name, spec.protocol, spec.metric, spec.parts[0])
+    """Measurements of a network in the setting of a figure; "name@option=value" are only those with that option."""
+    family, _, options = name.partition("@")
+    found = evidence.rows(family, spec.protocol, spec.metric, spec.parts[0])
+    return [row for row in found if set(filter(None, options.split(","))) <= _changes(row.architecture)]
+
+
+def _changes(architecture: str) -> set[str]:
+    return set(filter(None, architecture.partition("@")[2].split(",")))
 
 
 def comparable_rows(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str, dict[str, Measurement]]]:
@@ -34,7 +43,7 @@ def comparable_rows(evidence: Evidence, spec: FigureSpec) -> Iterator[tuple[str,
     for name in spec.networks:
         for row in rows(evidence, spec, name):
             cell = evidence.cell(row)
-            overrides = row.architecture.partition("@")[2]
+            overrides = ",".join(sorted(_changes(row.architecture) - _changes(name)))
             words = ", ".join(
                 filter(None, (formats.place(row.dataset, row.split), overrides, f"seed {row.seed}", *cell.tags))
             )
@@ -140,16 +149,20 @@ def variances(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
 
 
 def field_shares(evidence: Evidence, spec: FigureSpec) -> list[Figure]:
-    """Share of a block's pathways that have each field: differences of the distribution function."""
+    """Share of the pathways with each field, of blocks in a row as the figure stacks them.
+
+    The fields of a block's pathways less 1 add up, so the shares of a row of blocks are convolutions of those of one.
+    """
     found = {}
     for name in spec.networks:
-        shares, before = {}, 0.0
-        for at in range(1, 14, 2):
-            row = evidence.row(name, "receptive-field", f"P(r<={at})", spec.blocks[name])
-            if row:
-                shares[at], before = row.number - before, row.number
-        if shares:
-            found[f"{spec.blocks[name]} ({name})"] = shares
+        kind = spec.blocks[name]
+        below = [evidence.row(name, "receptive-field", f"P(r<={at})", kind) for at in FIELDS]
+        one = np.diff([0.0, *(row.number for row in below if row)])
+        whole = len(one) == len(FIELDS) and np.isclose(one.sum(), 1)  # or the block has larger fields than were counted
+        for times in spec.stacked[name] if whole else ():
+            stacked = reduce(np.convolve, [np.trim_zeros(one, "b")] * times)
+            label = f"{times} × {kind} ({name})"
+            found[label] = {1 + 2 * at: float(share) for at, share in enumerate(stacked)}
     return [svg.shares(spec.title, found)] if found else []
 
 

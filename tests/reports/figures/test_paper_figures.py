@@ -1,12 +1,15 @@
 """The papers' figures from our rows: what is drawn of what, and what is said where nothing was measured."""
 
+from math import comb
+
 import msgspec
 import pytest
-from snapshots import COMPLEXITY, PCKH, cell, network_alone, pckh, rich, row
+from snapshots import COMPLEXITY, PCKH, cell, keep, network_alone, pckh, rich, row, with_own_pages
 
 from bench.results.snapshot import Snapshot
 from reports.data.published import papers
 from reports.figures.paper_figures import redrawn
+from reports.figures.paper_plots import comparable_rows
 from reports.ledger.evidence import Evidence
 
 
@@ -16,9 +19,20 @@ def drawn(snapshot, paper):
 
 @pytest.mark.parametrize("paper", papers())
 def test_nothing_measured_is_a_sentence_and_no_plot(paper):
+    kinds = {spec.place: spec for spec in papers()[paper].figures}
     for item in drawn(Snapshot([], [], [], []), paper).values():
-        assert item.figures == {} and item.cells == []
-        assert item.missing.startswith("Not measured yet: ") and item.missing.endswith(".")
+        spec = kinds[item.place]
+        assert len(item.figures) == len(spec.diagrams) and item.cells == []
+        start = "" if spec.diagrams else "Not shown. " if spec.absent else "Not measured yet: "
+        assert item.missing.startswith(start) and item.missing.endswith("." if start else "")
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_every_figure_of_a_paper_is_there(paper):
+    numbers = {"liu2018": 9, "chu2017": 11, "yang2017": 9, "li2019": 5, "nie2019": 11}
+    places = [spec.place for spec in papers()[paper].figures]
+    shown = {int(place.split()[1]) for place in places if place.startswith("Figure")}
+    assert shown == set(range(1, numbers[paper] + 1))
 
 
 def test_a_kind_of_drawing_that_does_not_exist_is_refused():
@@ -31,12 +45,68 @@ def test_a_kind_of_drawing_that_does_not_exist_is_refused():
 def test_what_is_there_is_drawn(tmp_path):
     snapshot = rich(tmp_path)
     liu, yang = drawn(snapshot, "liu2018"), drawn(snapshot, "yang2017")
-    assert liu["Figure 4"].figures["figure-4-1"].rows[0] == (1, "0.5000", "0.1250")
-    assert liu["Figure 4"].figures["figure-4-1"].rows[1] == (3, "0.5000", "0.1250"), "differences of the shares"
-    assert [made.protocol for made in liu["Figure 8"].cells] == ["occluded-limb"]
-    assert "occluded-limb on mpii/val of liu-res" in liu["Figure 8"].missing, "a small stand-in is not the paper's"
-    assert len(yang["Figure 5"].figures) == 2 and not yang["Figure 5"].missing
-    assert yang["Figure 5"].figures["figure-5-1"].rows[-1] == ("prm-baseline-2", 3, "90")
+    stacked = liu["Figure 4 (b)"].figures["figure-4-b-1"]
+    assert stacked.columns == ("receptive field", "6 × Residual (liu-res)", "1 × InceptionOfInception (liu-ioi)")
+    expected = [f"{comb(6, at) / 2**6:.4f}" for at in range(7)]  # of a block, half of the pathways have 3, half 1
+    assert stacked.rows == [(1 + 2 * at, share, f"{1 / 7:.4f}") for at, share in enumerate(expected)]
+    four = liu["Figure 4 (a)"].figures["figure-4-a-1"].rows
+    assert four == [(1, "0.5000", "0.2500"), (3, "0.5000", "0.5000"), (5, "0.0000", "0.2500")]
+    assert not liu["Figure 8"].cells, "a network of another paper is none of this one"
+    assert "occluded-limb on mpii/val of liu-res" in liu["Figure 8"].missing
+    assert len(yang["Figure 6"].figures) == 2 and not yang["Figure 6"].missing
+    assert yang["Figure 6"].figures["figure-6-1"].rows[-1] == ("prm-baseline-2", 3, "90")
+
+
+def test_mannequins_in_a_figure_are_named(tmp_path):
+    folder = keep(tmp_path / "kept", 30)
+    drawn_people = cell("liu-res@input=64", "occluded-limb", "mannequin", "val", folder=str(folder))
+    figure = drawn(Snapshot([], [drawn_people], [], [PCKH]), "liu2018")["Figure 8"]
+    assert figure.cells == [drawn_people] and "Mannequins are shown here" in figure.notes[0]
+    photographed = msgspec.structs.replace(
+        drawn_people, conditions=msgspec.structs.replace(drawn_people.conditions, dataset="mpii")
+    )
+    assert drawn(Snapshot([], [photographed], [], [PCKH]), "liu2018")["Figure 8"].notes == ()
+
+
+def test_the_block_of_a_larger_field_than_was_counted_is_not_stacked():
+    made, lines = network_alone(
+        "liu-res", "receptive-field", [(f"P(r<={at})", "Residual", at / 20, "share") for at in range(1, 14, 2)]
+    )
+    assert drawn(Snapshot(lines, [made], [], []), "liu2018")["Figure 4 (a)"].figures == {}
+
+
+def test_committed_runs_stand_in_for_scores_that_are_missing():
+    snapshot = with_own_pages(Snapshot([], [], [], []))
+    yang, li = drawn(snapshot, "yang2017"), drawn(snapshot, "li2019")
+    (designs,) = yang["Figure 8"].figures.values()
+    assert "committed runs of matrix.cpu.toml: lspet, holdout, 64x64" in designs.title
+    assert [line[0] for line in designs.rows][:2] == [
+        "prm-baseline-2",
+        "prm-wide-2",
+    ] and "mannequin" not in designs.title
+    assert "not on the paper’s data" in yang["Figure 8"].notes[0] and yang["Figure 8"].missing
+    assert len(yang["Figure 9 (c, d)"].figures["figure-9-c-d-1"].rows) == 3
+    assert "final ones" in yang["Figure 9 (a, b)"].notes[1]
+    (costs,) = li["Figure 1"].figures.values()
+    assert {"mspn-1", "mspn-4", "mspn-hourglass-4"} <= {line[0] for line in costs.rows}
+    (components,) = drawn(snapshot, "chu2017")["Figure 8"].figures.values()
+    assert len(components.rows) == 5, "with two stacks each"
+
+
+def test_measured_scores_take_the_place_of_committed_ones():
+    cells = [cell(name, "mpii-pckh", "mpii", "val") for name in papers()["chu2017"].figures[7].networks]
+    rows = [line for made in cells for line in pckh(made, 88.0)]
+    item = drawn(with_own_pages(Snapshot(rows, cells, [], [PCKH])), "chu2017")["Figure 8"]
+    assert len(item.figures) == 1 and "committed" not in item.figures["figure-8-1"].title and item.notes == ()
+
+
+def test_an_option_behind_a_name_chooses_its_networks():
+    cells = [cell(f"pyranet-bstar-2@initialization={how}", "mpii-pckh", "mpii", "val", folder="")
+             for how in ("xavier", "msr")]  # fmt: skip
+    evidence = Evidence(papers(), Snapshot([line for made in cells for line in pckh(made, 80.0)], cells, [], [PCKH]))
+    spec = next(spec for spec in papers()["yang2017"].figures if spec.place == "Figure 9 (c, d)")
+    ((where, group),) = comparable_rows(evidence, spec)
+    assert list(group) == list(spec.networks[:2]) and where == "mpii, val, seed 0"
 
 
 def test_designs_share_a_figure_only_where_they_are_comparable():

@@ -236,7 +236,7 @@ def test_a_broken_file_says_where(tmp_path):
         ("values = [74.3, ", "values = [", "Pishchulin et al. [41] has 7 values for 8 columns"),
         ('place = "section', 'plaice = "section', "plaice"),
         ('name = "Table 2"', 'name = "Table 1"', "'Table 1' occurs twice"),
-        ('draw = "variances"', "", "Figure 5: give one of `draw` and `picture`"),
+        ('draw = "variances"', "", "Figure 5: give one of `draw`, `picture`, `diagrams`, `absent`"),
     ):
         folder = tmp_path / said[:4]
         folder.mkdir()

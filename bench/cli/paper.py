@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.cells.cell import Cell
-from bench.cells.plan import Task, plan
+from bench.cells.plan import BLOCKED, Task, plan
 from bench.cli.documents import print_json
 from bench.cli.listing import print_status
 from bench.errors import NOTHING, Problem
@@ -30,10 +30,14 @@ def cells_of_paper(name: str, table: str, seeds: Iterable[int], data: Path) -> l
 
 
 def show_status(name: str, table: str, store: Store, data: Path, as_json: bool) -> None:
-    """Print which printed numbers have a cell that fills them, its state, and what is missing to run it."""
+    """Print which printed numbers have a cell that fills them, its state, and what is missing to run it.
+
+    Cells that were measured where the data are, and imported, count here as well.
+    """
     paper = _paper(name, table)
     tasks = plan(cells_of(paper, table, data=data), store, data)
-    found = status_of(paper, table, tasks, with_authors(snapshot(tasks, store)), data)
+    known = snapshot([task for task in tasks if task.state != BLOCKED], store)
+    found = status_of(paper, table, tasks, with_authors(known), data)
     print_json(found) if as_json else _print(found, tasks)
 
 
@@ -50,7 +54,7 @@ def _paper(name: str, table: str) -> Paper:
 def _print(found: Status, tasks: list[Task]) -> None:
     """Print the cells, what no cell fills and why, and the counts."""
     print_status(tasks)
-    reasons = Counter((one.table, one.row, one.missing) for one in found.numbers if not one.cell)
+    reasons = Counter((one.table, one.row, one.missing) for one in found.numbers if not one.fillable)
     for (table, row, why), count in reasons.items():
         print(f"  {table}, {row}: {count} without a cell: {why}")
     costs, scores = found.costs, found.accuracies

@@ -164,8 +164,6 @@ def kinds(item: Comparison | None) -> dict[str, Entry]:
         authors = item.source == "predictions"
         shown = f"{AUTHORS} {found['measured'].text}" if authors else found["measured"].text
         page.append(Piece(shown, "measured authors" if authors else "measured", cell_path(item.cell)))
-    if item.seeds > 1:
-        page.append(Piece(f"mean of {item.seeds} seeds", "small"))
     if item.delta is not None:
         found["difference"] = Entry(item.delta, formats.signed(item.delta, decimals + 1))
         page.append(Piece(found["difference"].text, f"delta {item.verdict}"))
@@ -185,13 +183,14 @@ def _comparison(table: Table, line: Line) -> Entry:
     items = [item for item in line.items if item]
     for item in items:
         name = item.published.row if table.transposed else item.published.column
-        judged[item.verdict, item.source, item.proviso].append(name)
+        judged[item.verdict, item.source, item.seeds, item.proviso].append(name)
     page = []
     for key in [key for key in judged if key[0] in JUDGED]:
-        verdict, source, proviso = key
+        verdict, source, seeds, proviso = key
         where = f": {', '.join(judged[key])}" if len(judged) > 1 else ""
         origin = f"{AUTHORS} {FROM_AUTHORS}" if source == "predictions" else ""
-        words = ", ".join(part for part in (JUDGED[verdict], origin, proviso) if part)
+        mean = f"mean of {seeds} seeds" if seeds > 1 else ""
+        words = ", ".join(part for part in (JUDGED[verdict], origin, mean, proviso) if part)
         page.append(Piece(f"{words}{where}", f"judged {verdict}"))
     reasons = [reason for reason in line.reasons if reason]
     open_ones = dict.fromkeys(item.reason for item in items if item.proviso)

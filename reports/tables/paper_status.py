@@ -1,5 +1,6 @@
 """State of every printed number of a paper: the cell that fills it, and what is missing to run it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +10,9 @@ from bench.cells.matrix import identity
 from bench.cells.plan import FRESH, Task
 from bench.results.snapshot import Snapshot
 from reports.data.published import Paper
+from reports.tables.counts import KINDS, Counts, count, kind
 from reports.tables.paper_cells import cell_of, why_not
 from reports.tables.published_vs_measured import Comparison, compare
-
-PREDICTIONS = "predictions"
 
 
 class Costs(msgspec.Struct, frozen=True):
@@ -41,10 +41,11 @@ class Number(msgspec.Struct, frozen=True):
     table: str
     row: str
     column: str
-    kind: str  # "cost", "accuracy", or "" for a description of a network
+    kind: str  # "costs", "accuracies", or "" for a description of a network
     published: float
     unit: str
     architecture: str
+    fillable: bool
     cell: str  # label, "" if there is none
     key: str
     state: str  # of the cell: fresh, stale, missing, failed, blocked; "" without one
@@ -70,25 +71,25 @@ def status_of(paper: Paper, table: str, tasks: Sequence[Task], found: Snapshot, 
     planned = {identity(task.cell): task for task in tasks}
     compared = compare((value for value in paper.values() if table in ("", value.table)), found)
     numbers = tuple(_number(item, planned, data) for item in compared)
-    costs, scores = ([one for one in numbers if one.kind == kind] for kind in ("cost", "accuracy"))
-    ours = [one for one in scores if one.source != PREDICTIONS]
-    from_authors = sum(one.measured is not None and one.source == PREDICTIONS for one in scores)
+    costs, scores = (count(compared)[name] for name in KINDS)
+    fillable = Counter(one.kind for one in numbers if one.fillable)
     return Status(
         paper.key,
-        Costs(len(costs), _fillable(costs), *_filled(costs)),
+        Costs(costs.printed, fillable["costs"], *_filled(costs)),
         Accuracies(
-            len(scores), sum(bool(one.architecture) for one in scores), _fillable(scores), *_filled(ours), from_authors
+            scores.printed,
+            scores.rebuilt,
+            fillable["accuracies"],
+            *_filled(scores),
+            from_predictions=len(scores.compared("predictions")),
         ),
         numbers,
     )
 
 
-def _fillable(numbers: Sequence[Number]) -> int:
-    return sum(bool(one.cell) for one in numbers)
-
-
-def _filled(numbers: Sequence[Number]) -> tuple[int, int]:
-    return sum(one.measured is not None for one in numbers), sum(one.verdict == "reproduced" for one in numbers)
+def _filled(counts: Counts) -> tuple[int, int]:
+    """How many numbers our networks fill and reproduce."""
+    return len(counts.compared("measured")), counts.reproduced("measured")
 
 
 def _number(item: Comparison, planned: dict[tuple, Task], data: Path) -> Number:
@@ -100,10 +101,11 @@ def _number(item: Comparison, planned: dict[tuple, Task], data: Path) -> Number:
         table=value.table,
         row=value.row,
         column=value.column,
-        kind="" if not value.protocol else "accuracy" if value.dataset else "cost",
+        kind=kind(value),
         published=value.value,
         unit=value.unit,
         architecture=value.architecture,
+        fillable=not reason,
         cell=task.cell.label if task else "",
         key=task.key if task else "",
         state=task.state if task else "",

@@ -219,9 +219,9 @@ def test_a_network_comes_before_the_predictions_of_the_authors(folder):
 @pytest.mark.parametrize("paper", PAPERS)
 def test_status_counts_what_is_planted(paper, folder):
     status = status_of(PAPERS[paper], "", (), planted(paper, folder), Path("data"))
-    assert (status.accuracies.rebuilt, status.accuracies.filled) == (SCORES[paper], SCORES[paper])
-    assert (status.costs.printed, status.costs.filled) == (COSTS[paper], COSTS[paper])
-    assert status.accuracies.from_predictions == 0
+    scores, costs = status.accuracies, status.costs
+    assert (scores.rebuilt, scores.fillable, scores.filled, scores.from_predictions) == (*[SCORES[paper]] * 3, 0)
+    assert (costs.printed, costs.fillable, costs.filled) == (COSTS[paper],) * 3
     assert len(status.numbers) == len(list(PAPERS[paper].values()))
 
 

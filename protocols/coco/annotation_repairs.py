@@ -15,7 +15,8 @@ def fill(
     points: M x 17 x 3; boxes: M x 4, NaN where missing; labelled: M, -1 where missing; sizes: I x 2, 0 where missing;
     image: M, the rows of `sizes`.
     """
-    seen, words = points[..., 2] > 0, []
+    seen: np.ndarray = np.greater(points[..., 2], 0)
+    words = []
     if (gone := labelled < 0).any():
         labelled[gone] = seen.sum(axis=1)[gone]
         words.append(f"num_keypoints is missing for {_of(gone)} people: counted from the flags of their joints.")

@@ -18,7 +18,7 @@ def fill(
     seen: np.ndarray = np.greater(points[..., 2], 0)
     words = []
     if (gone := labelled < 0).any():
-        labelled[gone] = seen.sum(axis=1)[gone]
+        labelled[gone] = np.count_nonzero(seen, axis=1)[gone]
         words.append(f"num_keypoints is missing for {_of(gone)} people: counted from the flags of their joints.")
     if (gone := np.isnan(boxes[:, 0])).any():
         low = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)

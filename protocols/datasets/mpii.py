@@ -30,6 +30,7 @@ LISTS = {"train": TRAINING, WHOLE_RELEASE: (), "val": VALIDATION, "test": TEST}
 # MPII's objpos is on the chest; every code base moves the window down by this many pixels per unit of scale.
 CENTRE_DOWN = 15.0
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
+HEADS = "in gt_valid.mat of HRNet (headboxes_src) and in the release: put one of them beside it"
 DOWNLOAD = "download the annotation from the MPII Human Pose page, or the lists of HRNet or Newell et al. made from it"
 
 
@@ -126,9 +127,9 @@ def _of_official(release: Annotation, folder: Path, split: str, found: list[Anno
     arrays = {
         field.name: getattr(release, field.name)[rows]
         for field in fields(Annotation)
-        if field.name not in ("file", "images")
+        if field.name not in ("file", "images", "left_out")
     }
-    return Annotation(file=release.file, images=tuple(names[row] for row in rows), **arrays)
+    return replace(release, images=tuple(names[row] for row in rows), **arrays)
 
 
 def _identities(annotation: Annotation) -> list[tuple[str, int, int]]:
@@ -142,7 +143,11 @@ def _identities(annotation: Annotation) -> list[tuple[str, int, int]]:
 def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]) -> People:
     count = len(annotation.keypoints)
     if not count:
-        raise DataError(f"{annotation.file} lists nobody of mpii/{split}.", cause="an annotation of another split")
+        held_out = split in ("train", WHOLE_RELEASE) and annotation.file == OFFICIAL
+        raise DataError(
+            f"{annotation.file} lists nobody of mpii/{split}.",
+            cause="all of its people belong to the validation set" if held_out else "an annotation of another split",
+        )
     if not np.isfinite(annotation.keypoints[annotation.annotated]).all():
         raise DataError(f"{annotation.file}: an annotated joint has a coordinate that is not finite.")
     for name in ("centre", "scale", "head_size"):
@@ -176,5 +181,7 @@ def _assemble(split: str, folder: Path, annotation: Annotation, files: list[str]
             "joints": int(annotation.annotated.sum()),
             "missing": missing,
             "occluded": "unknown" if annotation.visible is None else int((visibility == OCCLUDED).sum()),
+            **({} if annotation.head_size is not None else {"head sizes": HEADS}),
+            **{f"left out {why}": number for why, number in annotation.left_out.items()},
         },
     )

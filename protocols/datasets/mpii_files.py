@@ -1,9 +1,10 @@
 """Readers of the files with MPII annotation, each as an `Annotation`: h5, gt_valid.mat, JSON, the official mat."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -32,6 +33,7 @@ class Annotation:
     centre: np.ndarray | None = None  # N x 2, objpos of the release
     scale: np.ndarray | None = None  # N, scale of the release: person height / 200
     head_size: np.ndarray | None = None  # N, pixels
+    left_out: dict[str, int] = field(default_factory=dict)  # people by what they lack
 
 
 def ground_truth_mat(path: Path) -> Annotation:
@@ -178,14 +180,26 @@ def official_mat(path: Path) -> Annotation:
     with _readable(path, LIMIT):
         mat_structure.check(path, LIMIT)
         release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
-        rows = [
+        images = np.atleast_1d(release.annolist)  # a single image is no array
+        training = np.atleast_1d(release.img_train)
+        if not training.any():
+            raise DataError(
+                f"{path.name} has no training images: img_train is 0 for all {len(training):,}.",
+                expected="the whole release; the annotation of its test images is withheld",
+            )
+        found = [
             (str(image.image.name), person)
-            for image, training in zip(release.annolist, np.atleast_1d(release.img_train), strict=True)
-            if training
+            for image, is_training in zip(images, training, strict=True)
+            if is_training
             for person in map(_official_person, np.atleast_1d(image.annorect))
-            if person is not None
         ]
-        images, people = zip(*rows, strict=True)
+    rows = [(name, person) for name, person in found if isinstance(person, _Person)]
+    if not rows:
+        raise DataError(
+            f"{path.name} has nobody with joints, position, scale and head box on its training images.",
+            cause="a part of the release, or fields under other names",
+        )
+    images, people = zip(*rows, strict=True)
     return Annotation(
         file=path.name,
         keypoints=np.array([person.keypoints for person in people]),
@@ -195,15 +209,23 @@ def official_mat(path: Path) -> Annotation:
         centre=np.array([person.centre for person in people]),
         scale=np.array([person.scale for person in people]),
         head_size=np.array([person.head_size for person in people]),
+        left_out=dict(Counter(why for _, why in found if isinstance(why, str) and why)),
     )
 
 
-def _official_person(person: Any) -> _Person | None:  # an object of scipy.io.loadmat
-    """Return a person of the release; None without points, position or scale."""
+def _official_person(person: Any) -> _Person | str:  # an object of scipy.io.loadmat
+    """Return a person of the release, or why the person is left out ("": not annotated at all)."""
     points = getattr(getattr(person, "annopoints", None), "point", None)
     position, scale = getattr(person, "objpos", None), getattr(person, "scale", None)
-    if points is None or position is None or not hasattr(position, "x") or scale is None or np.size(scale) != 1:
-        return None
+    if points is None:
+        return ""
+    if position is None or not hasattr(position, "x"):
+        return "without position"
+    if scale is None or np.size(scale) != 1:
+        return "without scale"
+    head_box = [getattr(person, corner, None) for corner in ("x1", "y1", "x2", "y2")]
+    if not all(corner is not None and np.size(corner) == 1 for corner in head_box):
+        return "without head box"
     keypoints, annotated, visible = np.zeros((16, 2)), np.zeros(16, bool), np.zeros(16, bool)
     for point in np.atleast_1d(points):
         keypoints[point.id] = point.x, point.y

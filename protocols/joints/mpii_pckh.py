@@ -168,10 +168,13 @@ def _pooled(hits: np.ndarray, counted: np.ndarray, joints: Sequence[int] = PCKH.
 def head_sizes(people: People) -> np.ndarray:
     """Return head sizes, N float64 pixels: 0.6 x the diagonal of the head box."""
     if people.skeleton.name != MPII.name or people.head_size is None:
+        elsewhere = str(people.notes.get("head sizes", ""))  # where its reader would find them
         raise DataError(
             what=f"{people.dataset}/{people.split} has no head sizes for MPII joints.",
             expected="the 16 MPII joints and a head box for every person",
-            cause="the dataset has none, or its annotation file leaves them out",
-            next_step="score it with lsp-pck, which divides by the torso instead",
+            cause=f"{people.notes.get('files', 'its annotation')} holds no head boxes" if elsewhere else "it has none",
+            next_step=f"they are {elsewhere}"
+            if elsewhere
+            else "score it with lsp-pck, which divides by the torso instead",
         )
     return people.head_size

@@ -12,6 +12,7 @@ from typed import h5_arrays, present
 from protocols.datasets import mpii
 from protocols.datasets.mpii_files import newell_h5, official_mat
 from protocols.errors import DataError
+from protocols.joints import mpii_pckh
 from protocols.pose.people import ABSENT, OCCLUDED
 from protocols.pose.skeletons import MPII
 
@@ -117,8 +118,11 @@ def test_json_training_and_pytorch_pose(records, tmp_path):
     assert mpii.people("val", other).images == tuple(f"images/{r['image']}" for r in records[1::2])
 
 
-def release(path, people):
-    """The official mat with one image a person, two images without people, points in reversed order."""
+def release(path, people, without=(), training=1, others=True):
+    """The official mat with one image a person, two images without people, points in reversed order.
+
+    without: fields that the last person lacks; training: 0 for test images; others: False for no other images.
+    """
 
     def image(name, rectangle):
         return {"image": {"name": name}, "annorect": rectangle}
@@ -132,12 +136,46 @@ def release(path, people):
         # 30 x 40 pixels: a diagonal of 50, a head size of 30.
         box = {"x1": 10.0, "y1": 20.0, "x2": 40.0, "y2": 60.0}
         position = dict(zip(("x", "y"), record["center"], strict=True))
-        return box | {"annopoints": {"point": points}, "scale": record["scale"], "objpos": position}
+        made = box | {"annopoints": {"point": points}, "scale": record["scale"], "objpos": position}
+        return {name: value for name, value in made.items() if row < len(people) - 1 or name not in without}
 
     images = [image(record["image"], rectangle(record, row)) for row, record in enumerate(people)]
-    images += [image("nobody.jpg", np.array([])), image("box.jpg", {"x1": 1.0, "y1": 1.0, "x2": 2.0, "y2": 2.0})]
-    training = np.array([1] * (len(images)))
-    scipy.io.savemat(path, {"RELEASE": {"annolist": images, "img_train": training}}, long_field_names=True)
+    if others:
+        images += [image("nobody.jpg", np.array([])), image("box.jpg", {"x1": 1.0, "y1": 1.0, "x2": 2.0, "y2": 2.0})]
+    flags = np.array([training] * (len(images)))
+    content = {"annolist": images if len(images) > 1 else images[0], "img_train": flags}
+    scipy.io.savemat(path, {"RELEASE": content}, long_field_names=True)
+
+
+@pytest.mark.parametrize(
+    ("without", "why"),
+    [(("x1", "y1", "x2", "y2"), "without head box"), (("scale",), "without scale"), (("objpos",), "without position")],
+)
+def test_a_person_who_lacks_a_field_is_left_out_and_counted(records, tmp_path, without, why):
+    write(tmp_path, "valid.json", records[:2])
+    release(tmp_path / "mpii" / mpii.OFFICIAL, records, without)
+    train = mpii.people("train", tmp_path)
+    assert len(train) == len(records) - 3 and train.notes[f"left out {why}"] == 1
+
+
+def test_a_release_of_one_image_or_of_test_images(records, tmp_path):
+    write(tmp_path, "valid.json", records[:1])
+    path = tmp_path / "mpii" / mpii.OFFICIAL
+    release(path, records[:1], others=False)
+    assert official_mat(path).images == (records[0]["image"],)
+    with pytest.raises(DataError, match="lists nobody of mpii/train") as caught:
+        mpii.people("train", tmp_path)
+    assert caught.value.cause == "all of its people belong to the validation set"
+    release(path, records, training=0)
+    with pytest.raises(DataError, match="has no training images: img_train is 0 for all 7"):
+        mpii.people("train", tmp_path)
+
+
+def test_a_list_without_heads_says_where_they_are(records, tmp_path):
+    val = mpii.people("val", write(tmp_path, "valid.json", records))
+    with pytest.raises(DataError, match="has no head sizes") as caught:
+        mpii_pckh.head_sizes(val)
+    assert caught.value.cause == "valid.json holds no head boxes" and "gt_valid.mat" in caught.value.next_step
 
 
 def test_official_mat(records, tmp_path):

@@ -58,11 +58,13 @@ def _print(found: Status, tasks: list[Task]) -> None:
     for (table, row, why), count in reasons.items():
         print(f"  {table}, {row}: {count} without a cell: {why}")
     costs, scores = found.costs, found.accuracies
+    withheld = sum(one.fillable and one.withheld for one in found.numbers)
     print(
         f"costs: {costs.printed} printed, {costs.fillable} fillable, {costs.filled} filled, "
         f"{costs.reproduced} reproduced"
     )
     print(
-        f"accuracies: {scores.printed} printed, {scores.rebuilt} rebuilt, {scores.fillable} fillable, "
+        f"accuracies: {scores.printed} printed, {scores.rebuilt} rebuilt, {scores.fillable} fillable "
+        f"({withheld} of them by those who have the annotation that its owners withhold), "
         f"{scores.filled} filled, {scores.reproduced} reproduced, {scores.from_predictions} from authors' predictions"
     )

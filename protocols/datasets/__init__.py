@@ -23,7 +23,7 @@ CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 
 class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Record of a dataset: name, splits and annotation. All but the last two fields must be given."""
+    """Record of a dataset: name, splits and annotation. All but the last three fields must be given."""
 
     name: str
     summary: str
@@ -34,11 +34,12 @@ class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     splits: dict[str, int]  # name -> number of people, or of pictures
     train: str  # the split that networks train on
     test: str  # the split that protocols use unless told otherwise
+    withheld: tuple[str, ...] = ()  # splits whose annotation the owners keep: files are sent to them to be scored
     needs: tuple[str, ...] = ()  # paths below the data folder, any one of which is enough to score; none: it is drawn
     row_counts: dict[int, str] = {}  # of prediction files: rows -> people or images that there are so many of
 
     def __post_init__(self) -> None:
-        if absent := {self.train, self.test} - set(self.splits):
+        if absent := {self.train, self.test, *self.withheld} - set(self.splits):
             raise ValueError(f"there is no split {', '.join(sorted(absent))}")
 
 
@@ -137,7 +138,13 @@ def open_people(name: str, split: str, data: Path, skeleton: str = "", limit: in
             cause=f"{name} is not part of this repository: its owners ask every user to fetch it from them",
             next_step="put it there, or name the folder that holds it with --data DIR or REPOSE_DATA",
         )
-    people = reader.people(split, data, **boxes)
+    try:
+        people = reader.people(split, data, **boxes)
+    except DataError as error:
+        if split in dataset.withheld and not error.cause:
+            error.cause = "the annotation of this split is withheld by its owners, who score files sent to them"
+            error.next_step = f"score {name}/{dataset.test} instead"
+        raise
     return people.first(limit) if limit else people
 
 

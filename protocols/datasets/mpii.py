@@ -61,12 +61,11 @@ def people(split: str, data: Path) -> People:
 
 def _absent(split: str, folder: Path) -> DataError:
     names = [name for name, _ in LISTS[split]] + ([OFFICIAL] if split != "test" else [])
-    withheld = "the annotation of the test people is withheld by the owners of MPII, who score files sent to them"
     return DataError(
         what=f"mpii/{split}: no annotation was found.",
         expected=f"{'one of ' if len(names) > 1 else ''}{', '.join(names)} in {folder} or {folder / 'annot'}",
-        cause=withheld if split == "test" else "MPII has to be downloaded by every user, who accepts its licence",
-        next_step="score mpii/val instead" if split == "test" else DOWNLOAD,
+        cause="" if split == "test" else "MPII has to be downloaded by every user, who accepts its licence",
+        next_step=DOWNLOAD,
     )
 
 

@@ -47,6 +47,7 @@ from reports.data.methods import FILE as METHODS
 from reports.data.methods import Method, methods
 
 FOLDER = METHODS.parent
+OF_OWN_ROWS = ("training data", "input", "flip", "scales", "boxes")  # settings that say nothing of a quoted row
 OTHERS = (METHODS.name, "predictions.toml")  # files of the folder that are no papers
 
 
@@ -225,8 +226,11 @@ def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Va
 
 
 def _settings(table: Table, row: Row) -> dict[str, str]:
-    """How a row was trained and tested; what the table states of its own rows is unknown of one that is quoted."""
-    shared = dict.fromkeys(table.settings, UNKNOWN) if row.source == "quoted" else table.settings
+    """How a row was trained, tested and scored; the first two are unknown of a row that is quoted."""
+    if row.source == "own":
+        return {**table.settings, **row.settings}
+    shared = {name: UNKNOWN if name in OF_OWN_ROWS else text for name, text in table.settings.items()}
+    shared.pop("recipe", None)  # that of its network, unless the row says so
     return {**shared, **row.settings}
 
 

@@ -9,6 +9,7 @@ import msgspec
 from bench.cells.matrix import identity
 from bench.cells.plan import FRESH, Task
 from bench.results.snapshot import Snapshot
+from protocols.datasets import DATASETS
 from reports.data.published import Paper
 from reports.tables.counts import KINDS, Counts, count, kind
 from reports.tables.paper_cells import cell_of, why_not
@@ -46,6 +47,7 @@ class Number(msgspec.Struct, frozen=True):
     unit: str
     architecture: str
     fillable: bool
+    withheld: bool  # the annotation that it is scored on is kept by its owners
     cell: str  # label, "" if there is none
     key: str
     state: str  # of the cell: fresh, stale, missing, failed, blocked; "" without one
@@ -106,6 +108,7 @@ def _number(item: Comparison, planned: dict[tuple, Task], data: Path) -> Number:
         unit=value.unit,
         architecture=value.architecture,
         fillable=not reason,
+        withheld=bool(value.dataset) and value.split in DATASETS[value.dataset].withheld,
         cell=task.cell.label if task else "",
         key=task.key if task else "",
         state=task.state if task else "",

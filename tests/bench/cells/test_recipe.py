@@ -42,7 +42,8 @@ def written(tmp_path, text: str) -> str:
 def test_every_recipe_of_the_repository(path, budget):
     loaded = recipe.load(path.stem)
     plan = loaded.budgeted(budget)
-    assert path.stem == loaded.paper or path.stem.startswith((f"{loaded.paper}-released", f"{loaded.paper}-pilot"))
+    kinds = tuple(f"{loaded.paper}-{word}" for word in ("released", "pilot", "lsp"))
+    assert path.stem == loaded.paper or path.stem.startswith(kinds)
     assert plan.total_steps(22_246) > 0  # people of MPII's training split
     if plan.schedule == "drops":
         shares = [share for share, _ in plan.drops]
@@ -63,6 +64,7 @@ def test_every_recipe_has_a_quick_form():
     ("name", "plan", "augmentation"),
     [  # sections as in the files
         ("yang2017", {"learning_rate": 7e-4, "batch": 16, "epochs": 200.0}, {}),
+        ("chu2017-lsp", {"learning_rate": 2.5e-4, "epochs": 60.0}, {"flip": 0.5}),
         ("chu2017", {"optimizer": "rmsprop", "learning_rate": 2.5e-4, "epochs": 130.0},
          {"rotation": 30.0, "scale": (0.75, 1.25)}),
         ("li2019", {"optimizer": "adam", "batch": 8 * 32, "steps": 90_000, "weight_decay": 1e-5, "schedule": "linear"},

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 from typed import h5_arrays, present
 
-from protocols.datasets import mpii
+from protocols.datasets import mpii, open_people
 from protocols.datasets.mpii_files import newell_h5, official_mat
 from protocols.errors import DataError
 from protocols.joints import mpii_pckh
@@ -215,7 +215,7 @@ def test_two_training_sets_of_one_release(records, tmp_path):
 def test_the_withheld_test_annotation_is_read_where_somebody_has_it(records, tmp_path):
     release(write(tmp_path, "valid.json", records[:1]) / "mpii" / mpii.OFFICIAL, records)
     with pytest.raises(DataError, match="no annotation was found") as caught:
-        mpii.people("test", tmp_path)
+        open_people("mpii", "test", tmp_path)
     assert "withheld" in caught.value.cause
     assert len(mpii.people("test", write(tmp_path, "test.json", records[:3]))) == 3
 

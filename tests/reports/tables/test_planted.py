@@ -115,6 +115,17 @@ def test_a_number_is_what_was_planted_less_what_is_printed(folder):
     assert item.reason == "Above, with flip and scales not stated by the paper."
 
 
+def test_of_a_quoted_row_the_system_is_known_and_not_its_training():
+    rows = {(value.row, value.part): value for value in PAPERS["chu2017"].values() if value.table == "Table 2"}
+    quoted, own = rows["Wei et al. [40]", "mean"], rows["Ours", "mean"]
+    assert {name: required(quoted)[name] for name in ("recipe", "input", "flip", "scales", "training data")} == {
+        "recipe": "wei2016", "input": "368x368", "flip": UNKNOWN, "scales": UNKNOWN, "training data": UNKNOWN,
+    }  # fmt: skip
+    assert required(own)["recipe"] == "chu2017-lsp" and required(own)["scales"] == "6"
+    cell = cell_of(quoted)
+    assert cell and cell.training_data == "mpii/train+mpii/val+lsp/train+lspet/train" == required(own)["training data"]
+
+
 def test_what_is_printed_twice_differently_is_unknown(folder):
     a, b = (
         next(item for item in compared("yang2017", planted("yang2017", folder)) if item.published.row == row)

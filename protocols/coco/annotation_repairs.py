@@ -24,8 +24,10 @@ def fill(
         low = np.where(seen[..., None], points[..., :2], np.inf).min(axis=1)
         high = np.where(seen[..., None], points[..., :2], -np.inf).max(axis=1)
         around = np.concatenate([low, high - low], axis=1)
-        boxes[gone] = np.where(seen.any(axis=1)[:, None], around, 0.0)[gone]
-        nobody = int((gone & ~seen.any(axis=1)).sum())
+        empty = np.count_nonzero(seen, axis=1) == 0
+        around[empty] = 0.0
+        boxes[gone] = around[gone]
+        nobody = int((gone & empty).sum())
         words.append(
             f"bbox is missing for {_of(gone)} people: the box around their joints is taken"
             + (f"; {nobody:,} without joints get an empty one, so that no result is ignored there." if nobody else ".")

@@ -36,6 +36,7 @@ def test_a_missing_field_is_filled_in(tmp_path, field):
     (tmp_path / "annotations.json").write_text(json.dumps(content))
     value, truth = ap(tmp_path)
     assert value == pytest.approx(expected)
+    assert np.isfinite(truth.boxes).all() and (truth.labelled == 17).all()
     (warning,) = truth.warnings
     assert warning.startswith(f"{field} is missing for 4 of 4 people")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.results.rows import Measurement
 from bench.results.snapshot import ReportCell
+from protocols import PROTOCOLS
 from protocols.datasets import DATASETS
 from reports.data.cell_files import picture
 from reports.data.published import FigureSpec
@@ -27,6 +28,7 @@ class Redrawn:
     cells: list[ReportCell] = field(default_factory=list)  # whose pictures are shown,
     picture: str = ""  # and which
     missing: str = ""
+    command: str = ""  # that measures the first network that is missing
     beside: bool = False  # small figures, that stand side by side
     notes: tuple[str, ...] = ()  # what the reader must know of what is shown
 
@@ -52,6 +54,7 @@ def redrawn(evidence: Evidence, paper: str) -> Iterator[Redrawn]:
             cells=pictures,
             picture=spec.picture,
             missing=missing,
+            command=_command(evidence, spec) if missing else "",
             beside=bool(diagrams),
             notes=tuple(_notes(evidence, spec, pictures, bool(committed))),
         )
@@ -75,9 +78,24 @@ def _missing(evidence: Evidence, spec: FigureSpec, drawn: bool) -> str:
         return f"Not shown. {spec.absent}" if spec.absent else ""
     if spec.needs:
         return "" if drawn else f"Not measured yet: {spec.needs} of {_names(spec.networks)}."
-    lacking = [name for name in spec.networks if not any(_as_printed(evidence, spec, name))]
+    lacking = _lacking(evidence, spec)
     place = f"{spec.protocol} on {spec.dataset}/{spec.split}"
     return f"Not measured yet: {place} of {_names(lacking)}." if lacking else ""
+
+
+def _lacking(evidence: Evidence, spec: FigureSpec) -> list[str]:
+    return [name for name in spec.networks if not any(_as_printed(evidence, spec, name))]
+
+
+def _command(evidence: Evidence, spec: FigureSpec) -> str:
+    """Command that measures the first network that a figure lacks; "" where no command can."""
+    if spec.needs:
+        return f"bench run {spec.networks[0]} {spec.needs}" if spec.needs in PROTOCOLS else ""
+    if not spec.dataset or spec.split not in DATASETS[spec.dataset].splits:
+        return ""
+    family, _, options = _lacking(evidence, spec)[0].partition("@")
+    changes = "".join(f" --set {option}" for option in filter(None, options.split(",")))
+    return f"bench run {family} {spec.protocol} --dataset {spec.dataset}/{spec.split}{changes}"
 
 
 def _as_printed(evidence: Evidence, spec: FigureSpec, name: str) -> Iterator[Measurement]:

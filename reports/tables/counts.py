@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from reports import formats
 from reports.data.published import Paper, Value
 from reports.tables.published_vs_measured import Comparison
-from reports.tables.sheets import Sheet
+from reports.tables.sheets import Heading, Sheet
 
 KINDS = ("costs", "accuracies")
-FIELDS = ("printed", "rebuilt", "measured", "reproduced", "under other conditions", "from predictions",
-          "reproduced from predictions")  # fmt: skip
+FIELDS = {  # column -> meaning
+    "printed": "numbers in the paper's tables and text",
+    "rebuilt": "of systems that a network here rebuilds",
+    "measured": "compared with a network here",
+    "reproduced": "of the measured",
+    "other conditions": "measured, but not as the paper did",
+    "predicted": "compared with what the authors' own predictions score",
+    "reproduced so": "of the predicted",
+}
 NOUNS = {"parameters": "parameter count", "giga_published": "operation count", "macs": "operation count"}
 OTHER = "parameter or operation count"
 
@@ -75,7 +82,12 @@ def counts_sheet(papers: dict[str, Paper], compared: dict[str, list[Comparison]]
     """A line a paper and kind."""
     rows = [(papers[key].short, name, *counts.row)
             for key, items in compared.items() for name, counts in count(items).items() if counts.printed]  # fmt: skip
-    return Sheet("counts", "Printed numbers, and how many of them were reproduced", ("paper", "kind", *FIELDS), rows)
+    page = (
+        Heading("paper", names=True),
+        Heading("kind"),
+        *(Heading(name, meaning=words) for name, words in FIELDS.items()),
+    )
+    return Sheet("counts", "Printed numbers, and how many are reproduced", ("paper", "kind", *FIELDS), rows, page)
 
 
 def summary(counts: dict[str, Counts]) -> str:
@@ -108,7 +120,8 @@ def _cost(counts: Counts) -> str:
     which = f"all {total} are" if len(found) == counts.printed else f"{len(found)} of {total} are"
     which = f"the {noun} is" if counts.printed == 1 else which
     worst = max(found, key=lambda item: abs(item.delta or 0))
-    within = f"{which} rebuilt to within {formats.printed(abs(worst.delta or 0), worst.published.decimals + 1)}"
+    largest = formats.printed(abs(worst.delta or 0), worst.published.decimals + 1)
+    within = " ".join((which, "rebuilt to within", largest, worst.published.unit)).rstrip()
     right = counts.reproduced("measured")
     return within if right == len(found) else f"{within}, {right} of them to the last printed digit"
 
@@ -126,6 +139,7 @@ def _accuracies(counts: Counts) -> list[str]:
     if measured:
         right = counts.reproduced("measured")
         clauses.append(f"{right} of the {len(measured)} measured with networks here are reproduced")
-    elif not elsewhere:
-        clauses.append("none was measured with a network here" if predicted else f"none of {total} was measured")
+    else:
+        other = predicted or elsewhere
+        clauses.append("none was measured with a network here as printed" if other else f"none of {total} was measured")
     return clauses

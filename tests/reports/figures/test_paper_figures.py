@@ -27,6 +27,16 @@ def test_nothing_measured_is_a_sentence_and_no_plot(paper):
         assert item.missing.startswith(start) and item.missing.endswith("." if start else "")
 
 
+def test_what_is_missing_comes_with_its_command():
+    nothing = Snapshot([], [], [], [])
+    liu, yang, chu = (drawn(nothing, paper) for paper in ("liu2018", "yang2017", "chu2017"))
+    assert liu["Figure 4 (b)"].command == "bench run liu-res receptive-field"
+    assert liu["Figure 7"].command == "bench run liu-res receptive-field --dataset mpii/val"
+    set_ = "--set initialization=xavier"
+    assert yang["Figure 9 (c, d)"].command == f"bench run pyranet-bstar-2 mpii-pckh --dataset mpii/val {set_}"
+    assert chu["Figure 9"].command == chu["Figure 2"].command == ""
+
+
 @pytest.mark.parametrize("paper", papers())
 def test_every_figure_of_a_paper_is_there(paper):
     numbers = {"liu2018": 9, "chu2017": 11, "yang2017": 9, "li2019": 5, "nie2019": 11}

@@ -42,7 +42,7 @@ def chu(snapshot: Snapshot):
 def test_a_table_of_counted_networks_is_not_a_reproduced_table():
     counts = count(compare(of_table_3(), operations()))
     assert counts["costs"].row == (8, 8, 8, 8, 0, 0, 0) and counts["accuracies"].row == (8, 8, 0, 0, 0, 0, 0)
-    words = "All 8 operation counts are rebuilt to within 0.00; none of 8 accuracies was measured"
+    words = "All 8 operation counts are rebuilt to within 0.00 G; none of 8 accuracies was measured"
     assert sentence(counts) == words and counts["accuracies"].open == 8
     assert summary(counts) == words.replace("; n", ". N") + "."
 
@@ -50,7 +50,7 @@ def test_a_table_of_counted_networks_is_not_a_reproduced_table():
 def test_a_count_that_is_off_is_told_with_the_largest_difference():
     counts = count(compare(of_table_3(), operations(mspn_4=20.4)))  # printed 19.9
     assert sentence(counts).startswith(
-        "All 8 operation counts are rebuilt to within 0.50, 7 of them to the last printed"
+        "All 8 operation counts are rebuilt to within 0.50 G, 7 of them to the last printed"
     )
 
 
@@ -76,7 +76,7 @@ def test_the_authors_predictions_are_counted_beside_networks():
     counts = count(compare(values, Snapshot(pckh(made, 90.9, source="predictions"), [made], [], [PCKH])))
     assert counts["accuracies"].row == (1, 1, 0, 0, 0, 1, 1)
     words = "1 of 1 accuracy is scored from the authors’ own predictions, 1 of these reproduced"
-    assert sentence(counts) == f"{words}; none was measured with a network here"
+    assert sentence(counts) == f"{words}; none was measured with a network here as printed"
 
 
 def test_the_sheet_has_a_line_a_paper_and_kind():

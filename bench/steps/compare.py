@@ -45,6 +45,8 @@ def score_and_compare(
         outcome, ours = _scored(Path(subject), cell, data, store, variants, method)
     elif against:
         outcome, ours = _looked_up(subject, cell, store)
+    elif Path(subject).is_dir():
+        raise _a_folder(Path(subject), cell)
     else:
         raise Problem(
             f"{subject}: there is no such file.",
@@ -62,6 +64,20 @@ def score_and_compare(
         check_comparable((name, against), first.conditions, records[0].conditions)
     found = difference(cell.rules, ours, theirs)
     return msgspec.structs.replace(outcome, against=labels, difference=found)
+
+
+def _a_folder(folder: Path, cell: Cell) -> Problem:
+    """Return the error for a folder in place of a file; many programs write a file an image."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())[:1]
+    openpose = bool(names) and names[0].endswith("_keypoints.json")
+    return Problem(
+        f"{folder} is a folder.",
+        expected="one file with the predictions of all people, in the order of the annotation or with `ids`",
+        cause="files of OpenPose's --write_json, one an image" if openpose else "a program that writes a file an image",
+        next_step="read them one by one, choose the person of each image, order the joints as "
+        f"{cell.dataset}'s, and numpy.savez('all.npz', keypoints=people x joints x 2, ids=image names)",
+        code=DATA,
+    )
 
 
 def _is_file(text: str) -> bool:

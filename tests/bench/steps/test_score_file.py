@@ -50,6 +50,14 @@ def test_what_was_read_is_said(here):
     assert f"predictions: people {FEW}, array keypoints, frame counted from 0" in said.err
 
 
+def test_a_folder_in_place_of_a_file_is_called_one(here):
+    (here / "out").mkdir()
+    (here / "out" / "a_keypoints.json").write_text("{}")
+    outcome = score(here / "out", "--limit", FEW)
+    assert outcome.code == 5 and "is a folder" in outcome.err
+    assert "OpenPose" in outcome.err and "numpy.savez" in outcome.err
+
+
 def test_a_file_scored_again_shows_what_was_found_now(here):
     """Rows that another reader of the file has stored, or somebody's editor, are replaced."""
     first = score(noisy(here / "a.npz", 3), "--limit", FEW, "--json")

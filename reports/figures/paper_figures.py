@@ -80,7 +80,9 @@ def _missing(evidence: Evidence, spec: FigureSpec, drawn: bool) -> str:
         return "" if drawn else f"Not measured yet: {spec.needs} of {_names(spec.networks)}."
     lacking = _lacking(evidence, spec)
     place = f"{spec.protocol} on {spec.dataset}/{spec.split}"
-    return f"Not measured yet: {place} of {_names(lacking)}." if lacking else ""
+    withheld = spec.split in DATASETS[spec.dataset].withheld
+    why = " The owners of the dataset withhold the annotation of this split." if withheld else ""
+    return f"Not measured yet: {place} of {_names(lacking)}.{why}" if lacking else ""
 
 
 def _lacking(evidence: Evidence, spec: FigureSpec) -> list[str]:
@@ -91,7 +93,7 @@ def _command(evidence: Evidence, spec: FigureSpec) -> str:
     """Command that measures the first network that a figure lacks; "" where no command can."""
     if spec.needs:
         return f"bench run {spec.networks[0]} {spec.needs}" if spec.needs in PROTOCOLS else ""
-    if not spec.dataset or spec.split not in DATASETS[spec.dataset].splits:
+    if not spec.dataset or spec.split in DATASETS[spec.dataset].withheld:
         return ""
     family, _, options = _lacking(evidence, spec)[0].partition("@")
     changes = "".join(f" --set {option}" for option in filter(None, options.split(",")))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.cells.conditions import STATED, UNKNOWN
 from bench.results.snapshot import ReportCell
+from protocols.datasets import DATASETS
 from reports import formats
 from reports.data.published import Paper, Table
 from reports.figures.paper_figures import redrawn
@@ -72,12 +73,14 @@ def _contradictions(evidence: Evidence, paper: str) -> dict[str, list[str]]:
     return found
 
 
-def _told(paper: Paper, table: Table, comparisons: list[Comparison]) -> tuple[str, str]:
-    """A sentence on how much of a table is reproduced, and the command that measures what is left; "" for neither."""
+def _told(paper: Paper, table: Table, comparisons: list[Comparison]) -> tuple[str, str, bool]:
+    """A sentence on how much of a table is reproduced, the command that measures what is left, and whether only the
+    owners of a dataset can score that; "" for no sentence and no command."""
     counts = count(item for item in comparisons if item.published.table == table.name)
-    left = counts["accuracies"].open
-    command = f"bench run --paper {paper.key} --table {shlex.quote(table.name)}"
-    return sentence(counts), command if left else ""
+    places = [(item.published.dataset, item.published.split) for item in counts["accuracies"].open]
+    command = f"bench run --paper {paper.key} --table {shlex.quote(table.name)}" if places else ""
+    withheld = bool(places) and all(split in DATASETS[dataset].withheld for dataset, split in places)
+    return sentence(counts), command, withheld
 
 
 @dataclass(frozen=True)

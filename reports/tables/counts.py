@@ -60,9 +60,9 @@ class Counts:
         return sum(item.verdict == "not comparable" for item in self.items)
 
     @property
-    def open(self) -> int:
+    def open(self) -> list[Comparison]:
         """Those of a rebuilt network that nothing was compared with yet."""
-        return sum(bool(item.published.architecture) and item.delta is None for item in self.items)
+        return [item for item in self.items if item.published.architecture and item.delta is None]
 
     @property
     def row(self) -> tuple[int, ...]:

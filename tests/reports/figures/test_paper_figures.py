@@ -34,6 +34,7 @@ def test_what_is_missing_comes_with_its_command():
     assert liu["Figure 7"].command == "bench run liu-res receptive-field --dataset mpii/val"
     set_ = "--set initialization=xavier"
     assert yang["Figure 9 (c, d)"].command == f"bench run pyranet-bstar-2 mpii-pckh --dataset mpii/val {set_}"
+    assert chu["Figure 7"].command == "" and "withhold the annotation" in chu["Figure 7"].missing, "mpii/test"
     assert chu["Figure 9"].command == chu["Figure 2"].command == ""
 
 

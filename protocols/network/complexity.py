@@ -5,6 +5,7 @@ channels / groups; no bias, normalization, activation, pooling or resizing. Pape
 name of FLOPs; CONVENTIONS has the rules that they followed.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -78,7 +79,9 @@ CONVENTIONS: dict[str, Callable[[Graph], float]] = {  # what each counts: varian
 }
 
 
-def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str | None = None) -> Iterator[Value]:
+def measure(
+    network: nn.Module, input_size: tuple[int, int], *, convention: str | None = None, free: str = ""
+) -> Iterator[Value]:
     """Yield the counts of `network` for one image of height x width `input_size`.
 
     `parameters` and `macs` of the network (part "all") and per layer group (the outermost module that owns or runs
@@ -86,7 +89,9 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
     rule (its part), to see which one a paper followed;
     `activation_bytes` at batch 1 in float32: part "sum", the results of all operators, which training may keep,
     and part "peak", the most in memory at one time during inference; `uncharged_calls`, the calls of each
-    operator that is not part of `macs`. Works for modules on any device, meta included; weights are not read.
+    operator that is not part of `macs`; `not_counted`, the calls of each whose cost nobody knows, with a warning that
+    `macs` are a lower bound. free: operators that have no cost, in spite of that ("aten.x" or "x", joined by commas).
+    Works for modules on any device, meta included; weights are not read.
     """
     if convention is not None and convention not in CONVENTIONS:
         raise DataError(
@@ -111,9 +116,19 @@ def measure(network: nn.Module, input_size: tuple[int, int], *, convention: str 
         yield Value("giga", name, giga(graph), "G", 1)
     yield _count("activation_bytes", "sum", sum(operation.bytes for operation in graph.operations), "bytes")
     yield _count("activation_bytes", "peak", graph.peak_bytes, "bytes")
-    free = ((operation.operator, 1) for operation in graph.operations[1:] if not operation.macs)
-    for operator, calls in _sums(free).items():
-        yield _count("uncharged_calls", operator, calls, "calls")
+    declared = {name.strip().removeprefix("aten.").partition(".")[0] for name in free.split(",")}
+    uncharged = [operation for operation in graph.operations[1:] if not operation.macs]
+    unknown = [operation for operation in uncharged if operation.unknown and operation.operator not in declared]
+    for metric, operations in (("uncharged_calls", uncharged), ("not_counted", unknown)):
+        for operator, calls in _sums((operation.operator, 1) for operation in operations).items():
+            yield _count(metric, operator, calls, "calls")
+    if unknown:
+        names = ", ".join(dict.fromkeys(operation.operator for operation in unknown))
+        warnings.warn(
+            f"The MACs are a lower bound: the cost of {names} is not known. If an operator has none, say so: "
+            "--option free=NAME",
+            stacklevel=2,
+        )
 
 
 def _groups(graph: Graph, counts: dict[str, int]) -> list[str]:

@@ -80,6 +80,7 @@ def _network(board: Leaderboard, line: RankedCell) -> Entry:
     marks += [Piece(cell.state, "tag state")] if cell.state != "fresh" else []
     told = [f"seed {cell.seed}"] if not line.external and cell.seed is not None else []
     told.append(f"n = {line.head.n:,}")
+    told += ["a lower bound: some operators are not counted"] if line.lower_bound else []
     told += [f"{line.unanswered:,} joints without an answer"] if line.unanswered else []
     own = sorted(cell.conditions.tested.items())
     told += [f"{name} {text}" for name, text in own if board.common.get(name) != text]

@@ -66,6 +66,7 @@ class RankedCell:
     head: Measurement  # that ranks it
     scores: list[Score | None]  # of the columns, the head first
     side: dict[str, Measurement]  # name of a column -> row of the same network in another protocol, if any
+    lower_bound: bool = False  # some of its operators are not counted
     unanswered: int = 0  # annotated joints that its predictions leave out
 
     @property
@@ -162,6 +163,7 @@ def _leaderboard(
             head=head,
             scores=[row and Score(row, best[i] == number) for i, row in enumerate(line)],
             side={} if head.source == "predictions" else others(snapshot.cell[key]),
+            lower_bound=any(metric == "not_counted" for metric, _ in scored[key]),
             unanswered=int(row.number) if (row := scored[key].get((UNANSWERED, "all"))) else 0,
         )
         for number, (key, rank, head, line) in enumerate(zip(order, places, heads, table, strict=True))

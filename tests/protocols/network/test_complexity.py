@@ -161,7 +161,7 @@ FREE: dict[str, Any] = {
     "unfold": lambda y: functional.unfold(y, 3), "lrn": nn.LocalResponseNorm(3), "softmax": nn.Softmax(1),
     "chunks": lambda y: torch.cat(y.chunk(2, 1)[::-1], 1), "one hot": lambda y: functional.one_hot(y.argmax(1), 4),
     "grid": lambda y: functional.grid_sample(y, y.new_zeros(1, 4, 4, 2), align_corners=False),
-    "unpool": lambda y: functional.max_unpool2d(*functional.max_pool2d(y, 2, return_indices=True), [2]),
+    "unpool": lambda y: nn.MaxUnpool2d(2)(*nn.MaxPool2d(2, return_indices=True)(y)),
     "rms": lambda y: functional.rms_norm(y, y.shape[1:]), "scatter": lambda y: y.scatter_add(1, y.argmax(1, True), y),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Store
 
 Look = Callable[..., Fingerprint]
 FRESH, STALE, MISSING, FAILED, BLOCKED = "fresh", "stale", "missing", "failed", "blocked"
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,11 @@ def plan(cells: Iterable[Cell], store: Store, data: Path, device: str = "") -> l
         devices = ("auto", "cpu") if depends_on_device(cell) and not device else (device or "auto",)
         try:
             found = {content_key(inputs := _inputs(cell, trained_on, people, each)): inputs for each in devices}
+            key = next((key for key in found if key in finished), next(iter(found)))
+            state = _finished if key in finished else _unfinished
+            tasks.append(Task(cell, *state(cell, key, found[key], store, earlier), key, found[key]))
         except EXPECTED as error:
             tasks.append(Task(cell, BLOCKED, explain(error), problem=error))
-            continue
-        key = next((key for key in found if key in finished), next(iter(found)))
-        inputs = found[key]
-        state, why, step = (FRESH, "", "") if key in finished else _unfinished(cell, key, inputs, store, earlier)
-        tasks.append(Task(cell, state, why, step, key, inputs))
     return tasks
 
 
@@ -64,6 +63,15 @@ def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> Inputs:
         return cell_inputs(cell, device=device)
     train = {} if cell.weights else trained_on(cell.training_data, cell.skeleton)
     return cell_inputs(cell, train, people(cell.dataset, cell.split, cell.skeleton, **box_options(cell)), device)
+
+
+def _finished(
+    cell: Cell, key: str, inputs: Inputs, store: Store, _earlier: object
+) -> tuple[str, str, str]:
+    """State, reason and next step of a finished cell: fresh, or damaged."""
+    if found := store.fault(CELLS, key, whole=True):
+        return DAMAGED, explain(store.damage(CELLS, key, found)), _next_step(cell, inputs, store)[1]
+    return FRESH, "", ""
 
 
 def _unfinished(
@@ -84,10 +92,10 @@ def _next_step(cell: Cell, inputs: Inputs, store: Store) -> tuple[str, str]:
     if not cell.dataset:
         return "not measured yet", "measure"
     needed = [inputs[name] for name in (CLEAN, COVERED) if name in inputs]
-    if needed and all(store.has(PREDICTIONS, content_key(predictions)) for predictions in needed):
+    if needed and all(store.usable(PREDICTIONS, content_key(predictions)) for predictions in needed):
         return "predictions are there", "score"
     weights = weights_in(inputs)
-    if cell.weights or (weights and store.has(WEIGHTS, content_key(weights))):
+    if cell.weights or (weights and store.usable(WEIGHTS, content_key(weights))):
         return "weights are there", "predict" if needed else "measure"
     return "not trained yet", "train"
 

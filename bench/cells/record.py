@@ -83,16 +83,31 @@ def record(
 
 
 def read(store: Store, key: str) -> CellRecord:
-    """Read the record of a finished cell. Raises Problem if another version wrote it."""
+    """Read the record of a finished cell. Raises Problem if it is damaged, or another version wrote it."""
     return store.read(CELLS, key, "cell.json", CellRecord)
 
 
-def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, Problem]]:
-    """Read the records of finished cells by key, and the problems of those that another version wrote."""
+def read_all(store: Store, keys: Iterable[str]) -> tuple[dict[str, CellRecord], dict[str, Exception]]:
+    """Read the records of finished cells by key, and the problems of those that are damaged or of another version."""
     found, problems = {}, {}
     for key in sorted(keys):
         try:
+            if fault := store.fault(CELLS, key, whole=True):
+                raise store.damage(CELLS, key, fault, _label(store, key))
             found[key] = read(store, key)
-        except Problem as problem:
+        except (Problem, OSError) as problem:
             problems[key] = problem
     return found, problems
+
+
+def _label(store: Store, key: str) -> str:
+    """Label of a damaged cell, if that can still be read."""
+    try:
+        content = (store.folder(CELLS, key) / "cell.json").read_bytes()
+        return msgspec.json.decode(content, type=_Labelled).label
+    except (OSError, msgspec.MsgspecError):
+        return ""
+
+
+class _Labelled(msgspec.Struct):
+    label: str

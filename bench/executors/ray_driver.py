@@ -102,7 +102,7 @@ class _RayDriver:
         """
         if len(self.in_flight) >= IN_FLIGHT:
             return False
-        makes = [step for step in shared_steps(task) if not self.store.has(*step)]
+        makes = [step for step in shared_steps(task) if not self.store.usable(*step)]
         if any(step in sent.makes for sent in self.in_flight.values() for step in makes):
             return False
         with ExitStack() as locks:
@@ -111,7 +111,7 @@ class _RayDriver:
                 for step in ((CELLS, task.key), *reversed(makes)):
                     if not locks.enter_context(self.store.lock(*step, wait)):
                         return False
-                if self.store.has(CELLS, task.key):  # another process finished it
+                if self.store.usable(CELLS, task.key):  # another process finished it
                     self.done.append(task)
                     return True
                 reference = self._send(task)
@@ -123,7 +123,7 @@ class _RayDriver:
 
     def _send(self, task: Task) -> object:
         """Submit a task to the cluster; returns the reference of its result."""
-        finished = [step for step in shared_steps(task) if self.store.has(*step)]
+        finished = [step for step in shared_steps(task) if self.store.usable(*step, whole=True)]
         trains = task.step == "train"
         order = Order(
             task=task,

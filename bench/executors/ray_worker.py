@@ -97,13 +97,14 @@ def outside_files(cell: Cell) -> list[str]:
 
 
 def pack(store: Store, step: Step) -> dict[str, bytes]:
-    """Read the files of a finished folder."""
-    return {path.name: path.read_bytes() for path in store.folder(*step).iterdir()}
+    """Read the files of a finished folder. Raises Problem if one is damaged."""
+    return store.read_files(*step)
 
 
 def unpack(store: Store, step: Step, files: dict[str, bytes]) -> None:
     """Publish a folder from another machine, unless this store has it; call with its lock held."""
-    if not store.has(*step):
+    if not store.usable(*step, whole=True):
+        store.set_aside(*step)
         store.sweep(*step)
         with store.publish(*step) as folder:
             for name, content in files.items():

@@ -46,7 +46,8 @@ def _finish_locked(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) 
         return False
     try:
         store.forget_failure(task.key)  # before the cell is published: after a kill, no finished cell has a failure
-        if not store.has(CELLS, task.key):
+        if not store.usable(CELLS, task.key, whole=True):
+            store.set_aside(CELLS, task.key)
             store.sweep(CELLS, task.key)
             finish(task, ctx)
         return True

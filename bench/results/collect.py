@@ -6,7 +6,6 @@ import architectures
 from bench.cells.conditions import table_key, without_recipe
 from bench.cells.plan import FAILED, FRESH, STALE, Task
 from bench.cells.record import CellRecord, read_all, record
-from bench.errors import CELL_FAILED, Problem
 from bench.results import benchmarks
 from bench.results.headline_tally import headline_tallies
 from bench.results.paired import paired
@@ -24,7 +23,7 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     Of revisions of a cell outside the matrix the newest counts.
     """
     tasks = list(tasks)
-    records = _records(store)
+    records, _ = read_all(store, store.keys(CELLS))
     planned = {table_key(task.cell.row.name, task.cell.seed, without_recipe(task.cell)) for task in tasks}
     fresh = {task.key: records[task.key] for task in tasks if task.state == FRESH}  # once, if two tasks share a key
     newest = (record for record in _newest(records) if record.table_key not in planned)
@@ -42,23 +41,6 @@ def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
         skeletons=tuple(SKELETONS.values()),
         benchmarks=benchmarks.read(store.root / benchmarks.FILE),
     )
-
-
-def _records(store: Store) -> dict[str, CellRecord]:
-    """Read the records of all finished cells by key. Raises Problem if another version wrote one."""
-    records, problems = read_all(store, store.keys(CELLS))
-    if problems:
-        problem = next(iter(problems.values()))
-        count = len(problems) + len(records)
-        more = f"; the same holds for {len(problems) - 1:,} more of {count:,} cells" if len(problems) > 1 else ""
-        raise Problem(
-            f"{problem.what.removesuffix('.')}{more}.",
-            cause=problem.cause,
-            next_step=f"move {store.root / CELLS if more else 'that folder'} away: the next run measures again, from "
-            "the predictions in the store; prediction files have to be scored again",
-            code=CELL_FAILED,
-        )
-    return records
 
 
 def _newest(records: dict[str, CellRecord]) -> list[CellRecord]:

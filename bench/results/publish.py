@@ -1,7 +1,5 @@
 """Publishing a cell: writes its measurements, record, samples, curves and pictures to the store."""
 
-import shutil
-
 import msgspec
 
 from bench import progress
@@ -45,13 +43,13 @@ def publish_cell(
         for file, content in (files or {}).items():
             (folder / file).write_bytes(content)
         if measured and CLEAN in task.inputs:
-            predicted = store.folder(PREDICTIONS, content_key(task.inputs.get(COVERED, task.inputs[CLEAN])))
-            if (predicted / ATTENTION).is_file():
-                shutil.copyfile(predicted / ATTENTION, folder / ATTENTION)
+            predicted = content_key(task.inputs.get(COVERED, task.inputs[CLEAN]))
+            if maps := store.read_bytes(PREDICTIONS, predicted, ATTENTION):
+                (folder / ATTENTION).write_bytes(maps)
         if measured and cell.dataset and not cell.weights:
-            trained = store.folder(WEIGHTS, content_key(weights_in(task.inputs) or {}))
-            (folder / "history.csv").write_bytes((trained / "history.csv").read_bytes())
-            notes = read_training(store, trained.name).notes
+            history, notes = _training(store, content_key(weights_in(task.inputs) or {}))
+            if history:
+                (folder / "history.csv").write_bytes(history)
         document = record(
             cell,
             task.key,
@@ -62,8 +60,18 @@ def publish_cell(
             provenance=provenance.record(device, seconds),
             method=method,
         )
-        (folder / "cell.json").write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        content = msgspec.json.encode(document)
+        msgspec.json.decode(content, type=CellRecord)  # before it is published: what cannot be read helps nobody
+        (folder / "cell.json").write_bytes(msgspec.json.format(content, indent=1) + b"\n")
     return measurements, document
+
+
+def _training(store: Store, key: str) -> tuple[bytes, tuple[str, ...]]:
+    """History of a training, and its deviations from the recipe; the weights may be gone, once there are predictions."""
+    if store.usable(WEIGHTS, key):
+        return store.read_bytes(WEIGHTS, key, "history.csv") or b"", read_training(store, key).notes
+    lost = "its weights were removed or damaged: the curve of the training and deviations from the recipe are not known"
+    return b"", (lost,)
 
 
 def curve_csv(scores: Scores) -> str:

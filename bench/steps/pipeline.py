@@ -140,7 +140,7 @@ def train_cell(cell: Cell, ctx: RunContext) -> str:
     inputs = weights_inputs(cell, of_training_set(cell.training_data, ctx.data, cell.skeleton, ctx.store))
     key = content_key(inputs)
     ctx = replace(ctx, device=distributed.start(ctx.device))
-    finished = ctx.store.has(WEIGHTS, key)
+    finished = ctx.store.usable(WEIGHTS, key, whole=True)
     distributed.wait()
     if distributed.rank() == 0:
         _network(cell, inputs, ctx, {})
@@ -165,7 +165,7 @@ def _network(cell: Cell, inputs: Inputs, ctx: RunContext, seconds: dict[str, flo
     key = content_key(inputs)
     if ctx.processes > 1:
         with ctx.store.lock(TORCHRUN, key, wait=True):
-            if not ctx.store.has(WEIGHTS, key):
+            if not ctx.store.usable(WEIGHTS, key, whole=True):
                 train_with_torchrun(cell, ctx)
     folder = ctx.store.ensure(WEIGHTS, key, lambda: _train(cell, inputs, network, ctx, seconds))
     weight_files.load(network, folder / "weights.safetensors")

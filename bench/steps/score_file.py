@@ -75,11 +75,12 @@ def publish_file(scored: ScoredFile, store: Store, method: str = "") -> tuple[li
     }
     task = Task(cell, MISSING, "", key=content_key(inputs), inputs=inputs)
     with store.lock(CELLS, task.key, wait=True):
-        if store.has(CELLS, task.key):
+        if store.usable(CELLS, task.key, whole=True):
             stored = measurements(store, task.key)
             if stored == rows_of(scored.scores.values, cell, cell.architecture, task.key, "predictions"):
                 return stored, read_record(store, task.key)
-            store.remove(CELLS, task.key)  # other code read the file, or somebody changed the rows
+            store.remove(CELLS, task.key)  # other code read the file
+        store.set_aside(CELLS, task.key)
         store.sweep(CELLS, task.key)
         seconds = {"score": scored.seconds}
         return publish_cell(

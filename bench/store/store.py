@@ -7,14 +7,17 @@
       cells/KEY/         measurements of a cell
       work/KIND-KEY/     the finished part of an unfinished step
       failed/KEY.json    why a cell failed
+      damaged/           folders that no longer fit their digests, moved out of the way
       locks/             locks of the steps in progress
       format             the FORMAT of keys and documents
 
-A folder under its key is complete. All other files can be deleted without loss.
+A folder under its key is complete, and holds the digests of its files: bench.store.integrity. All other files can be
+deleted without loss; files and folders whose names are no keys are passed over.
 """
 
 import fcntl
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,10 +31,14 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from bench import progress
 from bench.errors import CELL_FAILED, Problem
+from bench.store.integrity import DIGESTS, Damaged, fault, read_file, read_files, write_digests
 
-PREPARED, WEIGHTS, PREDICTIONS, CELLS = "prepared", "weights", "predictions", "cells"
-FORMAT = 2  # of keys and documents; raise it when old ones would be misread
+PREPARED, WEIGHTS, PREDICTIONS, CELLS = KINDS = "prepared", "weights", "predictions", "cells"
+FORMAT = "3"  # of keys and documents; raise it when old ones would be misread
+WITHOUT_DIGESTS = "2"  # the same keys and documents, but no digests beside them
+_is_key = re.compile("[0-9a-f]{20}").fullmatch
 T = TypeVar("T")
 _decoder = cache(msgspec.json.Decoder)  # type -> decoder
 
@@ -84,17 +91,60 @@ class Store:
         """The keys of everything finished of a kind. Raises Problem for a store of another format."""
         self._check_format()
         folder = self.root / kind
-        return {entry.name for entry in os.scandir(folder) if entry.name[0] != "."} if folder.is_dir() else set()
+        if not folder.is_dir():
+            return set()
+        return {entry.name for entry in os.scandir(folder) if _is_key(entry.name) and entry.is_dir()}
+
+    def fault(self, kind: str, key: str, whole: bool = False) -> str:
+        """Return which file of a finished step does not fit its digest, and how; "" if all fit.
+
+        `whole`: large files are read, too; otherwise only their size counts.
+        """
+        return fault(f"{self.root}/{kind}/{key}", whole)
+
+    def usable(self, kind: str, key: str, whole: bool = False) -> bool:
+        """Return whether a step is finished and undamaged; `whole`: read large files, too."""
+        return self.has(kind, key) and not self.fault(kind, key, whole)
+
+    def damage(self, kind: str, key: str, fault: str, name: str = "") -> Problem:
+        """The problem of a damaged folder; `name`: of its cell."""
+        return Problem(
+            f"{name + ': ' if name else ''}{self.folder(kind, key)}: {fault}.",
+            cause="the file was damaged or changed after it was written",
+            next_step="delete that folder, or bench status --repair moves it aside: the next run makes it anew"
+            + (" (a prediction file is scored again by bench score)" if kind == CELLS else ""),
+            code=CELL_FAILED,
+        )
+
+    def read_bytes(self, kind: str, key: str, name: str) -> bytes | None:
+        """Read a file of a finished step; None if it has no such file. Raises Problem if it is damaged."""
+        try:
+            return read_file(f"{self.root}/{kind}/{key}", name)
+        except Damaged as damaged:
+            raise self.damage(kind, key, str(damaged)) from damaged
+
+    def read_files(self, kind: str, key: str) -> dict[str, bytes]:
+        """Read all files of a finished step by name. Raises Problem if one is damaged."""
+        try:
+            return read_files(f"{self.root}/{kind}/{key}")
+        except Damaged as damaged:
+            raise self.damage(kind, key, str(damaged)) from damaged
 
     def read(self, kind: str, key: str, name: str, type: type[T]) -> T:
-        """Read a JSON file of a finished step. Raises Problem where it does not hold a `type`."""
+        """Read a JSON file of a finished step. Raises Problem if it is damaged or does not hold a `type`."""
         with self._readable(kind, key, name):
-            return _decoder(type).decode((self.folder(kind, key) / name).read_bytes())
+            return _decoder(type).decode(self._required(kind, key, name))
 
     def read_lines(self, kind: str, key: str, name: str, type: type[T]) -> list[T]:
-        """Read a JSON-lines file of a finished step. Raises Problem where a line is not a `type`."""
+        """Read a JSON-lines file of a finished step. Raises Problem if it is damaged or a line is not a `type`."""
         with self._readable(kind, key, name):
-            return _decoder(type).decode_lines((self.folder(kind, key) / name).read_bytes())
+            return _decoder(type).decode_lines(self._required(kind, key, name))
+
+    def _required(self, kind: str, key: str, name: str) -> bytes:
+        content = self.read_bytes(kind, key, name)
+        if content is None:
+            raise self.damage(kind, key, f"{name} is missing")
+        return content
 
     @contextmanager
     def _readable(self, kind: str, key: str, name: str) -> Iterator[None]:
@@ -104,17 +154,17 @@ class Store:
         except msgspec.MsgspecError as error:
             raise Problem(
                 f"{self.folder(kind, key) / name}: {error}.",
-                cause="another version of Repose wrote it, or it was edited by hand",
+                cause="another version of Repose wrote it",
                 next_step="move that folder away: the next run makes it again",
                 code=CELL_FAILED,
             ) from error
 
     def read_arrays(self, kind: str, key: str, name: str) -> dict[str, np.ndarray]:
-        """Arrays of an .npz file of a finished step; none if it has no such file."""
-        path = self.folder(kind, key) / name
-        if not path.is_file():
+        """Arrays of an .npz file of a finished step; none if it has no such file. Raises Problem if it is damaged."""
+        content = self.read_bytes(kind, key, name)
+        if content is None:
             return {}
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
 
     def work(self, kind: str, key: str) -> Path:
@@ -125,11 +175,15 @@ class Store:
 
     def _check_format(self, begin: bool = False) -> None:
         """Raise Problem for a store of another format; with `begin` write the format of a new one."""
-        path, kinds = self.root / "format", (PREPARED, WEIGHTS, PREDICTIONS, CELLS)
-        used = any((self.root / kind).is_dir() for kind in kinds)  # before the format: another process may begin now
-        found = path.read_text().split("\n")[0] if path.is_file() else ""
-        if found == str(FORMAT):
+        found, used = self._format()
+        if found == FORMAT:
             return
+        if found == WITHOUT_DIGESTS:
+            raise Problem(
+                f"{self.root}: its finished work has no digests yet, so damage to it could not be noticed.",
+                cause="an earlier version of Repose wrote it",
+                next_step=f"bench status --repair --store {self.root}, once: all work is kept",
+            )
         if found or used:
             raise Problem(
                 f"{self.root} was written by another version of Repose: its keys have another meaning.",
@@ -137,10 +191,27 @@ class Store:
             )
         if begin:
             self.root.mkdir(parents=True, exist_ok=True)
-            with path.open("a") as file:  # appended: several processes may begin at once
+            with (self.root / "format").open("a") as file:  # appended: several processes may begin at once
                 file.write(f"{FORMAT}\n")
                 file.flush()
                 os.fsync(file.fileno())
+
+    def _format(self) -> tuple[str, bool]:
+        """Format of the store, "" for none, and whether there is any work in it."""
+        path = self.root / "format"
+        used = any((self.root / kind).is_dir() for kind in KINDS)  # before the format: another process may begin now
+        return (path.read_bytes().split(b"\n")[0].decode(errors="replace") if path.is_file() else ""), used
+
+    def add_digests(self) -> int:
+        """Write the digests of a store from before there were any; returns of how many steps, 0 for other stores."""
+        if self._format()[0] != WITHOUT_DIGESTS:
+            return 0
+        folders = [path for kind in KINDS for path in (self.root / kind).glob("*") if _is_key(path.name)]
+        for folder in folders:
+            write_digests(folder)
+            _flush(folder / DIGESTS)
+        write_atomically(self.root / "format", f"{FORMAT}\n")
+        return len(folders)
 
     @contextmanager
     def publish(self, kind: str, key: str) -> Iterator[Path]:
@@ -152,6 +223,7 @@ class Store:
         temporary.mkdir()
         try:
             yield temporary
+            write_digests(temporary)
             for path in [*temporary.rglob("*"), temporary]:
                 _flush(path)
             try:
@@ -182,15 +254,24 @@ class Store:
             yield True
 
     def ensure(self, kind: str, key: str, make: Callable[[], None]) -> Path:
-        """Return the folder of a step; if it is missing, one process calls `make`, which publishes it."""
-        if not self.has(kind, key):
+        """Return the folder of a step; if it is missing or damaged, one process calls `make`, which publishes it."""
+        if not self.usable(kind, key, whole=True):
             with self.lock(kind, key, wait=True):
-                if not self.has(kind, key):
+                if not self.usable(kind, key, whole=True):
+                    self.set_aside(kind, key)
                     self.sweep(kind, key)
                     make()
         # Not in `publish`: after a kill right behind the rename, the next run has to tidy up.
         self.discard_work(kind, key)
         return self.folder(kind, key)
+
+    def set_aside(self, kind: str, key: str) -> None:
+        """Move a damaged folder out of the way, and say so; call with its lock held."""
+        if self.has(kind, key) and (found := self.fault(kind, key, whole=True)):
+            place = self.root / "damaged" / f"{kind}-{key}-{uuid.uuid4().hex[:8]}"
+            place.parent.mkdir(exist_ok=True)
+            self.folder(kind, key).rename(place)
+            progress.say(f"! {self.folder(kind, key)}: {found}; moved to {place}, and made anew when it is needed")
 
     def discard_work(self, kind: str, key: str) -> None:
         """Remove the work folder of a finished step."""
@@ -226,6 +307,8 @@ class Store:
             return _decoder(Failure).decode((self.root / "failed" / f"{key}.json").read_bytes())
         except FileNotFoundError:  # no check before reading: another process may remove it at any time
             return None
+        except msgspec.MsgspecError:
+            return Failure("", "it failed before, but the record of why is damaged; the next run replaces it")
 
 
 def _flush(path: Path) -> None:

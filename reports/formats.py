@@ -16,6 +16,7 @@ STATES = {  # state -> (mark, what the word means)
     "missing": ("–", "not measured yet"),
     "failed": ("✕", "was tried and raised an error"),
     "blocked": ("◌", "cannot run: data or weights are missing"),
+    "damaged": ("✗", "measured, but its files are not what was written"),
 }
 VERDICTS = {  # verdict of a claim -> (mark, what the word means)
     "supported": ("●", "what is printed or measured bears it out"),

@@ -65,9 +65,7 @@ def _inputs(cell: Cell, trained_on: Look, people: Look, device: str) -> Inputs:
     return cell_inputs(cell, train, people(cell.dataset, cell.split, cell.skeleton, **box_options(cell)), device)
 
 
-def _finished(
-    cell: Cell, key: str, inputs: Inputs, store: Store, _earlier: object
-) -> tuple[str, str, str]:
+def _finished(cell: Cell, key: str, inputs: Inputs, store: Store, _earlier: object) -> tuple[str, str, str]:
     """State, reason and next step of a finished cell: fresh, or damaged."""
     if found := store.fault(CELLS, key, whole=True):
         return DAMAGED, explain(store.damage(CELLS, key, found)), _next_step(cell, inputs, store)[1]

@@ -38,6 +38,7 @@ def keep(
     """
     from bench.cells import matrix as matrices
     from bench.cells.plan import FRESH, plan
+    from bench.cli.damage import say_left_out
     from bench.cli.score_list import find_list
     from bench.results.fragment import Fragment
     from bench.steps.prediction_lists import read_list
@@ -60,6 +61,8 @@ def keep(
     document = {"file": str(out), "cells": cells, "of": count, "kilobytes": round(out.stat().st_size / 1e3)}
     words = f"{out}: {cells} of {count} cells, {document['kilobytes']} kB"
     print(json.dumps(document) if as_json else words)
+    if code := say_left_out(Store(store)):
+        raise typer.Exit(code)
 
 
 def files(store: "Store", listed: "Sequence[Listed]") -> "Iterator[CellLine]":

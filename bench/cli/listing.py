@@ -12,7 +12,7 @@ from protocols.datasets import DATASETS, datasets_of, missing, open_labelled_ima
 if TYPE_CHECKING:
     from bench.cells.plan import Task
 
-MARKS = {"fresh": "●", "stale": "◷", "missing": "–", "failed": "✕", "blocked": "◌"}
+MARKS = {"fresh": "●", "stale": "◷", "missing": "–", "failed": "✕", "blocked": "◌", "damaged": "✗"}
 
 
 def listing(data: Path) -> dict[str, list[dict[str, object]]]:

@@ -193,6 +193,7 @@ def report(
     """Write the HTML site and its CSV files from the store."""
     from bench.cells import matrix as matrices
     from bench.cells.plan import plan
+    from bench.cli.damage import say_left_out
     from bench.cli.site import outdated, write_site
     from bench.store.store import Store
 
@@ -203,6 +204,8 @@ def report(
         raise typer.Exit(1 if different else FINE)
     index = write_site(tasks, Store(store), out)
     print(json.dumps({"index": str(index)}) if as_json else index)
+    if code := say_left_out(Store(store)):
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -211,37 +214,44 @@ def status(
     matrix: Matrix = MATRIX,
     paper: Paper = "",
     table: Table = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all files of the store against their digests.")
+    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Verify, and move what is damaged aside.")] = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List every cell of a matrix with its state: fresh, stale, missing, failed or blocked, and why.
+    """List every cell of a matrix with its state: fresh, stale, missing, failed, blocked or damaged, and why.
 
     With --paper the cells that fill its printed numbers, and for every number what is missing.
     """
     from bench.cells import matrix as matrices
     from bench.cells.plan import plan
+    from bench.cli.damage import verify as verify_store
     from bench.cli.listing import print_status
     from bench.store.store import Store
 
+    code = verify_store(Store(store), repair) if verify or repair else FINE
     if paper or table:
         from bench.cli.paper import show_status
 
         if architectures:
             raise Problem("--paper says which networks are looked at.", expected="--table beside it, and no others")
-        return show_status(paper, table, Store(store), data, as_json)
+        show_status(paper, table, Store(store), data, as_json)
+        raise typer.Exit(code)
     tasks = plan(matrices.select(matrices.load(matrix), architectures), Store(store), data)
     if as_json:
-        cells = [
+        shown = [
             {"label": task.cell.label, "cell": task.key, "state": task.state, "why": task.why, "step": task.step}
             for task in tasks
         ]
-        print(json.dumps({"cells": cells}))
+        print(json.dumps({"cells": shown}))
     else:
         print_status(tasks)
-    if not tasks:
-        raise typer.Exit(NOTHING)
+    if code or not tasks:
+        raise typer.Exit(code or NOTHING)
 
 
 @app.command()

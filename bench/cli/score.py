@@ -36,6 +36,7 @@ def score(
     bench score hourglass-2 --against hourglass-1 --protocol occluded-limb takes the cells of all seeds;
     bench score --list predictions.toml scores what the authors of the papers' methods have published.
     """
+    from bench.cli.damage import say_left_out
     from bench.cli.documents import print_json
     from bench.cli.score_list import check_maker, score_listed, unknown_method
     from bench.cli.score_text import as_document, print_outcome
@@ -54,5 +55,7 @@ def score(
     if method:
         check_maker(method, Path(subject))
     cell = file_cell(name or method or Path(subject).stem, protocol, dataset, pairs(option), limit)
+    if against:
+        say_left_out(Store(store))
     outcome = score_and_compare(subject, cell, data, Store(store), against=against, variants=variants, method=method)
     print_json(as_document(outcome)) if as_json else print_outcome(outcome)

@@ -20,12 +20,12 @@ from protocols.pose.skeletons import SKELETONS
 def snapshot(tasks: Iterable[Task], store: Store) -> Snapshot:
     """Collect the data of all pages: the cells of the matrix in their state, and all other measured cells.
 
-    Of revisions of a cell outside the matrix the newest counts.
+    Of revisions of a cell outside the matrix the newest counts. Damaged cells have no numbers: see bench.cli.damage.
     """
     tasks = list(tasks)
     records, _ = read_all(store, store.keys(CELLS))
     planned = {table_key(task.cell.row.name, task.cell.seed, without_recipe(task.cell)) for task in tasks}
-    fresh = {task.key: records[task.key] for task in tasks if task.state == FRESH}  # once, if two tasks share a key
+    fresh = {task.key: records[task.key] for task in tasks if task.state == FRESH and task.key in records}  # each once
     newest = (record for record in _newest(records) if record.table_key not in planned)
     others = [record for record in newest if record.cell not in fresh]
     cells = [_finished(record, store) for record in [*fresh.values(), *others]]
@@ -62,7 +62,7 @@ def _finished(record: CellRecord, store: Store) -> ReportCell:
         why=why,
         step="score" if why else "",
         folder=str(folder),
-        log=log.read_text() if log.is_file() else "",
+        log=log.read_text(encoding="utf-8", errors="replace") if log.is_file() else "",
     )
 
 

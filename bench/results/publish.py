@@ -35,7 +35,7 @@ def publish_cell(
     notes: tuple[str, ...] = ()  # deviations of the training from the recipe
     with store.publish(CELLS, task.key) as folder:
         (folder / FILE).write_bytes(encode(measurements))
-        (folder / "log.txt").write_text(progress.log())
+        (folder / "log.txt").write_text(progress.log(), encoding="utf-8", errors="replace")
         if scores.curve:
             (folder / "curve.csv").write_text(curve_csv(scores))
         if scores.samples:
@@ -67,7 +67,7 @@ def publish_cell(
 
 
 def _training(store: Store, key: str) -> tuple[bytes, tuple[str, ...]]:
-    """History of a training, and its deviations from the recipe; the weights may be gone, once there are predictions."""
+    """History of a training and its deviations from the recipe; predictions may outlive the weights."""
     if store.usable(WEIGHTS, key):
         return store.read_bytes(WEIGHTS, key, "history.csv") or b"", read_training(store, key).notes
     lost = "its weights were removed or damaged: the curve of the training and deviations from the recipe are not known"

@@ -38,7 +38,7 @@ from bench.store.integrity import DIGESTS, Damaged, fault, read_file, read_files
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = KINDS = "prepared", "weights", "predictions", "cells"
 FORMAT = "3"  # of keys and documents; raise it when old ones would be misread
 WITHOUT_DIGESTS = "2"  # the same keys and documents, but no digests beside them
-_is_key = re.compile("[0-9a-f]{20}").fullmatch
+_is_key = re.compile("[0-9a-f]{20,}").fullmatch
 T = TypeVar("T")
 _decoder = cache(msgspec.json.Decoder)  # type -> decoder
 

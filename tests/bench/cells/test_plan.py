@@ -17,6 +17,7 @@ from bench.cells.plan import BLOCKED, FAILED, FRESH, MISSING, STALE, Task, plan
 from bench.cells.record import record
 from bench.errors import DATA, USAGE, exit_code
 from bench.store.digests import content_key
+from bench.store.integrity import write_digests
 from bench.store.provenance import Provenance
 from bench.store.store import CELLS, PREDICTIONS, WEIGHTS, Failure, Store
 from protocols import PROTOCOLS
@@ -189,6 +190,7 @@ def test_ten_thousand_finished_cells(tmp_path):
             document = record(task.cell, task.key, task.inputs, "measured")
             (folder / "cell.json").write_bytes(msgspec.json.encode(document))
             (folder / "measurements.jsonl").write_text("")
+            write_digests(folder)
         tasks = plan(matrix.load(path), store, NOWHERE)
         assert Counter(task.state for task in tasks) == {FRESH: cells}
         options = ("--matrix", path, "--store", store.root)

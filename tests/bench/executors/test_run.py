@@ -88,6 +88,7 @@ def test_what_a_cell_keeps(store, cells):
     folder = store.folder(CELLS, task.key)
     assert {path.name for path in folder.iterdir()} == {
         "cell.json", "measurements.jsonl", "curve.csv", "samples.npz", "gallery.webp", "history.csv", "log.txt",
+        "digests",
     }  # fmt: skip
     (trained, predicted) = (folder / "log.txt").read_text().splitlines()[-2:]
     assert "on mannequin/train" in trained and "predicts mannequin/val  done in" in predicted

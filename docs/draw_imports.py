@@ -42,7 +42,7 @@ FOLDERS = {
     ),
     "reports": Folder(
         "from measurements and published values to pages",
-        ("bench/results", "bench/cells", "bench/errors", "protocols"),
+        ("architectures", "bench/results", "bench/cells", "bench/errors", "protocols"),
         (("site",), ("pages",), ("figures",), ("tables", "ledger"), ("data",), ("formats",)),
         ("#efe6f8", "#2f2440"),
         (604, 64, 372, 88),

@@ -137,9 +137,11 @@ def ray_run(cluster, **options) -> subprocess.Popen:
     return bench("run", "--matrix", "matrix.toml", "--executor", "ray", "--address", cluster.address, **options)
 
 
-def wait_until(condition, seconds: float = 600) -> None:
+def wait_until(condition, process: subprocess.Popen | None = None, seconds: float = 600) -> None:
+    """Wait for a condition, and fail at once if the process that should bring it about has ended."""
     end = time.monotonic() + seconds
     while not condition():
+        assert process is None or process.poll() is None, "the command has ended before"
         assert time.monotonic() < end, "what the test waits for does not happen"
         time.sleep(0.1)
 
@@ -167,7 +169,7 @@ def test_all_cells_end_up_whole_and_once_though_a_node_is_killed(cluster, place)
     reader.start()
     doomed = cluster.nodes_of_work[1]
     # In the middle: some cells are back, and the node is at work on one.
-    wait_until(lambda: len(store.keys(CELLS)) >= 2 and any(at_work.glob("repose-*/runs/work/predictions-*")))
+    wait_until(lambda: len(store.keys(CELLS)) >= 2 and any(at_work.glob("repose-*/runs/work/predictions-*")), process)
     assert len(store.keys(CELLS)) < 12
     cluster.remove_node(doomed, allow_graceful=False)  # kill -9 of all its processes
     assert process.wait(timeout=900) == 0, "".join(said)
@@ -194,7 +196,7 @@ def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster, 
     store = Store(Path("runs"))
     held = hold(disk(place, 1))
     process = ray_run(cluster)
-    wait_until(lambda: len(store.keys(CELLS)) >= 1)
+    wait_until(lambda: len(store.keys(CELLS)) >= 1, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=900)
     assert process.returncode == 130 and "same command continues" in said

@@ -6,6 +6,7 @@ in the formats of MPII, LSP and COCO.
 
 import hashlib
 import json
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,12 @@ VERSION = 1  # raise it when a scene changes, in its pixels or its annotation
 SEEDS = {"train": 1, "val": 2, "test": 3}  # split -> seed
 
 
+@cache
+def annotate_once(seed: int, index: int) -> Mannequin:
+    """Return `annotate`, remembered: a run opens the same people once for each protocol and training."""
+    return annotate(seed, index)
+
+
 def people(split: str, skeleton: str = "mpii", count: int | None = None) -> People:
     """Return the first `count` people of a split, annotated as `skeleton`; `read_image` draws them at 256 x 256.
 
@@ -29,7 +36,7 @@ def people(split: str, skeleton: str = "mpii", count: int | None = None) -> Peop
     """
     _check(split, skeleton, count)
     count = count or DATASETS["mannequin"].splits[split]
-    mannequins = [annotate(SEEDS[split], index) for index in range(count)]
+    mannequins = [annotate_once(SEEDS[split], index) for index in range(count)]
     keypoints, visibility = (
         np.stack(arrays) for arrays in zip(*(m.skeleton(skeleton) for m in mannequins), strict=True)
     )

@@ -52,6 +52,7 @@ class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     cells: tuple[Block, ...]
     predictions: tuple[PredictionFile, ...] = ()
+    fixed: tuple[str, ...] = ()  # kinds of fixed inputs that `bench check` computes: see bench.gate.fixed
 
 
 def load(path: Path) -> list[Cell]:

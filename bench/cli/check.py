@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.cells.plan import Task
-from bench.cli.site import write_site
 from bench.context import RunContext
 from bench.errors import FINE
 from bench.gate import baseline
 from bench.gate.annotations import annotations, problems, summary
-from bench.gate.check import Outcome, accept, as_document, check
+from bench.gate.check import accept, check
 from bench.gate.junit import junit
+from bench.gate.outcome import Outcome, as_document
 from bench.store.store import Store
 
 SHOWN = 20  # failing rows on the terminal
@@ -99,5 +99,10 @@ def _write_files(outcome: Outcome, tasks: list[Task], ctx: RunContext, out: Path
     if step := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(step).open("a", encoding="utf-8") as file:
             file.write(page)
-    write_site(tasks, ctx.store, out / "site")
-    return [out / "junit.xml", out / "summary.md", out / "site" / "index.html"]
+    written = [out / "junit.xml", out / "summary.md"]
+    if any(result.source != "fixed" for result in outcome.results):  # fixed inputs leave nothing to show
+        from bench.cli.site import write_site  # its plots take seconds to import
+
+        write_site(tasks, ctx.store, out / "site")
+        written.append(out / "site" / "index.html")
+    return written

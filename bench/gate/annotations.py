@@ -5,8 +5,8 @@ from pathlib import Path
 
 import protocols
 from bench.cells.plan import BLOCKED
-from bench.gate.check import FAILED, FINISHED, Outcome, Result
 from bench.gate.compare import Comparison, number, worst_first
+from bench.gate.outcome import FAILED, FINISHED, Outcome, Result
 from protocols import PROTOCOLS
 
 ROOT = Path(protocols.__file__).resolve().parent.parent
@@ -43,12 +43,14 @@ def _title(result: Result, rows: list[Comparison]) -> str:
 
 
 def location(result: Result) -> tuple[str, int]:
-    """Source file and line to annotate for a cell: its network's builder; for a prediction file the protocol."""
+    """Source file and line to annotate: a network's builder, a prediction file's protocol, a fixed input's kind."""
     if result.cell is not None and result.source == "measured":
         module, _, function = result.cell.row.builder.rpartition(":")
         if module.endswith(".py"):
             return module, _line(Path(module), function)
         path = f"architectures/{module}.py"
+    elif result.source == "fixed":
+        path, function = f"bench/gate/fixed/{result.key[0]}.py", "cases"
     else:
         path, function = PROTOCOLS[result.key[0]].module.replace(".", "/") + ".py", "(score|measure)"
     return path, _line(ROOT / path, function)

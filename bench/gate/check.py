@@ -1,9 +1,8 @@
 """The regression gate: measures the cells of a matrix and compares them with the committed baseline."""
 
 import fnmatch
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bench import progress
@@ -12,90 +11,15 @@ from bench.cells.cell import Cell
 from bench.cells.plan import BLOCKED, Task, plan
 from bench.cells.splits import parse_split
 from bench.context import RunContext
-from bench.errors import CELL_FAILED, DATA, FINE, NOTHING, Problem, exit_code, explain
-from bench.errors import REGRESSED as EXIT_REGRESSED
+from bench.errors import CELL_FAILED, DATA, NOTHING, Problem, exit_code, explain
 from bench.executors.local import local
-from bench.gate import baseline
-from bench.gate.compare import MISSING, MOVED, NEW, REGRESSED, SAME, Comparison, compare
+from bench.gate import baseline, inputs
+from bench.gate.compare import compare
+from bench.gate.outcome import FAILED, FINISHED, GONE, Outcome, Result
 from bench.gate.rows import Key, Measured
 from bench.results.rows import measurements
 from bench.steps.score_file import file_cell, publish_file, score_file
 from bench.store.store import CELLS, Store
-
-FINISHED, FAILED = "finished", "failed"  # states of a cell, with BLOCKED of the plan
-GONE = "gone"  # only in the baseline
-FEW = 3  # new rows shown per cell
-SHOWN = ("protocol", "architecture", "dataset", "split", "setting", "seed", "metric", "part", "unit", "n")  # of a row
-
-
-@dataclass(frozen=True)
-class Result:
-    """Outcome of one cell of the matrix or of the baseline."""
-
-    key: Key
-    state: str
-    why: str = ""
-    code: int = FINE  # exit code for the state
-    cell: Cell | None = None  # None if GONE
-    source: str = "measured"  # or "predictions", of a prediction file
-    now: Measured | None = None
-    comparisons: tuple[Comparison, ...] = ()
-
-    @property
-    def label(self) -> str:
-        protocol, name, dataset, split, setting, seed = self.key
-        where = f" on {dataset}/{split}" if dataset else ""
-        return f"{name} × {protocol}{where}" + (f" ({setting})" if setting else "") + f", seed {seed}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Results of all cells, and the number of rows that the baseline has for them."""
-
-    results: tuple[Result, ...]
-    expected: int
-
-    @property
-    def comparisons(self) -> list[Comparison]:
-        return [entry for result in self.results for entry in result.comparisons]
-
-    @property
-    def compared(self) -> int:
-        return sum(entry.compared for entry in self.comparisons)
-
-    def headline(self) -> str:
-        """Format the number of compared rows and the counts of their states."""
-        counts = Counter(entry.state for entry in self.comparisons)
-        words = ", ".join(f"{counts[state]:,} {state}" for state in (SAME, MOVED, REGRESSED, MISSING, NEW))
-        return f"{self.compared:,} of {self.expected:,} rows compared: {words}"
-
-    @property
-    def additions(self) -> list[str]:
-        """Lines about cells with rows that the baseline lacks."""
-        found = [(result, [entry for entry in result.comparisons if entry.state == NEW]) for result in self.results]
-        return [
-            f"{result.label}: {len(rows):,} new, compared with nothing: {'; '.join(map(str, rows[:FEW]))}"
-            + (" …" if len(rows) > FEW else "")
-            for result, rows in found
-            if rows
-        ]
-
-    def exit_code(self, allow_missing: bool = False) -> int:
-        """Exit code of the check: a regression first, then a failed cell, then missing comparisons.
-
-        A missing row of the baseline fails, and so does a cell without measurements. A new row does not: it is only
-        reported until a baseline contains it.
-        """
-        if any(entry.state == REGRESSED for entry in self.comparisons):
-            return EXIT_REGRESSED
-        if any(result.state == FAILED for result in self.results):
-            return CELL_FAILED
-        if not self.compared:
-            return NOTHING
-        blocked = [result for result in self.results if result.state == BLOCKED]
-        if (self.compared != self.expected or blocked) and not allow_missing:
-            return DATA if any(result.code == DATA for result in self.results) else NOTHING
-        return FINE
 
 
 def check(
@@ -115,12 +39,14 @@ def check(
     cells = [cell for cell in matrix.load(path) if _selected(architectures, protocols, cell.row.name, cell.protocol)]
     files = [(listed, name) for listed in table.predictions for name in listed.protocols]
     files = [pair for pair in files if _selected(architectures, protocols, Path(pair[0].file).stem, pair[1])]
-    if not cells and not files:
-        raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
+    kinds = [kind for kind in table.fixed if not protocols or fnmatch.fnmatch(kind, protocols)]
     tasks = plan(cells, ctx.store, ctx.data, ctx.device)
     done, failed = local(tasks, ctx, jobs)
     found = [_result(task, ctx.store, {id(task) for task in done}, failed) for task in tasks]
     found += [_score_file(listed, name, ctx) for listed, name in files]
+    found += inputs.results(kinds, architectures)
+    if not found:
+        raise Problem(f"Nothing to check: no cell of {path} matches.", next_step="bench list", code=NOTHING)
     expected = {key: cell for key, cell in earlier.items() if _selected(architectures, protocols, key[1], key[0])}
     results = [_compared(result, expected.get(result.key)) for result in found]
     measured = {result.key for result in results}
@@ -198,27 +124,3 @@ def _compared(result: Result, then: Measured | None) -> Result:
     then = then or Measured(result.key, [])
     comparisons = tuple(compare(then, result.now))
     return replace(result, comparisons=comparisons)
-
-
-def as_document(outcome: Outcome, code: int) -> dict[str, object]:
-    """Convert the outcome to plain data for --json."""
-    rows = [
-        {
-            **{name: getattr(entry.row, name) for name in SHOWN},
-            "state": entry.state,
-            "baseline": entry.old if entry.state != NEW else None,
-            "value": entry.new if entry.state != NEW else entry.old,
-            "low": entry.low,
-            "high": entry.high,
-            "why": entry.why,
-        }
-        for entry in outcome.comparisons
-    ]
-    cells = [{"label": result.label, "state": result.state, "why": result.why} for result in outcome.results]
-    return {
-        "compared": outcome.compared,
-        "expected": outcome.expected,
-        "exit_code": code,
-        "cells": cells,
-        "rows": rows,
-    }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from bench.gate import fixed
 from bench.gate.rows import BaselineRow, Measured
 from bench.results.paired import difference
 from bench.results.rows import Measurement
@@ -54,7 +55,9 @@ def number(value: float | None) -> str:
 
 
 def metric_of(row: BaselineRow | Measurement) -> Metric:
-    """Record of a row's metric. The score of a prediction file must repeat exactly, whatever the metric."""
+    """Record of a row's metric. Prediction files and fixed inputs must repeat exactly, whatever the metric."""
+    if isinstance(row, BaselineRow) and row.source == "fixed":
+        return Metric(unit="", direction="neither", gate="exact", tolerance=fixed.tolerance(row.protocol))
     metric = PROTOCOLS[row.protocol].metric(row.metric)
     return replace(metric, gate="exact", tolerance=0.0, kept=("*",)) if row.source == "predictions" else metric
 

@@ -4,8 +4,8 @@ import re
 from xml.etree import ElementTree
 
 from bench.cells.plan import BLOCKED
-from bench.gate.check import FAILED, GONE, Outcome, Result
 from bench.gate.compare import NEW, worst_first
+from bench.gate.outcome import FAILED, GONE, Outcome, Result
 
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 SHOWN = 50  # rows of one cell

@@ -1,6 +1,7 @@
 """Rows of the baseline, and the cells that they belong to."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -27,7 +28,7 @@ class BaselineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     high: float | None = None
     n: int
     version: int
-    source: Source
+    source: Source | Literal["fixed"]  # fixed input: its kind and name stand for protocol and architecture
     reason: str = ""  # why the number was accepted
 
     @property

@@ -20,9 +20,10 @@ from bench.context import RunContext
 from bench.errors import CELL_FAILED, DATA, NOTHING, USAGE, Problem
 from bench.gate import baseline
 from bench.gate.annotations import annotations, location, summary
-from bench.gate.check import FAILED, FINISHED, Outcome, Result, accept, check
+from bench.gate.check import accept, check
 from bench.gate.compare import NEW, REGRESSED, SAME, compare
 from bench.gate.junit import junit
+from bench.gate.outcome import FAILED, FINISHED, Outcome, Result
 from bench.gate.rows import Measured
 from bench.results.rows import rows_of
 from bench.store.store import Store

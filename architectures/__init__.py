@@ -9,6 +9,7 @@ each N x joints x h x w heatmaps; the last one is the prediction.
 import difflib
 import importlib
 import inspect
+import math
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,6 +183,7 @@ def _check_options(row: Architecture, of_builder: inspect.Signature, options: Op
         default = parameters[key].default
         kind = (int, float) if type(default) is float else type(default)
         wrong = not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool)
+        wrong = wrong or (isinstance(value, float) and not math.isfinite(value))
         if type(default) in _KINDS and wrong:
             raise ArchitectureError(
                 f"{name}: {key}={value!r} does not work; it is {_KINDS[type(default)]}, for instance {default}."

@@ -48,6 +48,12 @@ def load(network: nn.Module, path: Path | str, rename: Callable[[str], str] | No
         for key, tensor in expected.items()
         if key in state and state[key].shape != tensor.shape
     ]
+    unusable = [f"{key} ({why})" for key in expected if key in state and (why := _unusable(state[key], expected[key]))]
+    if unusable and not shapes:
+        raise ArchitectureError(
+            f"{Path(path).name} cannot be used, nothing was loaded: {len(unusable)} tensors are no weights: "
+            f"{_first(unusable)}. Save the state of a network as finite floating-point numbers."
+        )
     if missing or unexpected or shapes:
         faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
         found = "; ".join(f"{len(keys)} {what}: {_first(keys)}" for what, keys in faults if keys)
@@ -80,6 +86,17 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             f"{path.name} holds no state of a network; allowed are files that map names to tensors."
         )
     return content
+
+
+def _unusable(tensor: Tensor, wanted: Tensor) -> str:
+    """Return why a tensor cannot stand for a weight or a counter of a network; "" if it can."""
+    if tensor.is_meta:
+        return "without values"
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        return "sparse or quantized"
+    if tensor.is_floating_point() != wanted.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool:
+        return f"{tensor.dtype} instead of {wanted.dtype}".replace("torch.", "")
+    return "" if tensor.isfinite().all() else "values that are not finite"
 
 
 def _cause(missing: list[str], unexpected: list[str], shapes: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Errors as sentences, and the exit codes: one meaning each."""
 
 from architectures.errors import ArchitectureError
+from bench.plain_text import escape, shortened
 from protocols.errors import DataError
 
 FINE, REGRESSED, USAGE, CELL_FAILED, NOTHING, DATA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -40,7 +41,7 @@ def explain(error: BaseException) -> str:
             lines.append(f"  {label:<9} {text}")
     if not isinstance(error, EXPECTED):
         lines[0] = f"{type(error).__name__}: {lines[0]}"
-    return "\n".join(lines)
+    return shortened(escape("\n".join(lines)))
 
 
 def as_document(error: BaseException, code: int) -> dict[str, object]:
@@ -50,7 +51,8 @@ def as_document(error: BaseException, code: int) -> dict[str, object]:
     else:
         what = getattr(error, "format_message", lambda: explain(error))()  # typer's usage errors have one
     fields = {name: text for name in ("expected", "cause", "next_step") if (text := getattr(error, name, ""))}
-    return {"error": what, **fields, "exit_code": code}
+    texts = {name: shortened(text) for name, text in {"error": what, **fields}.items()}
+    return {**texts, "exit_code": code}
 
 
 def _explain_os(error: OSError) -> str:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bench.plain_text import escape, shortened
+
 LINE_EVERY = 10.0  # seconds between plain lines of one step
 TAIL = 20  # lines of log that a cell stores
 
@@ -35,6 +37,7 @@ def log() -> str:
 
 def say(text: str) -> None:
     """Print a line for the user and append it to the log; of the processes of torchrun, only the first prints."""
+    text = shortened(escape(text))
     _last.append(text)
     if _prints():
         sys.stderr.write(f"{text}\n")  # at once: of several processes, each has lines of its own
@@ -77,8 +80,9 @@ def _bar(label: str) -> Iterator[Update]:
         TextColumn("{task.fields[text]}"),
     )
     started = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
-        task = progress.add_task(label, total=None, text="")
+    console = Console(file=getattr(sys.stderr, "stream", sys.stderr))  # its own codes are not escaped
+    with Progress(*columns, console=console, refresh_per_second=5) as progress:
+        task = progress.add_task(escape(label), total=None, text="")
         yield lambda done, total, text="": progress.update(task, completed=done, total=total, text=text)
     _last.append(_finished_line(label, started))
 

@@ -36,6 +36,7 @@ FOLDERS = {
             ("", "context", "cells"),
             ("processes", "store", ""),
             ("", "progress", "errors"),
+            ("", "plain_text", ""),
         ),
         ("#e3ecfa", "#1c2a40"),
         (24, 24, 500, 70),

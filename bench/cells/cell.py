@@ -14,6 +14,8 @@ from protocols import PROTOCOLS, Options, Protocol
 from protocols.datasets import DATASETS, holds_joints
 from protocols.pose.skeletons import SKELETONS
 
+MOST_RESAMPLES = 100_000  # of the bootstrap; a thousand give a 95 % interval its second digit
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -112,6 +114,10 @@ def check_options(protocol: Protocol, options: Options) -> None:
         if name not in protocol.options:
             known = ", ".join(f"{option}={default}" for option, default in protocol.options.items())
             raise Problem(f"{protocol.name} has no option {name!r}.", expected=f"one of {known}" if known else "none")
+        if name == "resamples" and isinstance(value, int) and value > MOST_RESAMPLES:
+            raise Problem(
+                f"{protocol.name}: resamples={value:,} does not work.", expected=f"at most {MOST_RESAMPLES:,}"
+            )
         default, choices = protocol.options[name], protocol.choices.get(name, ())
         may_be_none = name == "resamples" or not default  # without resamples there are no intervals
         if not _fits(value, default, choices) or (value == 0 and not may_be_none):
@@ -127,7 +133,7 @@ def _fits(value: Any, default: Any, choices: tuple[str, ...]) -> bool:
         return isinstance(value, list) and bool(value) and all(_fits(item, default[0], choices) for item in value)
     if isinstance(value, bool) or not isinstance(value, int | float if isinstance(default, float) else type(default)):
         return False
-    return value >= 0 if isinstance(value, int | float) else not choices or value in choices
+    return 0 <= value < 2**63 if isinstance(value, int | float) else not choices or value in choices
 
 
 def box_options(cell: Cell) -> Options:

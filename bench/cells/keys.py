@@ -12,7 +12,7 @@ from bench.cells import recipe as recipes
 from bench.cells.cell import Cell
 from bench.cells.fingerprints import Fingerprint
 from bench.cells.settings import key_values
-from bench.errors import Problem
+from bench.errors import DATA, Problem
 from bench.store.digests import Inputs, file_digest, unusual
 from bench.store.provenance import chosen_device, device_kind, device_name
 from protocols.datasets import datasets_of
@@ -49,10 +49,17 @@ def training_inputs(cell: Cell, trained_on: Fingerprint) -> Inputs:
     }
 
 
+def _weights_digest(path: str) -> str:
+    """Digest of a file of weights. Raises Problem for what is no file: a pipe or a device would never end."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise Problem(f"{path} is no file of weights.", expected="a .safetensors or PyTorch file", code=DATA)
+    return file_digest(Path(path))
+
+
 def weights_inputs(cell: Cell, trained_on: Fingerprint) -> Inputs:
     """Inputs that decide the weights: of the training, or the released file."""
     if cell.weights:
-        return {"architecture": architecture_inputs(cell.row), "released weights": file_digest(Path(cell.weights))}
+        return {"architecture": architecture_inputs(cell.row), "released weights": _weights_digest(cell.weights)}
     return training_inputs(cell, trained_on)
 
 

@@ -15,7 +15,7 @@ from bench.store.digests import Inputs, content_key, unusual
 FOLDER = Path(architectures.__file__).with_name("recipes")
 
 
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # what seeds and counts of the libraries can hold
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +53,7 @@ from bench.errors import (
     exit_code,
     explain,
 )
+from bench.plain_text import Terminal
 from bench.store.provenance import chosen_device
 
 app = typer.Typer(
@@ -89,7 +91,7 @@ def run(
         list[str] | None, typer.Option(help="Name or name/split; may be repeated; default mannequin.")
     ] = None,
     overrides: Set = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Random seed; may be repeated.", min=0)] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Random seed; may be repeated.", min=0, max=2**63 - 1)] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     device: Device = "auto",
@@ -158,7 +160,7 @@ def train(
     architecture: Architectures,
     dataset: Annotated[str, typer.Argument(help="Name, name/split, or several joined by +.")] = "mannequin",
     overrides: Set = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     tensorboard: Tensorboard = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
@@ -333,6 +335,12 @@ def main() -> int:
     """Run the command line; returns the exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin make a busy machine many times slower
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's products are small: more threads only wait and spin
+    with redirect_stdout(Terminal(sys.stdout, "--json" in sys.argv)), redirect_stderr(Terminal(sys.stderr)):
+        return _main()
+
+
+def _main() -> int:
+    """Run the command line and print how it ended; returns the exit code."""
     try:
         code = app(standalone_mode=False) or FINE
     except KeyboardInterrupt:

@@ -1,11 +1,14 @@
 """Run cells one after the other; a cell that fails does not stop the others."""
 
+import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 
 from bench import progress
 from bench.cells.plan import BLOCKED, FRESH, Task
 from bench.context import RunContext
 from bench.errors import CELL_FAILED, EXPECTED, exit_code, explain
+from bench.steps.contract import network_line, own_error
 from bench.steps.pipeline import finish
 from bench.store import provenance
 from bench.store.store import CELLS, Failure
@@ -49,16 +52,18 @@ def _finish_locked(task: Task, ctx: RunContext, failed: list[tuple[Task, str]]) 
         if not store.usable(CELLS, task.key, whole=True):
             store.set_aside(CELLS, task.key)
             store.sweep(CELLS, task.key)
-            finish(task, ctx)
+            with redirect_stdout(sys.stderr):  # what a network prints is talk, and no part of a document
+                finish(task, ctx)
         return True
-    except Exception as error:
-        if ctx.debug and not isinstance(error, EXPECTED):
+    except (Exception, SystemExit) as error:
+        place = network_line(error, task.cell.architecture)
+        if (isinstance(error, SystemExit) and not place) or (ctx.debug and not isinstance(error, EXPECTED)):
             raise
-        _fail(task, error, ctx, failed)
+        _fail(task, error if isinstance(error, EXPECTED) or not place else own_error(error, place), ctx, failed)
         return False
 
 
-def _fail(task: Task, error: Exception, ctx: RunContext, failed: list[tuple[Task, str]]) -> None:
+def _fail(task: Task, error: BaseException, ctx: RunContext, failed: list[tuple[Task, str]]) -> None:
     """Report a failure, append it to `failed` and record it in the store."""
     why = explain(error)
     progress.say(f"✕ {task.cell.label}: {why}")

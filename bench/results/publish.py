@@ -6,6 +6,7 @@ from bench import progress
 from bench.cells.keys import CLEAN, COVERED, weights_in
 from bench.cells.plan import Task
 from bench.cells.record import CellRecord, record
+from bench.plain_text import escape, to_json
 from bench.results.rows import FILE, Measurement, Source, encode, rows_of
 from bench.results.step_records import read_training
 from bench.store import provenance
@@ -31,7 +32,8 @@ def publish_cell(
     method: key of the published system that made a prediction file.
     """
     cell, measured = task.cell, source == "measured"
-    measurements = rows_of(scores.values, cell, cell.row.name if measured else cell.architecture, task.key, source)
+    name = escape(cell.row.name if measured else cell.architecture)
+    measurements = rows_of(scores.values, cell, name, task.key, source)
     notes: tuple[str, ...] = ()  # deviations of the training from the recipe
     with store.publish(CELLS, task.key) as folder:
         (folder / FILE).write_bytes(encode(measurements))
@@ -60,8 +62,10 @@ def publish_cell(
             provenance=provenance.record(device, seconds),
             method=method,
         )
-        content = msgspec.json.encode(document)
-        msgspec.json.decode(content, type=CellRecord)  # before it is published: what cannot be read helps nobody
+        content = to_json(document)
+        document = msgspec.json.decode(
+            content, type=CellRecord
+        )  # before it is published: what cannot be read helps nobody
         (folder / "cell.json").write_bytes(msgspec.json.format(content, indent=1) + b"\n")
     return measurements, document
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 
@@ -21,6 +20,7 @@ from bench.cells.plan import Task
 from bench.cells.splits import parts_of
 from bench.context import RunContext
 from bench.errors import DATA, Problem
+from bench.plain_text import to_json
 from bench.progress import timed
 from bench.results.gallery import pictures
 from bench.results.publish import ATTENTION, publish_cell
@@ -34,6 +34,7 @@ from bench.results.step_records import (
 )
 from bench.steps import score
 from bench.steps.attention_maps import attention
+from bench.steps.contract import CONTRACT, contract_fault
 from bench.steps.measure import measure_network
 from bench.steps.predict import predict
 from bench.steps.torchrun import TORCHRUN, train_with_torchrun
@@ -83,7 +84,10 @@ def _measure(cell: Cell, ctx: RunContext, seconds: dict[str, float]) -> Scores:
         with torch.device("meta" if cell.rules.shapes_only else "cpu"):
             network = architectures.create(cell.row)
         values = measure_network(cell, network, ctx.device)
-    return Scores(tuple(values), warnings=tuple(str(warning.message) for warning in caught))
+    notes = [str(warning.message) for warning in caught]
+    if fault := contract_fault(network, cell.row):
+        notes.append(f"{cell.row.name} is no network for poses: {fault}; expected {CONTRACT['expected']}")
+    return Scores(tuple(values), warnings=tuple(notes))
 
 
 def _measure_trained(task: Task, ctx: RunContext, seconds: dict[str, float]) -> Scores:
@@ -156,6 +160,8 @@ def _network(cell: Cell, inputs: Inputs, ctx: RunContext, seconds: dict[str, flo
     """Return the network with weights from a released file or the store; train it if they are missing."""
     torch.manual_seed(cell.seed)
     network = architectures.create(cell.row)
+    if fault := contract_fault(network, cell.row):
+        raise Problem(f"{cell.row.name} cannot be used for poses: {fault}.", **CONTRACT)
     if cell.weights:
         try:
             weight_files.load(network, Path(cell.weights), architectures.checkpoint_renamer(cell.row))
@@ -185,7 +191,7 @@ def _train(cell: Cell, inputs: Inputs, network: nn.Module, ctx: RunContext, seco
         (folder / "history.csv").write_text(history_csv(state.history))
         made = provenance.record(ctx.device, seconds)
         record = TrainingRecord(cell.row.name, inputs, tuple(state.notes), made)
-        (folder / TRAINING).write_bytes(msgspec.json.encode(record))
+        (folder / TRAINING).write_bytes(to_json(record))
 
 
 def _predictions(
@@ -221,4 +227,4 @@ def _predict(
         if maps:
             (folder / ATTENTION).write_bytes(maps)
         record = PredictionRecord(cell.row.name, inputs, provenance.record(ctx.device, seconds))
-        (folder / PREDICTION).write_bytes(msgspec.json.encode(record))
+        (folder / PREDICTION).write_bytes(to_json(record))

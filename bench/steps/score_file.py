@@ -12,6 +12,7 @@ from bench.cells.record import CellRecord
 from bench.cells.record import read as read_record
 from bench.cells.splits import parse_split
 from bench.errors import DATA, Problem
+from bench.plain_text import escape
 from bench.results.publish import publish_cell
 from bench.results.rows import Measurement, measurements, rows_of
 from bench.steps.prediction_files import KINDS, ScoredFile
@@ -31,7 +32,7 @@ def file_cell(name: str, protocol: str, dataset: str, options: Options, limit: i
         known = ", ".join(name for name, rules in PROTOCOLS.items() if rules.files)
         raise Problem(f"There is no protocol {protocol!r} for prediction files.", expected=f"one of {known}")
     place = parse_split(dataset or rules.default_dataset or datasets_of(rules)[0])
-    return Cell(name, protocol, *place, options=options, limit=limit)
+    return Cell(escape(name).replace("\n", " "), protocol, *place, options=options, limit=limit)
 
 
 def score_file(file: Path, cell: Cell, data: Path, ground_truth: Any = None) -> ScoredFile:

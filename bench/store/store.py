@@ -33,6 +33,7 @@ import numpy as np
 
 from bench import progress
 from bench.errors import CELL_FAILED, Problem
+from bench.plain_text import to_json
 from bench.store.integrity import DIGESTS, Damaged, fault, read_file, read_files, write_digests
 
 PREPARED, WEIGHTS, PREDICTIONS, CELLS = KINDS = "prepared", "weights", "predictions", "cells"
@@ -293,7 +294,7 @@ class Store:
         """Record why a cell failed; call with its lock held, as for `forget_failure`."""
         folder = self.root / "failed"
         folder.mkdir(parents=True, exist_ok=True)
-        text = msgspec.json.format(msgspec.json.encode(failure), indent=1)
+        text = msgspec.json.format(to_json(failure), indent=1)
         write_atomically(folder / f"{key}.json", text, folder / f".{key}.json")  # a fixed name, to be replaced
 
     def forget_failure(self, key: str) -> None:

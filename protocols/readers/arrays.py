@@ -3,7 +3,9 @@
 import json
 import math
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +42,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
     _limit(path, [path.stat().st_size])
     readers = {".mat": _mat, ".npz": _npz, ".npy": _npy, ".json": _json}
     try:
-        return readers.get(path.suffix, _h5)(path)
+        return _checked(path, readers.get(path.suffix, _h5)(path))
     except DataError:
         raise
     except Exception as error:  # the libraries below raise some ten types of errors on damaged input
@@ -50,6 +52,18 @@ def load(path: Path) -> dict[str, np.ndarray]:
             cause="a damaged or truncated file, or one whose ending does not match its format",
             next_step="write it again, for instance with numpy.savez(path, keypoints=array)",
         ) from error
+
+
+def _checked(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays if all are real numbers or text. Raises DataError for complex numbers, times and others."""
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiubUS":
+            raise DataError(
+                what=f"{path.name}: {repr(name) if name else 'its array'} holds {array.dtype}.",
+                expected="real numbers, or text for names",
+                next_step="store the real part, or leave the array out",
+            )
+    return arrays
 
 
 _FORMATS = "h5, mat, npz, npy or json with plain arrays of numbers"
@@ -130,11 +144,23 @@ def _members(name: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 def _npz(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         _limit(path, (member.file_size for member in archive.infolist()))
+        _refuse_doubled(path, [member.filename for member in archive.infolist()])
         for member in archive.infolist():
             with archive.open(member) as stream:
                 _limit(path, [_declared(stream)])
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def _refuse_doubled(path: Path, names: Iterable[str]) -> None:
+    """Raise DataError for a name that stands twice: readers take one or the other."""
+    if doubled := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(
+            what=f"{path.name}: {doubled[0]!r} stands in it more than once.",
+            expected="every name once",
+            cause="two files joined",
+            next_step="write it again with the right one",
+        )
 
 
 def _npy(path: Path) -> dict[str, np.ndarray]:
@@ -153,13 +179,21 @@ def _declared(stream: IO[bytes]) -> int:
 
 def _json(path: Path) -> dict[str, np.ndarray]:
     _limit(path, [16 * path.stat().st_size])  # a number of four characters takes some 64 bytes once parsed
-    named = _named(path, json.loads(path.read_text(encoding="utf-8")))
+    named = _named(path, json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=partial(_members_once, path)))
     values = {name: value for name, value in named.items() if isinstance(value, list | int | float | str)}
     for value in values.values():  # in an array, every text takes as much memory as the longest
         items = _as_objects(value)
         _limit(path, [4 * items.size * max((len(item) for item in items.flat if isinstance(item, str)), default=0)])
     arrays = {name: _nulls_as_nan(np.array(value)) for name, value in values.items() if _as_objects(value).size}
     return {name: array for name, array in arrays.items() if array.dtype.kind != "O"}
+
+
+def _members_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of a JSON object. Raises DataError for a doubled one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _refuse_doubled(path, (name for name, _ in pairs))
+    return found
 
 
 def _nulls_as_nan(array: np.ndarray) -> np.ndarray:

@@ -13,11 +13,11 @@ def read(path: Path, images: int) -> np.ndarray:
 
     The array is called "scores" or "classes", or is the only one of the file. Raises DataError.
     """
-    found = arrays.load(path)
+    found = {name: array for name, array in arrays.load(path).items() if array.dtype.kind in "fiu"}
     name = next((name for name in ("scores", "classes") if name in found), "")
     if not name and len(found) != 1:
         raise DataError(
-            f"{path.name} holds {len(found)} arrays: {', '.join(found)}.",
+            f"{path.name} holds {len(found)} arrays of numbers: {', '.join(found)}.",
             expected=f"one array, or one called scores ({images} x 10) or classes ({images})",
             next_step="numpy.savez(path, scores=array)",
         )

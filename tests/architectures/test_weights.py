@@ -152,3 +152,24 @@ def test_no_file_and_no_state(tmp_path):
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     with pytest.raises(ArchitectureError, match="holds no state"):
         load(network(), tmp_path / "list.pth")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (lambda weight: weight > 0, "bool instead of float32"),
+        (lambda weight: weight.to(torch.int8), "int8 instead of float32"),
+        (lambda weight: weight.to(torch.complex64), "complex64 instead of float32"),
+        (lambda weight: weight * float("nan"), "values that are not finite"),
+        (lambda weight: weight.to_sparse(), "sparse or quantized"),
+        (lambda weight: weight.to("meta"), "without values"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_refused(tmp_path, spoilt, said):
+    layer = nn.Conv2d(3, 4, 1)
+    state = layer.state_dict()
+    torch.save({**state, "weight": spoilt(state["weight"])}, tmp_path / "spoilt.pth")
+    before = layer.weight.clone()
+    with pytest.raises(ArchitectureError, match=f"weight \\({said}\\)"):
+        load(layer, tmp_path / "spoilt.pth")
+    assert torch.equal(layer.weight, before)

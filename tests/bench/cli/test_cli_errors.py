@@ -1,5 +1,6 @@
 """What went wrong: with --json a document, and known as early as it can be."""
 
+import os
 import subprocess
 import sys
 
@@ -19,6 +20,14 @@ from test_cli import here  # noqa: F401 - a fixture
         ),
         (("run", "hourglass-1", "mpii-pckh", "--set", "input=64.0"), 2, "an input of 64.0x64.0 does not work"),
         (("run", "hourglass-1", "mpii-pckh", "--option", "resamples=-1"), 2, "resamples=-1 does not work"),
+        (
+            ("run", "hourglass-1", "mpii-pckh", "--option", "resamples=1000000000"),
+            2,
+            "resamples=1,000,000,000 does not",
+        ),
+        (("run", "hourglass-1", "mpii-pckh", "--set", "width=nan"), 2, "width=nan does not work"),
+        (("run", "hourglass-1", "mpii-pckh", "--set", "width=inf"), 2, "width=inf does not work"),
+        (("run", "hourglass-1", "mpii-pckh", "--seed", 10**20), 2, "--seed"),
         (("run", "hourglass-1", "init-variance", "--option", "seeds=[]"), 2, "seeds=[] does not work"),
         (("run", "hourglass-1", "init-variance", "--option", 'seeds=["a"]'), 2, "seeds=['a'] does not work"),
         (("run", "hourglass-1", "init-variance", "--option", "seeds=[-1]"), 2, "seeds=[-1] does not work"),
@@ -67,3 +76,10 @@ assert "torch" not in sys.modules
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and option.partition("=")[0] in done.stderr
     assert not (here / "runs").exists()
+
+
+def test_weights_that_never_end_are_refused(here):  # noqa: F811
+    os.mkfifo(here / "pipe.pth")
+    for path in ("pipe.pth", "/dev/zero"):
+        told = bench("run", "hourglass-1", "mpii-pckh", "--weights", path)
+        assert told.code == 5 and f"{path} is no file of weights" in told.err

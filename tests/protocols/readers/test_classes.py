@@ -24,6 +24,6 @@ def test_the_array_is_found_by_name_or_is_the_only_one(tmp_path, content, expect
 
 def test_two_arrays_without_known_names_are_refused(tmp_path):
     np.savez(tmp_path / "mine.npz", first=SCORES, second=CLASSES)
-    with pytest.raises(DataError, match="holds 2 arrays: first, second") as caught:
+    with pytest.raises(DataError, match="holds 2 arrays of numbers: first, second") as caught:
         read(tmp_path / "mine.npz", 2)
     assert "scores (2 x 10) or classes (2)" in caught.value.expected

@@ -20,6 +20,8 @@ from protocols import PROTOCOLS
 from protocols.datasets import DATASETS, datasets_of
 from protocols.pose.skeletons import SKELETONS
 
+MOST = 50_000  # cells of a run that nobody asked twice for
+
 
 class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The lists of a `[[cells]]` table, whose product is its cells."""
@@ -55,9 +57,32 @@ class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fixed: tuple[str, ...] = ()  # kinds of fixed inputs that `bench check` computes: see bench.gate.fixed
 
 
-def load(path: Path) -> list[Cell]:
-    """The cells of a matrix file, each once, in the order of the file."""
-    return unique(cell for block in read(path).cells for cell in expand(block))
+def load(path: Path, yes: bool = True) -> list[Cell]:
+    """The cells of a matrix file, each once, in the order of the file.
+
+    Raises Problem for more than MOST of them, unless `yes`.
+    """
+    blocks = read(path).cells
+    check_count(str(path), blocks, yes)
+    return unique(cell for block in blocks for cell in expand(block))
+
+
+def check_count(source: str, blocks: Iterable[Block], yes: bool) -> None:
+    """Raise Problem, before anything is expanded, if blocks stand for more cells than MOST, unless `yes`."""
+    count = sum(map(_count, blocks))
+    if count > MOST and not yes:
+        raise Problem(
+            f"{source} stands for up to {count:,} cells.",
+            expected=f"at most {MOST:,}",
+            next_step="shorten its lists; --yes goes on with all of them",
+        )
+
+
+def _count(block: Block) -> int:
+    """The largest number of cells that a block may stand for: the product of its lists."""
+    names = sum(len(fnmatch.filter(architectures.catalogue(), pattern)) or 1 for pattern in block.architectures)
+    protocols = sum(len(fnmatch.filter(PROTOCOLS, pattern)) or 1 for pattern in block.protocols)
+    return names * protocols * len(block.seeds) * max(1, len(block.datasets))
 
 
 def read(path: Path) -> Matrix:

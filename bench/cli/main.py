@@ -38,6 +38,7 @@ from bench.cli.options import (
     StoreOption,
     Table,
     Tensorboard,
+    Yes,
     pairs,
 )
 from bench.cli.score import score
@@ -102,6 +103,7 @@ def run(
     ] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster; default: RAY_ADDRESS, else this machine.")] = "",
     tensorboard: Tensorboard = None,
+    yes: Yes = False,
     as_json: Json = False,
     debug: Debug = False,
     **cell: Any,
@@ -130,6 +132,7 @@ def run(
             set=pairs(overrides),
             **cell,
         )
+        matrices.check_count("This command", [block], yes)
         cells = matrices.unique(matrices.expand(block))
         if not cells:
             raise matrices.empty_block(block)
@@ -139,7 +142,7 @@ def run(
                 f"Options of cells need a protocol: without one, the cells of {matrix} are run as the file says.",
                 next_step="bench run ARCHITECTURES PROTOCOLS with the options, or change the matrix",
             )
-        cells = matrices.select(matrices.load(matrix), architectures)
+        cells = matrices.select(matrices.load(matrix, yes), architectures)
     if not cells:
         raise Problem("Nothing to run: no cell matches.", next_step="bench list, bench status", code=NOTHING)
     tasks = plan(cells, Store(store), data, device)
@@ -220,6 +223,7 @@ def status(
         bool, typer.Option("--verify", help="Read all files of the store against their digests.")
     ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Verify, and move what is damaged aside.")] = False,
+    yes: Yes = False,
     store: StoreOption = RUNS,
     data: DataOption = DATA_FOLDER,
     as_json: Json = False,
@@ -243,7 +247,7 @@ def status(
             raise Problem("--paper says which networks are looked at.", expected="--table beside it, and no others")
         show_status(paper, table, Store(store), data, as_json)
         raise typer.Exit(code)
-    tasks = plan(matrices.select(matrices.load(matrix), architectures), Store(store), data)
+    tasks = plan(matrices.select(matrices.load(matrix, yes), architectures), Store(store), data)
     if as_json:
         shown = [
             {"label": task.cell.label, "cell": task.key, "state": task.state, "why": task.why, "step": task.step}

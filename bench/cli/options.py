@@ -26,6 +26,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Matrix = Annotated[Path, typer.Option("--matrix", help="File that lists the cells.")]
 Paper = Annotated[str, typer.Option("--paper", help="The cells that fill this paper: liu2018, ...")]
 Table = Annotated[str, typer.Option("--table", help='With --paper: only one of its tables, as "Table 1".')]
+Yes = Annotated[bool, typer.Option("--yes", help="Go on, however many cells these are.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="An option of the network, as input=64 or width=0.25; may be repeated."),

@@ -83,3 +83,11 @@ def test_weights_that_never_end_are_refused(here):  # noqa: F811
     for path in ("pipe.pth", "/dev/zero"):
         told = bench("run", "hourglass-1", "mpii-pckh", "--weights", path)
         assert told.code == 5 and f"{path} is no file of weights" in told.err
+
+
+def test_a_million_cells_are_not_expanded_without_a_word(here):  # noqa: F811
+    lists = f'architectures = ["mean-pose"]\nprotocols = ["mpii-pckh"]\nseeds = {list(range(1_000_000))}\n'
+    (here / "many.toml").write_text(f"[[cells]]\n{lists}")
+    for verb in ("run", "status"):
+        told = bench(verb, "--matrix", "many.toml")
+        assert told.code == 2 and "stands for up to 1,000,000 cells" in told.err and "--yes" in told.err

@@ -9,7 +9,6 @@ import gc
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from operator import attrgetter
@@ -52,7 +51,10 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
     with _locked(out.parent):
         _refuse_other_folders(out)
         _remove_leftovers(out)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
+        at_work = os.open(fresh, os.O_RDONLY)
+        with suppress(OSError):  # held until this process ends, also by a kill: then the next report removes the folder
+            fcntl.flock(at_work, fcntl.LOCK_EX)
     gc.freeze()  # or the collector would walk over all rows again and again
     try:
         _write(snapshot, papers(), fresh, contact_sheet)
@@ -63,6 +65,7 @@ def build(snapshot: Snapshot, out: Path, contact_sheet: np.ndarray | bytes | Non
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     finally:
+        os.close(at_work)
         gc.unfreeze()
     return out / "index.html"
 
@@ -204,7 +207,13 @@ def _swap(fresh: Path, out: Path) -> None:
 
 
 def _remove_leftovers(out: Path) -> None:
-    """Remove what a killed build left beside the site; an hour old, so that a build at work keeps its own."""
-    for folder in out.parent.glob(f".{out.name}-*-*"):
-        if time.time() - folder.stat().st_mtime > 3600:
+    """Remove what killed builds left beside the site; a build at work holds the lock of its folder."""
+    for folder in (path for path in out.parent.glob(f".{out.name}-*-*") if path.is_dir()):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # at work, or a drive without locks
+            continue
+        finally:
+            os.close(handle)

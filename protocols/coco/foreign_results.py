@@ -110,7 +110,7 @@ def _image(
 
 def _whole(given: object, where: str) -> object:
     """Return a category written as a float or as text as a whole number; others as they are."""
-    if isinstance(given, float) and given == int(given):
+    if isinstance(given, float) and math.isfinite(given) and given == int(given):
         return int(given)
     if isinstance(given, str) and given.strip().isdecimal():
         return int(given)

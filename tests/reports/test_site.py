@@ -2,6 +2,7 @@
 
 import cProfile
 import csv
+import fcntl
 import html.parser
 import os
 import re
@@ -328,3 +329,14 @@ def test_every_figure_comes_as_a_picture(built, documents):
             text = built.joinpath(name).parent.joinpath(file).read_text("utf-8")
             assert "var(" not in text and "currentColor" not in text
             assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_what_a_killed_report_left_goes_and_what_one_at_work_holds_stays(tmp_path, tmp_path_factory):
+    for name in (".site-new-killed", ".site-old-killed", ".site-new-at-work"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").touch()
+    handle = os.open(tmp_path / ".site-new-at-work", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    site.build(small(tmp_path_factory.mktemp("store")), tmp_path / "site")
+    os.close(handle)
+    assert {path.name for path in tmp_path.iterdir()} == {"site", ".site-new-at-work"}

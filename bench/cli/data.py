@@ -1,6 +1,7 @@
 """`bench data`: list, check and prepare datasets; write the built-in one."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,4 +67,9 @@ def data_mannequin(
 
     with step(f"mannequin: {count} people"):
         export(out, count)
+    others = len(list((out / "lsp" / "images").glob("im*.jpg"))) - count
+    if others > 0:
+        print(
+            f"! {out}: the annotations name {count:,} people; images of {others:,} others stay there", file=sys.stderr
+        )
     print(json.dumps({"folder": str(out), "people": count}) if as_json else out)

@@ -49,13 +49,24 @@ def write_atomically(path: Path, content: bytes | str, temporary: Path | None = 
     content = content.encode() if isinstance(content, str) else content
     temporary = temporary or path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with temporary.open("wb") as file:
+        with _naming(path), temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name a path in errors of writing, such as a full disk, that come without one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def archive(**arrays: np.ndarray) -> bytes:
@@ -192,7 +203,10 @@ class Store:
             )
         if begin:
             self.root.mkdir(parents=True, exist_ok=True)
-            with (self.root / "format").open("a") as file:  # appended: several processes may begin at once
+            with (
+                _naming(self.root / "format"),
+                (self.root / "format").open("a") as file,
+            ):  # appended: several processes may begin at once
                 file.write(f"{FORMAT}\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -223,10 +237,11 @@ class Store:
         temporary = final.with_name(f".{key}.{uuid.uuid4().hex[:8]}")
         temporary.mkdir()
         try:
-            yield temporary
-            write_digests(temporary)
-            for path in [*temporary.rglob("*"), temporary]:
-                _flush(path)
+            with _naming(final):
+                yield temporary
+                write_digests(temporary)
+                for path in [*temporary.rglob("*"), temporary]:
+                    _flush(path)
             try:
                 temporary.rename(final)
             except OSError:  # another process published it first: its folder stays

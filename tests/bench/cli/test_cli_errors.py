@@ -91,3 +91,9 @@ def test_a_million_cells_are_not_expanded_without_a_word(here):  # noqa: F811
     for verb in ("run", "status"):
         told = bench(verb, "--matrix", "many.toml")
         assert told.code == 2 and "stands for up to 1,000,000 cells" in told.err and "--yes" in told.err
+
+
+def test_images_of_an_earlier_larger_export_are_told(here):  # noqa: F811
+    assert "others stay" not in bench("data", "mannequin", "--out", "people", "--count", 3).err
+    told = bench("data", "mannequin", "--out", "people", "--count", 1)
+    assert told.code == 0 and "name 1 people; images of 2 others stay there" in told.err

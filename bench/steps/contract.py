@@ -59,7 +59,8 @@ def _fault(outputs: object, network: nn.Module, joints: int, size: tuple[int, in
 def _shape(output: Any, joints: int, size: tuple[int, int]) -> str:
     if not isinstance(output, torch.Tensor):
         return f"is {type(output).__name__}, not a tensor"
-    if output.dim() != 4 or output.shape[0] != 2 or output.shape[1] != joints:
+    background = joints + 1  # one map more, at the end
+    if output.dim() != 4 or output.shape[0] != 2 or output.shape[1] not in (joints, background):
         shape = "x".join(map(str, output.shape))
         return f"has the shape {shape} for 2 images, not 2x{joints}xHxW: one heatmap for each of {joints} joints"
     return ""

@@ -63,6 +63,10 @@ def test_every_fault_is_a_failed_cell_with_a_sentence(run, returned, said):
     assert [cell["architecture"] for cell in told.json["cells"]] == ["mean-pose@input=32"]
 
 
+def test_a_map_of_the_background_is_allowed(run):
+    assert run("(torch.cat([maps, maps[:, :1]], 1),)").code == 0
+
+
 def test_an_exit_while_building_is_a_failed_cell(run):
     told = run(before="sys.exit()")
     assert told.code == 3 and "net.py, line 16: sys.exit(None)" in told.err

@@ -33,8 +33,8 @@ def cases(folder: Path) -> dict[str, Case]:
 
 def keypoints() -> torch.Tensor:
     """Positions on a grid of 16 x 12 pixels, 2 x 17 x 2: on pixels, between them, on borders, outside and NaN."""
-    x = [0, 5, 5.5, 11, 11.4999, 11.5, -0.5, -0.4, -3, -4.1, 14.4, 15, 3.25, 7.75, 6.5, np.nan, -0.51]
-    y = [0, 8, 7.5, 15, 15.4999, 3.5, -0.5, 9.6, 4, 2, 18.4, 19, 0.49, -0.75, 15.5, 4, 5]
+    x = [0, 4.5, 5.5, 11, 11.4999, 11.5, -0.5, -0.4, -3, -4.6, 14.4, 15, 3.25, 7.75, 6.5, np.nan, -0.51]
+    y = [0, 2.5, 7.5, 15, 15.4999, 3.5, -0.5, 9.6, 4, 2, 18.4, 19, 0.49, -0.75, 15.5, 4, 5]
     points = np.stack([x, y], axis=1)
     return torch.from_numpy(np.stack([points, points[::-1] / 2 + 0.125])).float()
 

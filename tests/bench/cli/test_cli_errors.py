@@ -8,6 +8,8 @@ import pytest
 from small_bench import bench
 from test_cli import here  # noqa: F401 - a fixture
 
+from bench import __main__ as entry
+
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
@@ -97,3 +99,14 @@ def test_images_of_an_earlier_larger_export_are_told(here):  # noqa: F811
     assert "others stay" not in bench("data", "mannequin", "--out", "people", "--count", 3).err
     told = bench("data", "mannequin", "--out", "people", "--count", 1)
     assert told.code == 0 and "name 1 people; images of 2 others stay there" in told.err
+
+
+def test_an_interrupt_during_the_imports_is_a_sentence(monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "bench.cli.main")
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    code = entry.main()
+    monkeypatch.undo()
+    assert code == 130 and "Stopped before anything was begun" in capsys.readouterr().err

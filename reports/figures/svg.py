@@ -71,7 +71,9 @@ def curves(title: str, unit: str, lines: dict[str, pd.DataFrame], parts: Sequenc
         canvas.subplots_adjust(0.62 / wide, 0.55 / high, 1 - 0.1 / wide, 1 - above / high, wspace=0.12, hspace=0.22)
         panels = canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for panel, part in zip(panels.flat, shown, strict=False):
-            _lines(panel, table[table["part"] == part], "threshold", "value", list(lines), legend=part == shown[0])
+            _lines(
+                panel, table.loc[table["part"] == part, :], "threshold", "value", list(lines), legend=part == shown[0]
+            )
             panel.set(title=part, xlabel="", ylabel="", ylim=(0, 100), xlim=(0, None))
         for panel in panels.flat[len(shown) :]:
             panel.set_visible(False)
@@ -148,7 +150,7 @@ def training(title: str, histories: dict[str, pd.DataFrame]) -> Figure:
     histories = dict(list(histories.items())[:MOST_LINES])
     table = pd.concat([frame.assign(label=label) for label, frame in histories.items()], ignore_index=True)
     names = {"loss": "training loss", "metric": "held-out score (%)"}
-    shown = [column for column in names if column in table and table[column].notna().any()]
+    shown = [column for column in names if column in table.dropna(axis="columns", how="all").columns]
 
     def draw(canvas: Canvas) -> None:
         panels = canvas.subplots(1, len(shown), sharex=True, squeeze=False).flat

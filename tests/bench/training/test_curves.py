@@ -51,10 +51,10 @@ def test_curves_are_the_history(tmp_path, monkeypatch, scalars):
     assert outcome.code == 0, outcome.err
     (folder,) = Path("tb").iterdir()
     assert folder.name.startswith("hourglass-1@input=64,width=0.0625_on_mannequin_train,_full_budget,_seed_0_")
-    (row,) = pd.read_csv(Path(outcome.out.strip(), "history.csv")).itertuples()
+    (row,) = pd.read_csv(Path(outcome.out.strip(), "history.csv")).to_dict("records")
     found = scalars(folder)
-    assert found["loss"] == [(4, pytest.approx(row.loss, rel=1e-5))]
-    assert found["held-out"] == [(4, pytest.approx(row.metric, abs=1e-3))]
+    assert found["loss"] == [(4, pytest.approx(row["loss"], rel=1e-5))]
+    assert found["held-out"] == [(4, pytest.approx(row["metric"], abs=1e-3))]
     assert found["learning rate"] == [(4, pytest.approx(1e-3))]
 
 

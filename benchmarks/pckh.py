@@ -43,7 +43,11 @@ def by_loops(predictions: Predictions, people: People) -> dict[tuple[str, str], 
     curves = {part: table[:, list(columns)].mean(axis=1) for part, columns in mpii_pckh.PCKH.parts}
     pooled = list(mpii_pckh.PCKH.mean)
     curves["mean"] = (table[:, pooled] * counted[pooled]).sum(axis=1) / counted[pooled].sum()
-    found = {("PCKh@0.5 unweighted", "mean"): table[50, pooled].mean()}
+    upper = list(mpii_pckh.UPPER_JOINTS)
+    found = {
+        ("PCKh@0.5 unweighted", "mean"): table[50, pooled].mean(),
+        ("PCKh@0.5", "upper body"): (table[50, upper] * counted[upper]).sum() / counted[upper].sum(),
+    }
     for part, curve in curves.items():
         found |= {("PCKh@0.5", part): curve[50], ("PCKh@0.1", part): curve[10]}
         found["AUC", part] = np.trapezoid(curve) / 50

@@ -1,6 +1,6 @@
 """Picture of all differences of a ranking: a square a pair, filled where the difference is larger than chance."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
@@ -12,7 +12,8 @@ from reports.figures.svg import SERIES, Figure, svg_of
 SIDE = 0.42  # inches of a square
 
 
-def difference_matrix(title: str, names: Sequence[str], pairs: Sequence[Pair]) -> Figure:
+@lru_cache(maxsize=16)  # a process that writes several sites draws a committed ranking once
+def difference_matrix(title: str, names: tuple[str, ...], pairs: tuple[Pair, ...]) -> Figure:
     """Draw the differences of methods, best first: the column minus the row, in points."""
     count = len(names)
 

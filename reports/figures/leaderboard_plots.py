@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 
 import pandas as pd
 
@@ -35,11 +36,15 @@ def curves(boards: list[Leaderboard]) -> list[svg.Figure]:
     """Score against threshold, a figure a leaderboard."""
     drawn = []
     for board in boards:
-        lines = {label: pd.read_csv(io.StringIO(text)) for label, text in _lead(board, curve).items()}
-        if lines:
-            unit = board.protocol.threshold_unit
-            drawn.append(svg.curves(f"{title(board)}: score against threshold", unit, lines, _PARTS))
+        if lines := tuple(_lead(board, curve).items()):
+            drawn.append(_curves(f"{title(board)}: score against threshold", board.protocol.threshold_unit, lines))
     return drawn
+
+
+@lru_cache(maxsize=64)  # a process that writes several sites draws the committed curves once
+def _curves(name: str, unit: str, lines: tuple[tuple[str, str], ...]) -> svg.Figure:
+    """Draw the curves (label, content of curve.csv) of a leaderboard."""
+    return svg.curves(name, unit, {label: pd.read_csv(io.StringIO(text)) for label, text in lines}, _PARTS)
 
 
 def trainings(boards: list[Leaderboard]) -> list[svg.Figure]:

@@ -21,7 +21,7 @@ def rankings_page(found: Iterable[Ranking], papers: Iterable[Paper]) -> Page:
         title = f"{ranking.place[0]} on {formats.place(*ranking.place[1:])}"
         printed = _printed(papers, ranking, f"{name}-printed")
         neighbours = _neighbours(ranking, f"{name}-neighbours")
-        names = [called(cell) for cell in ranking.cells]
+        names = tuple(called(cell) for cell in ranking.cells)
         figures[f"{name}-pairs"] = difference_matrix(f"Differences of methods: {title}", names, ranking.pairs)
         sheets += [neighbours, *([printed] if printed.rows else [])]
         decided = sum(pair.decided for pair in ranking.pairs)

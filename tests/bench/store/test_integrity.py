@@ -125,14 +125,15 @@ def test_a_damaged_cell_stops_no_other_and_is_made_anew(whole, tmp_path, kind, n
     path.write_bytes(hostile.damaged(path.read_bytes() or b"x" * 9, 1))
     states = [cell["state"] for cell in bench(*verbs["status"], "--json").json["cells"]]
     assert sorted(states) == ["damaged", "fresh", "fresh"]
-    for verb in ("report", "keep"):
+    shown = ("report",) if name in ("cell.json", "samples.npz") else ()  # a site takes seconds
+    for verb in ("keep", *shown):
         told = bench(*verbs[verb])
         assert told.code == 3 and path.parent.name in told.err and name in told.err, told.err
         assert "delete that folder, or bench status --repair" in told.err
         assert "defect" not in told.err
     again = bench(*verbs["run"], "--json")
     assert again.code == 0 and rows(again) == expected and "moved to" in again.err
-    assert bench(*verbs["report"]).code == 0
+    assert bench(*verbs["keep"]).code == 0
 
 
 @pytest.mark.parametrize("name", ["predictions.npz", "prediction.json", "weights.safetensors", "training.json"])

@@ -189,4 +189,4 @@ def test_prediction_files_that_could_mean_two_things(folder, monkeypatch):
     write(folder, "test_batch", python2_batch(pixels_of(0), [3, 8, 8, 0]))
     np.savez("mine.npz", first=np.eye(10)[:4], second=np.eye(10)[:4])
     outcome = bench("score", "mine.npz", "--protocol", "cifar10-error", "--data", ".")
-    assert outcome.code == DATA and "mine.npz holds 2 arrays: first, second" in outcome.err
+    assert outcome.code == DATA and "mine.npz holds 2 arrays of numbers: first, second" in outcome.err

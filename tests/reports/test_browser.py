@@ -86,6 +86,7 @@ def test_every_page_opens_without_a_complaint(watch, built):
         assert page.evaluate("[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)")
 
 
+@pytest.mark.slow
 def test_no_page_scrolls_sideways(watch, built):
     watched = watch()
     for path in sorted(built.rglob("*.html")):

@@ -172,6 +172,7 @@ def test_a_row_that_is_gone_is_found(accepted):
     assert re.search(r"elegance all [\d,.]+ → missing", junit(outcome))
 
 
+@pytest.mark.slow
 def test_a_new_row_is_reported_and_fails_nothing(accepted, capsys):
     kept = [json.dumps(row) for row in lines() if row["metric"] != "parameters"]
     Path("baseline.jsonl").write_text("\n".join(kept) + "\n")

@@ -63,6 +63,7 @@ def data(tmp_path_factory) -> Path:
     return folder.parent.parent
 
 
+@pytest.mark.slow
 def test_from_training_to_error(data, tmp_path):
     """Every step once, through the command that users give; a second time nothing is left to do."""
     from bench.cells.matrix import Block, expand

@@ -79,6 +79,7 @@ def same(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_it_learns_eight_people_by_heart(people, crops, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, augmentation=Augmentation())
 

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import asdict, astuple
-from typing import Any
 
 import msgspec
 
@@ -12,7 +11,7 @@ from protocols import PROTOCOLS
 from protocols.joints.pck import UNANSWERED
 
 
-def as_document(outcome: Outcome) -> dict[str, Any]:
+def as_document(outcome: Outcome) -> dict[str, object]:
     """Convert the outcome for --json; it lacks what was not asked for."""
     return {name: found for name, found in msgspec.structs.asdict(outcome).items() if found is not None}
 

@@ -1,4 +1,4 @@
-"""What a network from a file has to return, tried on a tiny batch before any data are drawn; errors of its own code."""
+"""Contract of a network from a file, tried on a tiny batch before any data are drawn; errors of its own code."""
 
 import traceback
 from collections.abc import Callable

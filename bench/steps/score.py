@@ -15,7 +15,7 @@ def function_of(protocol: Protocol) -> Callable[..., Any]:
     return getattr(importlib.import_module(protocol.module), protocol.function)
 
 
-def scoring_options(protocol: Protocol, options: Options) -> dict[str, Any]:
+def scoring_options(protocol: Protocol, options: Options) -> Options:
     """Select the options for the function of a protocol; the others decide how people are read."""
     taken = {name: value for name, value in options.items() if name not in protocol.reading_options}
     return taken | ({"preset": PRESETS[taken["preset"]]} if "preset" in taken else {})

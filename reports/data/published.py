@@ -226,7 +226,7 @@ def _value(paper: Paper, table: Table, row: Row, place: int, value: float) -> Va
 
 
 def _settings(table: Table, row: Row) -> dict[str, str]:
-    """How a row was trained, tested and scored; the first two are unknown of a row that is quoted."""
+    """Conditions of training, testing and scoring of a row; the first two are unknown of a row that is quoted."""
     if row.source == "own":
         return {**table.settings, **row.settings}
     shared = {name: UNKNOWN if name in OF_OWN_ROWS else text for name, text in table.settings.items()}

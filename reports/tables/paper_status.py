@@ -90,7 +90,7 @@ def status_of(paper: Paper, table: str, tasks: Sequence[Task], found: Snapshot, 
 
 
 def _filled(counts: Counts) -> tuple[int, int]:
-    """How many numbers our networks fill and reproduce."""
+    """Counts of the numbers that our networks fill and reproduce."""
     return len(counts.compared("measured")), counts.reproduced("measured")
 
 

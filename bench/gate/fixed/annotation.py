@@ -30,6 +30,7 @@ POSE = {  # pixels from the head top
     "nose": (6, 16), "left_eye": (12, 10), "right_eye": (0, 10), "left_ear": (20, 14), "right_ear": (-8, 14),
 }  # fmt: skip
 LEFT_OUT = {"pelvis", "upper_neck", "right_wrist", "left_ankle", "left_ear"}  # absent in some people
+Content = dict[str, Any]  # of a file of others, by key: readers find out what it holds, and check it
 SCALES = (1.0, 0.25, 1.5, 0.5, 1.0, 0.125, 2.0, 1.0)  # of a person; a quarter of a limb is a whole number of pixels
 
 
@@ -71,7 +72,7 @@ def _write(path: Path, content: Any) -> None:
         path.write_bytes(pickle.dumps(content, protocol=2))
 
 
-def _mpii() -> dict[str, Any]:
+def _mpii() -> Content:
     """Newell's files of demo and training, HRNet's mat and JSON, pytorch-pose's JSON, and the release."""
     points, seen = keypoints(MPII), visibility(MPII)
     there = seen > ABSENT
@@ -109,7 +110,7 @@ def _mpii() -> dict[str, Any]:
     }
 
 
-def _pytorch_pose(records: list[dict[str, Any]], seen: np.ndarray) -> Iterator[dict[str, Any]]:
+def _pytorch_pose(records: list[Content], seen: np.ndarray) -> Iterator[Content]:
     for row, record in enumerate(records):
         yield {
             "img_paths": record["image"],
@@ -120,10 +121,10 @@ def _pytorch_pose(records: list[dict[str, Any]], seen: np.ndarray) -> Iterator[d
         }
 
 
-def _release(records: list[dict[str, Any]], seen: np.ndarray) -> dict[str, Any]:
+def _release(records: list[Content], seen: np.ndarray) -> Content:
     """The official structure: people by image, points in reverse order, one image of test people."""
 
-    def person(row: int) -> dict[str, Any]:
+    def person(row: int) -> Content:
         words = {VISIBLE: [np.array([]), "1", 1][row % 3], OCCLUDED: "0"}
         points = [
             {"x": x, "y": y, "id": joint, "is_visible": words[int(seen[row, joint])]}
@@ -142,7 +143,7 @@ def _release(records: list[dict[str, Any]], seen: np.ndarray) -> dict[str, Any]:
     return {"annolist": images, "img_train": np.array([1, 1, 1, 1, 0])}
 
 
-def _lsp() -> dict[str, Any]:
+def _lsp() -> Content:
     """LSP with both conventions, three people for training; LSPET with its axes in another order."""
     points, seen = keypoints(LSP), visibility(LSP)
     joints = np.concatenate([points, (seen == OCCLUDED)[..., None]], axis=2)  # N x 14 x 3
@@ -155,7 +156,7 @@ def _lsp() -> dict[str, Any]:
     }
 
 
-def _coco() -> dict[str, Any]:
+def _coco() -> Content:
     """Several people an image, one beyond its border, a crowd, somebody without joints; and detected boxes."""
     points, seen = keypoints(COCO), visibility(COCO)
     people, boxes = [], []
@@ -190,7 +191,7 @@ def _coco() -> dict[str, Any]:
     }
 
 
-def _cifar10() -> dict[str, Any]:
+def _cifar10() -> Content:
     draws = np.random.RandomState(0)
     names = ["test_batch", *(f"data_batch_{number}" for number in range(1, 6))]
     return {
@@ -202,7 +203,7 @@ def _cifar10() -> dict[str, Any]:
     }
 
 
-def _pictures() -> dict[str, Any]:
+def _pictures() -> Content:
     """Pictures for MPII, LSP and COCO: waves that differ by colour, side and picture."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     files = {}

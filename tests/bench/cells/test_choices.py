@@ -39,7 +39,7 @@ def test_the_fields_that_are_words():
 
 @pytest.mark.parametrize(("table", "field"), TABLES)
 def test_words_are_those_of_the_code(table, field):
-    """What is read from the source is what is there at run time, and nothing else may be written in a recipe."""
+    """Words read from the source are those of run time, and nothing else may be written in a recipe."""
     module, _, name = TABLES[table, field].partition(":")
     known = tuple(getattr(importlib.import_module(module), name))
     assert known == words(TABLES[table, field])

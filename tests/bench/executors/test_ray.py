@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_what_came_home_and_a_failing_cell_stops_no_other(cluster, 
 
 
 def order(task: Task, store: Store) -> Order:
-    """What a node gets for a cell whose predictions the driver has already."""
+    """Inputs of a node for a cell whose predictions the driver has already."""
     steps = shared_steps(task)
     files = {name: Path(name).read_bytes() for name in outside_files(task.cell)}
     return Order(

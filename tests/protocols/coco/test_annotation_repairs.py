@@ -1,4 +1,4 @@
-"""What an annotation lacks is filled in and said; what contradicts itself is said with its effect on the score."""
+"""Missing fields of an annotation are filled in and said; contradictions are said with their effect on the score."""
 
 import json
 

@@ -28,9 +28,7 @@ def person(left=((60.0, 40), (60, 80)), right=((30.0, 40), (30, 80)), skeleton=M
 
 
 def group(*keypoints: np.ndarray, images=None, skeleton=MPII, scale=0.5, **fields) -> People:
-    points = np.stack(keypoints)
-    count = len(points)
-    picture = np.full((120, 160, 3), 77, np.uint8)
+    points, count, picture = np.stack(keypoints), len(keypoints), np.full((120, 160, 3), 77, np.uint8)
     return People(
         dataset="test",
         split="all",
@@ -142,9 +140,8 @@ def test_same_seed_same_bytes_other_seed_other_side_or_noise():
 
 
 def test_draws_do_not_depend_on_the_order_of_images_or_on_their_folder():
-    people = group(
-        *(person() for _ in range(6)), images=("a/1.png", "a/1.png", "a/2.png", "a/3.png", "a/4.png", "a/5.png")
-    )
+    images = tuple(f"a/{image}.png" for image in (1, 1, 2, 3, 4, 5))
+    people = group(*(person() for _ in range(6)), images=images)
     covered, occlusion = occlude(people)
     order = [3, 0, 5, 1, 4, 2]  # the two people of 1.png stay in order
     moved = group(*(person() for _ in range(6)), images=tuple(people.images[row].replace("a/", "") for row in order))

@@ -1,4 +1,4 @@
-"""What a diagram shows is what runs: modules of made-up networks whose graphs are known by hand."""
+"""Diagrams show what runs: modules of made-up networks whose graphs are known by hand."""
 
 import pytest
 import torch

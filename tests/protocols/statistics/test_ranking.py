@@ -1,4 +1,4 @@
-"""Which differences of a ranking are larger than chance: Holm by hand, intervals as paired_difference has them."""
+"""Differences of a ranking that are larger than chance: Holm by hand, intervals as paired_difference has them."""
 
 import math
 
